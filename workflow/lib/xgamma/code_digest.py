@@ -1,0 +1,58 @@
+"""A digest of the code that a rule runs: its script and what that imports from us.
+
+Snakemake's own trigger looks at a script's modification time, which changes in every
+clone, and not at the modules it imports; this one looks at contents, transitively.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from pathlib import Path
+
+__all__ = ["code_digest", "imported_modules"]
+
+_LIBRARY = Path(__file__).parent
+
+
+def _module_file(name: str) -> Path | None:
+    """The file of a module `xgamma.a.b`; None if there is none (then it is a name in one)."""
+    path = _LIBRARY.joinpath(*name.split(".")[1:])
+    if path.with_suffix(".py").is_file() and path != _LIBRARY:
+        return path.with_suffix(".py")
+    # the package's own __init__ holds the version only: a new version reruns nothing
+    if path != _LIBRARY and (path / "__init__.py").is_file():
+        return path / "__init__.py"
+    return None
+
+
+def _imports(source: str) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.split(".")[0] == "xgamma"}
+
+
+def imported_modules(script: str | Path) -> list[Path]:
+    """The library files that a script imports, directly or not, sorted."""
+    seen: set[Path] = set()
+    waiting = [Path(script)]
+    while waiting:
+        for name in sorted(_imports(waiting.pop().read_text(encoding="utf-8"))):
+            path = _module_file(name)
+            if path is not None and path not in seen:
+                seen.add(path)
+                waiting.append(path)
+    return sorted(seen)
+
+
+def code_digest(script: str | Path) -> str:
+    """Sixteen hexadecimal digits that change when the script or a module it uses does."""
+    digest = hashlib.sha256()
+    for path in [Path(script), *imported_modules(script)]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]

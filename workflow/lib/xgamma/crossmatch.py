@@ -1,0 +1,356 @@
+"""Fermi sources and the Chandra sources inside their error circles.
+
+The pairs come from one ADQL join at HEASARC, as a circle of the 95 % semi-major axis
+around each Fermi source; how far out in its error *ellipse* each Chandra source lies
+is computed here. The same join is done again from the fetched catalogues, and must agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from xgamma.catalogs import ALL_ROWS, CATALOGUES, resolve_columns
+from xgamma.errors import XgammaError
+from xgamma.sky import (
+    elliptical_distance,
+    match_within,
+    position_angle,
+    separation,
+    within_latitude,
+)
+from xgamma.tables import Column, conform
+
+__all__ = [
+    "EXCLUDED_COLUMNS",
+    "PAIR_COLUMNS",
+    "Verification",
+    "crossmatch_adql",
+    "crossmatch_count_adql",
+    "excluded_sources",
+    "fetch_pairs",
+    "finish_pairs",
+    "local_pairs",
+    "verify_pairs",
+]
+
+# A difference of the two joins this close to a circle's edge may be rounding.
+# The smallest margin of a real pair to its circle is 1.25e-5 deg.
+EDGE_DEG = 1e-7
+
+_FLUX = "erg / (s cm2)"
+# our name in the pairs: (alias in the join, column at HEASARC)
+_SELECTED = {
+    "fermi_name": ("f", "name"),
+    "fermi_ra": ("f", "ra"),
+    "fermi_dec": ("f", "dec"),
+    "fermi_l": ("f", "lii"),
+    "fermi_b": ("f", "bii"),
+    "fermi_r95": ("f", "semi_major_axis_95"),
+    "fermi_semi_minor_95": ("f", "semi_minor_axis_95"),
+    "fermi_position_angle_95": ("f", "position_angle_95"),
+    "fermi_flux": ("f", "energy_flux"),
+    "fermi_class": ("f", "source_type"),
+    "fermi_flags": ("f", "analysis_flags"),
+    "csc_name": ("c", "name"),
+    "csc_ra": ("c", "ra"),
+    "csc_dec": ("c", "dec"),
+    "csc_l": ("c", "lii"),
+    "csc_b": ("c", "bii"),
+    "csc_flux": ("c", "b_flux_ap"),
+    "csc_error_r0": ("c", "error_ellipse_r0"),
+}
+
+PAIR_COLUMNS = [
+    Column("fermi_name", "text", "", "4FGL name"),
+    Column("fermi_ra", "float", "deg", "Fermi right ascension, ICRS"),
+    Column("fermi_dec", "float", "deg", "Fermi declination, ICRS"),
+    Column("fermi_l", "float", "deg", "Fermi Galactic longitude"),
+    Column("fermi_b", "float", "deg", "Fermi Galactic latitude"),
+    Column("fermi_r95", "float", "deg", "95 % error ellipse, semi-major axis"),
+    Column("fermi_semi_minor_95", "float", "deg", "95 % error ellipse, semi-minor axis"),
+    Column("fermi_position_angle_95", "float", "deg", "Its position angle, east of north"),
+    Column("fermi_flux", "float", _FLUX, "Fermi energy flux, 0.1-100 GeV"),
+    Column("fermi_class", "text", "", "4FGL class, blank if unassociated"),
+    Column("fermi_flags", "nullable_int", "", "4FGL analysis flags"),
+    Column("csc_name", "text", "", "Chandra Source Catalog name"),
+    Column("csc_ra", "float", "deg", "Chandra right ascension, ICRS"),
+    Column("csc_dec", "float", "deg", "Chandra declination, ICRS"),
+    Column("csc_l", "float", "deg", "Chandra Galactic longitude"),
+    Column("csc_b", "float", "deg", "Chandra Galactic latitude"),
+    Column("csc_flux", "float", _FLUX, "Chandra aperture flux, 0.5-7 keV, absorbed"),
+    Column("csc_error_r0", "float", "arcsec", "Chandra 95 % position error, semi-major axis"),
+    Column("sep_deg", "float", "deg", "Separation"),
+    Column("separation_r95", "float", "", "Separation in units of fermi_r95"),
+    Column("elliptical_distance", "float", "", "Distance in the error ellipse, 1 on the 95 % one"),
+    Column("in_ellipse_95", "bool", "", "Inside the 95 % error ellipse"),
+    Column("confused", "bool", "", "4FGL name ends in c: maybe diffuse emission"),
+]
+
+EXCLUDED_COLUMNS = [
+    Column("fermi_name", "text", "", "4FGL name"),
+    Column("fermi_l", "float", "deg", "Galactic longitude"),
+    Column("fermi_b", "float", "deg", "Galactic latitude"),
+    Column("fermi_flux", "float", _FLUX, "Energy flux, 0.1-100 GeV"),
+    Column("fermi_class", "text", "", "4FGL class"),
+    Column("assoc_name", "text", "", "Name of the associated source"),
+    Column("reason", "text", "", "Why it takes no part in the cross-match"),
+]
+
+
+def _condition(latitude_cut_deg: float, min_flux: float | None) -> str:
+    # the cut is on the Fermi source only: its counterpart may lie just across the edge
+    flux = "" if min_flux is None else f" AND c.b_flux_ap > {min_flux!r}"
+    return (
+        f"WHERE f.bii BETWEEN {-latitude_cut_deg!r} AND {latitude_cut_deg!r}"
+        f" AND f.semi_major_axis_95 > 0{flux}"
+        " AND CONTAINS(POINT('ICRS', c.ra, c.dec),"
+        " CIRCLE('ICRS', f.ra, f.dec, f.semi_major_axis_95)) = 1"
+    )
+
+
+def crossmatch_adql(
+    latitude_cut_deg: float,
+    min_flux: float | None,
+    fermi_columns: dict[str, str | None],
+    csc_columns: dict[str, str | None],
+) -> str:
+    """The join, for the columns that the service has.
+
+    Parameters
+    ----------
+    latitude_cut_deg : float
+        \\|b\\| of the Fermi source, inclusive, on the service's own `bii`.
+    min_flux : float or None
+        Chandra flux above which (exclusive) a source takes part, erg/s/cm2; None takes
+        also those without a flux.
+    fermi_columns, csc_columns : dict
+        As `xgamma.catalogs.resolve_columns` gives them.
+    """
+    known = {"f": fermi_columns, "c": csc_columns}
+    select = ", ".join(
+        f"{alias}.{known[alias][name]} AS {ours}"
+        for ours, (alias, name) in _SELECTED.items()
+        if known[alias].get(name)
+    )
+    return (
+        f"SELECT TOP {ALL_ROWS} {select} FROM {CATALOGUES['fermilpsc'].table} AS f,"
+        f" {CATALOGUES['csc'].table} AS c {_condition(latitude_cut_deg, min_flux)}"
+    )
+
+
+def crossmatch_count_adql(latitude_cut_deg: float, min_flux: float | None) -> str:
+    """The service's own count of the join's rows."""
+    return (
+        f"SELECT COUNT(*) AS n FROM {CATALOGUES['fermilpsc'].table} AS f,"
+        f" {CATALOGUES['csc'].table} AS c {_condition(latitude_cut_deg, min_flux)}"
+    )
+
+
+def finish_pairs(joined: pd.DataFrame) -> pd.DataFrame:
+    """Give the joined rows their separations and flags; sorted by the two names.
+
+    Parameters
+    ----------
+    joined : DataFrame
+        The columns of the join; optional ones may be missing.
+
+    Returns
+    -------
+    DataFrame
+        `PAIR_COLUMNS`.
+    """
+    pairs = joined.copy()
+    pairs["sep_deg"] = separation(
+        pairs["fermi_ra"], pairs["fermi_dec"], pairs["csc_ra"], pairs["csc_dec"]
+    )
+    pairs["separation_r95"] = pairs["sep_deg"] / pairs["fermi_r95"]
+    for column in PAIR_COLUMNS:
+        if column.name in _SELECTED and column.name not in pairs:
+            pairs[column.name] = {"text": "", "nullable_int": pd.NA}.get(column.kind, np.nan)
+    angle = position_angle(
+        pairs["fermi_ra"], pairs["fermi_dec"], pairs["csc_ra"], pairs["csc_dec"]
+    )
+    pairs["elliptical_distance"] = elliptical_distance(
+        pairs["sep_deg"],
+        angle,
+        pairs["fermi_r95"],
+        pairs["fermi_semi_minor_95"],
+        pairs["fermi_position_angle_95"],
+    )
+    # without an ellipse (NaN) nothing is known to lie inside it
+    pairs["in_ellipse_95"] = pairs["elliptical_distance"] <= 1
+    for name in ("fermi_name", "fermi_class", "csc_name"):
+        pairs[name] = pairs[name].astype("str").str.strip()
+    pairs["confused"] = pairs["fermi_name"].str.endswith("c")
+    pairs = conform(pairs, PAIR_COLUMNS)
+    order = ["fermi_name", "csc_name", "csc_ra", "csc_dec"]
+    return pairs.sort_values(order, kind="stable", ignore_index=True)
+
+
+def excluded_sources(fermi: pd.DataFrame, latitude_cut_deg: float) -> pd.DataFrame:
+    """The Fermi sources in the cut that a circle match must leave out, with the reason.
+
+    Parameters
+    ----------
+    fermi : DataFrame
+        The whole catalogue or its plane sample.
+
+    Returns
+    -------
+    DataFrame
+        `EXCLUDED_COLUMNS`, sorted by name.
+    """
+    chosen = fermi[
+        within_latitude(fermi["bii"], latitude_cut_deg) & ~(fermi["semi_major_axis_95"] > 0)
+    ]
+    # 4FGL marks extended sources with a final e (Abdollahi et al. 2020, sect. 3.8)
+    reason = np.where(
+        chosen["name"].str.endswith("e"),
+        "extended source: 4FGL gives no 95 % error ellipse",
+        "4FGL gives no 95 % error ellipse for this source",
+    )
+    frame = pd.DataFrame(
+        {
+            "fermi_name": chosen["name"],
+            "fermi_l": chosen["lii"],
+            "fermi_b": chosen["bii"],
+            "fermi_flux": chosen["energy_flux"],
+            "fermi_class": chosen["source_type"],
+            "assoc_name": chosen["assoc_name"],
+            "reason": reason,
+        }
+    )
+    return conform(frame, EXCLUDED_COLUMNS).sort_values("fermi_name", ignore_index=True)
+
+
+def local_pairs(
+    fermi: pd.DataFrame, csc: pd.DataFrame, latitude_cut_deg: float, min_flux: float | None
+) -> pd.DataFrame:
+    """The same join from the fetched catalogues: fermi_name, csc_name, margin_deg.
+
+    `margin_deg` is the circle's radius less the separation, >= -EDGE_DEG: pairs just
+    outside are kept for the comparison and told apart by their sign.
+    """
+    fermi = fermi[
+        within_latitude(fermi["bii"], latitude_cut_deg) & (fermi["semi_major_axis_95"] > 0)
+    ]
+    if min_flux is not None:
+        csc = csc[csc["b_flux_ap"] > min_flux]
+    # whole catalogue, not the plane sample: a counterpart may lie outside the cut
+    centre, point, distance = match_within(
+        fermi["ra"], fermi["dec"], fermi["semi_major_axis_95"] + EDGE_DEG, csc["ra"], csc["dec"]
+    )
+    return pd.DataFrame(
+        {
+            "fermi_name": fermi["name"].to_numpy()[centre],
+            "csc_name": csc["name"].to_numpy()[point],
+            "margin_deg": fermi["semi_major_axis_95"].to_numpy()[centre] - distance,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How the service's join compares with ours.
+
+    Attributes
+    ----------
+    pairs_service, pairs_local : int
+    on_the_edge : list of dict
+        Differences within `EDGE_DEG` of a circle's edge: rounding, listed, no error.
+    pairs_without_flux_cut, fermi_without_flux_cut : int
+        Of the local join with every Chandra source, whatever its flux.
+    """
+
+    pairs_service: int
+    pairs_local: int
+    on_the_edge: list[dict]
+    pairs_without_flux_cut: int
+    fermi_without_flux_cut: int
+
+
+def verify_pairs(
+    pairs: pd.DataFrame,
+    fermi: pd.DataFrame,
+    csc: pd.DataFrame,
+    latitude_cut_deg: float,
+    min_flux: float | None,
+) -> Verification:
+    """Hold the service's pairs against those computed from the catalogues.
+
+    Raises
+    ------
+    XgammaError
+        If they differ by more than rounding at a circle's edge; names the pairs.
+    """
+    ours = local_pairs(fermi, csc, latitude_cut_deg, min_flux)
+    merged = pairs[["fermi_name", "csc_name"]].merge(
+        ours, on=["fermi_name", "csc_name"], how="outer", indicator=True
+    )
+    on_edge = merged["margin_deg"].abs() <= EDGE_DEG
+    only_service = merged["_merge"] == "left_only"
+    only_local = (merged["_merge"] == "right_only") & (merged["margin_deg"] > 0)
+    wrong = merged[(only_service | only_local) & ~on_edge]
+    if len(wrong):
+        shown = "; ".join(
+            f"{row.fermi_name} - {row.csc_name} "
+            f"({'only at the service' if row._2 == 'left_only' else 'only here'})"
+            for row in wrong[["fermi_name", "csc_name", "_merge"]].head(5).itertuples(index=False)
+        )
+        raise XgammaError(
+            f"cross-match: {len(wrong)} of {len(merged)} pairs differ between the service's join "
+            f"and the same join from the fetched catalogues: {shown}"
+            f"{'; ...' if len(wrong) > 5 else ''}. "
+            f"The service cut its answer or its tables changed in between: run again with "
+            f"--forcerun fetch_catalog crossmatch"
+        )
+    edge = merged[on_edge & (only_service | (merged["_merge"] == "right_only"))]
+    every = local_pairs(fermi, csc, latitude_cut_deg, None)
+    every = every[every["margin_deg"] >= 0]
+    return Verification(
+        pairs_service=len(pairs),
+        pairs_local=int((ours["margin_deg"] >= 0).sum()),
+        on_the_edge=[
+            {"fermi_name": r.fermi_name, "csc_name": r.csc_name, "margin_deg": r.margin_deg}
+            for r in edge.itertuples()
+        ],
+        pairs_without_flux_cut=len(every),
+        fermi_without_flux_cut=int(every["fermi_name"].nunique()),
+    )
+
+
+def fetch_pairs(
+    client,
+    latitude_cut_deg: float,
+    min_flux: float | None,
+    available: dict[tuple[str, str], list[str]],
+) -> tuple[pd.DataFrame, dict]:
+    """Ask for the join, have its rows counted, and finish the pairs.
+
+    Parameters
+    ----------
+    client : xgamma.tap.TapClient
+        HEASARC's.
+    latitude_cut_deg, min_flux
+        As in `crossmatch_adql`.
+    available : dict
+        (service, table) -> columns, as `xgamma.services.read_description` gives it.
+
+    Returns
+    -------
+    pairs : DataFrame
+        `PAIR_COLUMNS`.
+    record : dict
+    """
+    columns = {
+        name: resolve_columns(CATALOGUES[name], available[client.name, CATALOGUES[name].table])
+        for name in ("fermilpsc", "csc")
+    }
+    answer = client.query_counted(
+        crossmatch_adql(latitude_cut_deg, min_flux, columns["fermilpsc"], columns["csc"]),
+        crossmatch_count_adql(latitude_cut_deg, min_flux),
+    )
+    return finish_pairs(answer.frame), answer.record

@@ -1,0 +1,47 @@
+"""What a job says: everything to its log file, to the user one line if it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from xgamma.errors import XgammaError
+
+__all__ = ["job"]
+
+
+@contextlib.contextmanager
+def job(log_path: str) -> Iterator[logging.Logger]:
+    """Send the library's messages to `log_path`; end with status 1 and one line on error.
+
+    Waiting for a service is also said on standard error, since a silent program looks
+    dead; the traceback of an unforeseen error goes to the log only.
+    """
+    Path(log_path).parent.mkdir(parents=True, exist_ok=True)
+    logger = logging.getLogger("xgamma")
+    logger.setLevel(logging.INFO)
+    to_file = logging.FileHandler(log_path, mode="w", encoding="utf-8")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_user = logging.StreamHandler(sys.stderr)
+    to_user.setLevel(logging.WARNING)
+    to_user.setFormatter(logging.Formatter("xgamma: %(message)s"))
+    logger.handlers = [to_file, to_user]
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addHandler(to_file)
+    try:
+        yield logger
+    except XgammaError as error:
+        logger.error("%s", error)
+        sys.exit(1)
+    except OSError as error:
+        # a full disk or a folder that may not be written to is the user's to mend
+        to_user.setLevel(logging.CRITICAL)
+        logger.exception("file system")
+        sys.exit(f"xgamma: {error.strerror or error}: {error.filename or ''} (log: {log_path})")
+    except Exception as error:
+        to_user.setLevel(logging.CRITICAL)
+        logger.exception("unforeseen error")
+        sys.exit(f"xgamma: unforeseen {type(error).__name__}: {error} (traceback in {log_path})")

@@ -1,0 +1,214 @@
+"""What the services of an archive say of themselves, before anything is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xgamma.catalogs import (
+    CATALOGUES,
+    DESCRIPTION_COLUMNS,
+    require_columns,
+    resolve_columns,
+)
+from xgamma.errors import XgammaError
+from xgamma.tables import Column, conform, read_ecsv
+
+__all__ = [
+    "REGISTRY_COLUMNS",
+    "REGISTRY_KEYWORDS",
+    "describe_services",
+    "missing_optional",
+    "read_description",
+    "registered_services",
+    "search_registry",
+]
+
+# what to look for in the IVOA registry, per service
+REGISTRY_KEYWORDS = {"heasarc": "heasarc", "gaia": "gaia esa", "irsa": "irsa"}
+
+REGISTRY_COLUMNS = [
+    Column("service", "text", "", "Which of the archive's services was looked for"),
+    Column("keywords", "text", "", "Words searched for"),
+    Column("ivoid", "text", "", "IVOA identifier"),
+    Column("title", "text", "", "Title"),
+    Column("access_url", "text", "", "Base URL of its TAP service"),
+    Column("configured", "bool", "", "True if this is the URL in the config"),
+]
+
+
+def describe_services(
+    clients: Mapping[str, Any], surveys: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """The columns of every table that is used, with types, units and descriptions.
+
+    Parameters
+    ----------
+    clients : mapping of str to xgamma.tap.TapClient
+        Service name -> client.
+    surveys : mapping
+        Survey -> {service, table, id, ra, dec, columns}.
+
+    Returns
+    -------
+    DataFrame
+        `xgamma.catalogs.DESCRIPTION_COLUMNS`, sorted by service, table, column.
+
+    Raises
+    ------
+    XgammaError
+        If a required column is missing, or a service takes no uploads where the config
+        says that it does.
+    """
+    required = {
+        ("heasarc", c.table): [column.name for column in c.columns if column.required]
+        for c in CATALOGUES.values()
+    }
+    optional = {
+        ("heasarc", c.table): [
+            name for column in c.columns for name in (column.name, *column.aliases)
+        ]
+        for c in CATALOGUES.values()
+    }
+    for survey in surveys.values():
+        # all of a survey's columns are required: the user named them
+        wanted = [survey["id"], survey["ra"], survey["dec"], *survey["columns"]]
+        required.setdefault((survey["service"], survey["table"]), []).extend(wanted)
+    frames = []
+    for service, client in clients.items():
+        tables = sorted(table for name, table in required if name == service)
+        if not tables:
+            continue
+        described = client.columns(tables)
+        uploads = any(s["service"] == service for s in surveys.values())
+        if uploads and client.upload and client.declares_upload() is False:
+            raise XgammaError(
+                f"{service} ({client.url}) takes no uploads; set upload: false for it under "
+                f"archives in the config, and it will be asked position by position"
+            )
+        for table in tables:
+            there = described.loc[described["table"] == table, "column"]
+            require_columns(service, table, required[service, table], there)
+        used = {
+            (table, name.lower())
+            for table in tables
+            for name in (*required[service, table], *optional.get((service, table), ()))
+        }
+        described["used"] = [
+            (row.table, row.column.lower()) in used for row in described.itertuples()
+        ]
+        frames.append(described.assign(service=service))
+    frame = conform(pd.concat(frames, ignore_index=True), DESCRIPTION_COLUMNS)
+    for name in ("unit", "ucd", "description"):
+        # one line per cell: descriptions of some archives have several
+        frame[name] = [" ".join(text.split()) for text in frame[name]]
+    return frame.sort_values(["service", "table", "column"], ignore_index=True)
+
+
+def read_description(path: str | Path) -> dict[tuple[str, str], list[str]]:
+    """(service, table) -> its columns, from the file that `describe_services` filled."""
+    frame = read_ecsv(path, DESCRIPTION_COLUMNS)
+    return {
+        (str(service), str(table)): group["column"].tolist()
+        for (service, table), group in frame.groupby(["service", "table"])
+    }
+
+
+def missing_optional(available: Mapping[tuple[str, str], Iterable[str]]) -> list[str]:
+    """The optional columns that HEASARC's tables lack, as table.column, sorted."""
+    return sorted(
+        f"{catalogue.table}.{name}"
+        for catalogue in CATALOGUES.values()
+        for name, theirs in resolve_columns(
+            catalogue, available["heasarc", catalogue.table]
+        ).items()
+        if theirs is None
+    )
+
+
+def search_registry(keywords: str) -> list[dict[str, str]]:
+    """TAP services in the IVOA registry that `keywords` describe.
+
+    Returns
+    -------
+    list of dict
+        ivoid, title, access_url.
+
+    Raises
+    ------
+    XgammaError
+        If the registry does not answer.
+    """
+    from pyvo import registry
+    from pyvo.dal import DALAccessError
+    from requests import RequestException
+
+    try:
+        found = registry.search(
+            registry.Freetext(*keywords.split()), registry.Servicetype("tap")
+        )
+        return [
+            {
+                "ivoid": str(resource.ivoid),
+                "title": str(resource.res_title),
+                "access_url": str(interface.access_url),
+            }
+            for resource in found
+            for interface in resource.interfaces
+            if interface.is_standard and "tap" in str(interface.standard_id).lower()
+        ]
+    except (DALAccessError, RequestException) as error:
+        raise XgammaError(
+            f"the IVOA registry does not answer: {' '.join(str(error).split())[:200]}; "
+            f"check the network, or run again later"
+        ) from error
+
+
+def _bare(url: str) -> str:
+    """A URL less what does not tell services apart."""
+    return url.split("://", 1)[-1].rstrip("/").lower()
+
+
+def registered_services(
+    urls: Mapping[str, str], found: Mapping[str, list[dict[str, str]]]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Which configured services the registry knows.
+
+    Parameters
+    ----------
+    urls : mapping
+        Service -> configured URL.
+    found : mapping
+        Service -> what `search_registry` gave for it.
+
+    Returns
+    -------
+    frame : DataFrame
+        `REGISTRY_COLUMNS`, sorted.
+    sentences : list of str
+        One per service.
+    """
+    rows, sentences = [], []
+    for service, url in urls.items():
+        matches = {r["ivoid"] for r in found[service] if _bare(r["access_url"]) == _bare(url)}
+        sentences.append(
+            f"{service}: {url} is registered as {', '.join(sorted(matches))}"
+            if matches
+            else f"{service}: {url} is not among the {len(found[service])} registered TAP "
+            f"services for '{REGISTRY_KEYWORDS[service]}'"
+        )
+        rows += [
+            {
+                "service": service,
+                "keywords": REGISTRY_KEYWORDS[service],
+                "configured": _bare(r["access_url"]) == _bare(url),
+                **r,
+            }
+            for r in found[service]
+        ]
+    frame = pd.DataFrame(rows, columns=[c.name for c in REGISTRY_COLUMNS])
+    frame = conform(frame, REGISTRY_COLUMNS).drop_duplicates()
+    return frame.sort_values(["service", "ivoid", "access_url"], ignore_index=True), sentences

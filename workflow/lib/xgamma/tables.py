@@ -1,0 +1,301 @@
+"""Tables on disk: whole or not at all, units kept, the same bytes for the same rows.
+
+Parquet is what the stages hand to each other; ECSV (units in the header) and CSV
+(header and data, nothing else) are for people. In memory a table is a pandas frame
+with plain types; `Column` says for each column its kind, unit and meaning.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xgamma.errors import XgammaError
+
+__all__ = [
+    "Column",
+    "atomic_path",
+    "conform",
+    "csv_text",
+    "empty_frame",
+    "read_columns",
+    "read_ecsv",
+    "read_parquet",
+    "write_csv",
+    "write_ecsv",
+    "write_json",
+    "write_parquet",
+    "write_text",
+]
+
+_DTYPES = {
+    "text": "str",
+    "float": "float64",
+    "float32": "float32",
+    "int": "int64",
+    "nullable_int": "Int64",
+    "bool": "bool",
+    "list": "object",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column holds.
+
+    Parameters
+    ----------
+    name : str
+    kind : {'text', 'float', 'float32', 'int', 'nullable_int', 'bool', 'list'}
+        Null is '' for text and NaN for floats; `int` has no null (identifiers: they
+        stay exact 64-bit integers); `list` holds Python lists, JSON in text files.
+    unit : str
+        In the spelling of astropy; '' if it has none.
+    description : str
+    """
+
+    name: str
+    kind: str
+    unit: str = ""
+    description: str = ""
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to; rename it into place if all went well.
+
+    The name beside is always the same, so what a killed process left is overwritten
+    by its rerun and never stays.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        yield beside
+        # on disk before it has its name: a power cut may not leave a short file
+        with open(beside, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
+    with atomic_path(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON with sorted keys; NaN is refused (it is not JSON)."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def empty_frame(columns: Sequence[Column]) -> pd.DataFrame:
+    """A frame of no rows with the columns' types."""
+    return conform(pd.DataFrame({c.name: [] for c in columns}), columns)
+
+
+def conform(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """Give `frame` exactly `columns`, in their order and with their types.
+
+    Raises
+    ------
+    XgammaError
+        If a column is missing, an identifier is null, or a value does not fit its kind.
+    """
+    missing = [c.name for c in columns if c.name not in frame.columns]
+    if missing:
+        raise XgammaError(f"table: column {', '.join(missing)} is missing")
+    made = {}
+    for column in columns:
+        values = frame[column.name]
+        if column.kind == "text":
+            values = values.astype("object").where(values.notna(), "")
+        elif column.kind in ("int", "bool") and values.isna().any():
+            row = int(np.flatnonzero(values.isna())[0])
+            raise XgammaError(f"table: {column.name} is null in row {row}, where it must not be")
+        try:
+            made[column.name] = values.astype(_DTYPES[column.kind]).reset_index(drop=True)
+        except (ValueError, TypeError) as error:
+            raise XgammaError(f"table: {column.name} is not {column.kind}: {error}") from error
+    return pd.DataFrame(made)
+
+
+def _arrow_type(kind: str):
+    import pyarrow as pa
+
+    return {
+        "text": pa.string(),
+        "float": pa.float64(),
+        "float32": pa.float32(),
+        "int": pa.int64(),
+        "nullable_int": pa.int64(),
+        "bool": pa.bool_(),
+    }[kind]
+
+
+def write_parquet(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
+    """Write plain Parquet: unit and description in each field's metadata.
+
+    Integers go from numpy to Arrow without passing through floats, so identifiers
+    above 2**53 stay exact.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    frame = conform(frame, columns)
+    arrays, fields = [], []
+    for column in columns:
+        kind = _arrow_type(column.kind)
+        # from_pandas only where a null is not a number: NaN in a float column stays NaN
+        arrays.append(
+            pa.array(frame[column.name], type=kind, from_pandas=column.kind == "nullable_int")
+        )
+        metadata = {
+            "kind": column.kind,
+            "unit": column.unit,
+            "description": column.description,
+        }
+        fields.append(pa.field(column.name, kind, metadata=metadata))
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    with atomic_path(path) as beside:
+        pq.write_table(table, beside, compression="zstd", store_schema=True)
+
+
+def read_columns(path: str | Path) -> list[Column]:
+    """The columns of a Parquet file written by `write_parquet`."""
+    import pyarrow.parquet as pq
+
+    columns = []
+    for field in pq.read_schema(path):
+        metadata = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+        columns.append(
+            Column(
+                field.name,
+                metadata.get("kind", "text"),
+                metadata.get("unit", ""),
+                metadata.get("description", ""),
+            )
+        )
+    return columns
+
+
+def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a Parquet file written by `write_parquet` (only `columns`, if given)."""
+    import pyarrow.parquet as pq
+
+    kinds = {c.name: c for c in read_columns(path)}
+    table = pq.read_table(path, columns=list(columns) if columns is not None else None)
+    made = {}
+    for name in table.column_names:
+        chunked = table.column(name)
+        if kinds[name].kind == "nullable_int":
+            made[name] = chunked.to_pandas(types_mapper={chunked.type: pd.Int64Dtype()}.get)
+        else:
+            made[name] = pd.Series(chunked.to_numpy())
+    frame = pd.DataFrame(made, columns=table.column_names)
+    return conform(frame, [kinds[name] for name in table.column_names])
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it; a float32 by its own shortest decimal."""
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.float32):
+        value = float(str(value))
+    elif isinstance(value, np.generic):
+        value = value.item()
+    if value is pd.NA or (isinstance(value, float) and not np.isfinite(value)):
+        return None
+    return value
+
+
+def _cell(value: Any) -> str:
+    value = _plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def csv_text(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
+    """Header and data, RFC 4180 quoting, null as nothing, lists as JSON arrays."""
+    import csv
+
+    frame = conform(frame, columns)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([c.name for c in columns])
+    for row in zip(*(frame[c.name].tolist() if c.kind != "float32" else frame[c.name].to_numpy()
+                     for c in columns), strict=True):
+        writer.writerow([_cell(value) for value in row])
+    return stream.getvalue()
+
+
+def write_csv(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
+    """Write `csv_text` to a file. Units are not in it: see the ECSV of the same name."""
+    write_text(path, csv_text(frame, columns))
+
+
+def write_ecsv(
+    path: str | Path,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    meta: dict[str, Any] | None = None,
+) -> None:
+    """Write ECSV: `astropy.table.Table.read(path)` gives units and descriptions back."""
+    from astropy.table import MaskedColumn, Table
+
+    frame = conform(frame, columns)
+    table = Table(meta=meta or {})
+    for column in columns:
+        values = frame[column.name]
+        if column.kind == "list":
+            data = np.empty(len(values), dtype=object)
+            data[:] = [_plain(v) for v in values]
+        elif column.kind == "text":
+            data = values.to_numpy(dtype=str) if len(values) else np.empty(0, dtype="U1")
+        elif column.kind == "nullable_int":
+            data = MaskedColumn(
+                values.fillna(0).to_numpy(dtype="int64"), mask=values.isna().to_numpy()
+            )
+        else:
+            data = values.to_numpy()
+        table[column.name] = data
+        if column.unit:
+            table[column.name].unit = column.unit
+        table[column.name].description = column.description or None
+    stream = io.StringIO()
+    table.write(stream, format="ascii.ecsv")
+    write_text(path, stream.getvalue())
+
+
+def read_ecsv(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:
+    """Read back the plain (not list) columns of a file of `write_ecsv`."""
+    from astropy.table import Table
+
+    table = Table.read(path, format="ascii.ecsv")
+    made = {}
+    for column in columns:
+        data = table[column.name]
+        if column.kind == "text":
+            made[column.name] = [("" if v is np.ma.masked else str(v)) for v in data]
+        elif column.kind == "nullable_int":
+            made[column.name] = pd.array(
+                [(pd.NA if v is np.ma.masked else int(v)) for v in data], dtype="Int64"
+            )
+        else:
+            made[column.name] = np.asarray(data)
+    return conform(pd.DataFrame(made), columns)

@@ -1,0 +1,77 @@
+# What the services say of their tables, the catalogues, and their part in the plane.
+# Needs: the services of the archive.
+# Makes: services/columns.ecsv, catalogs/{catalog}.parquet with .provenance.json,
+#        plane/{catalog}.parquet.
+
+
+rule describe_services:
+    input:
+        sky=demo_sky,
+    output:
+        columns=f"{RESULTS}/services/columns.ecsv",
+    params:
+        urls={name: service.url for name, service in CONFIG.services.items()},
+        surveys=SURVEY_TABLES,
+        code=code_digest("describe_services"),
+    log:
+        f"{RESULTS}/logs/describe_services.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/describe_services.tsv"
+    resources:
+        mem_mb=600,
+        heasarc=service_slots("heasarc"),
+        gaia=service_slots("gaia"),
+        irsa=service_slots("irsa"),
+    conda:
+        ENVIRONMENT
+    message:
+        "asking the services for their tables and columns"
+    script:
+        "../scripts/describe_services.py"
+
+
+rule fetch_catalog:
+    input:
+        columns=f"{RESULTS}/services/columns.ecsv",
+        sky=demo_sky,
+    output:
+        catalog=f"{RESULTS}/catalogs/{{catalog}}.parquet",
+        provenance=f"{RESULTS}/catalogs/{{catalog}}.provenance.json",
+    params:
+        url=url("heasarc"),
+        code=code_digest("fetch_catalog"),
+    log:
+        f"{RESULTS}/logs/fetch_catalog_{{catalog}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fetch_catalog_{{catalog}}.tsv"
+    resources:
+        mem_mb=2000,
+        heasarc=service_slots("heasarc"),
+    conda:
+        ENVIRONMENT
+    message:
+        "fetching {wildcards.catalog}"
+    script:
+        "../scripts/fetch_catalog.py"
+
+
+rule filter_plane:
+    input:
+        catalog=f"{RESULTS}/catalogs/{{catalog}}.parquet",
+    output:
+        plane=f"{RESULTS}/plane/{{catalog}}.parquet",
+    params:
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        code=code_digest("filter_plane"),
+    log:
+        f"{RESULTS}/logs/filter_plane_{{catalog}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/filter_plane_{{catalog}}.tsv"
+    resources:
+        mem_mb=1000,
+    conda:
+        ENVIRONMENT
+    message:
+        "cutting {wildcards.catalog} to the plane"
+    script:
+        "../scripts/filter_plane.py"

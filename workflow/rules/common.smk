@@ -1,0 +1,99 @@
+# What all rules share: the checked config, where products go, and how jobs reach a service.
+# Needs: config (loaded by the Snakefile).
+# Makes: CONFIG, RESULTS, ENVIRONMENT, code_digest(), demo_sky(), service_slots(), urls().
+
+import functools
+import json
+import sys
+from pathlib import Path
+
+LIBRARY = Path(workflow.basedir) / "workflow" / "lib"
+# once, and every script finds the library: Snakemake hands sys.path to the jobs' scripts
+if str(LIBRARY) not in sys.path:
+    sys.path.insert(0, str(LIBRARY))
+
+from xgamma.code_digest import code_digest as digest_of_script
+from xgamma.config import ConfigError, load_config
+
+try:
+    CONFIG = load_config(config)
+except ConfigError as error:
+    # no stack trace: the user's file is wrong, not our code
+    sys.exit(str(error))
+
+# simulated and real products never mix
+RESULTS = f"results/{CONFIG.archive}"
+ENVIRONMENT = f"{workflow.basedir}/envs/xgamma.yaml"
+
+# How to ask does not change what is answered, so it is not in any rule's params, and a
+# longer deadline reruns nothing. The jobs' scripts find it in snakemake.config.
+config["connections"] = {
+    name: {
+        "mode": service.mode,
+        "upload": service.upload,
+        "timeout_s": CONFIG.tap.timeout_s,
+        "deadline_s": CONFIG.tap.deadline_s,
+        "attempts": CONFIG.tap.attempts,
+    }
+    for name, service in CONFIG.services.items()
+}
+
+
+wildcard_constraints:
+    catalog="chanmaster|csc|fermilpsc",
+    survey="[a-z][a-z0-9_]*",
+    shard="[A-Za-z0-9_+-]+",
+    digest="[0-9a-f]{16}",
+
+
+@functools.cache
+def code_digest(script):
+    """Digest of a rule's script and of the library modules it uses."""
+    return digest_of_script(Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py")
+
+
+def url(service):
+    return CONFIG.services[service].url
+
+
+def demo_sky(wildcards):
+    """The simulated sky's file, for rules that ask the demo archive; else nothing."""
+    simulated = any(s.url.startswith("http://demo.invalid/") for s in CONFIG.services.values())
+    return [f"{RESULTS}/archive/sky.duckdb"] if simulated else []
+
+
+def service_slots(service):
+    """The part of a service's 100 slots (see profiles/default) that one job takes."""
+    return 100 // CONFIG.services[service].max_requests
+
+
+def survey_slots(wildcards, service):
+    """`service_slots` for the service that has the survey, none for the others."""
+    asked = CONFIG.surveys[wildcards.survey].service
+    return service_slots(service) if service == asked else 0
+
+
+# plain values, as rules' params need them; the field names are xgamma.enrichment.SurveyTable's
+SURVEY_TABLES = {
+    name: {
+        "service": survey.service,
+        "table": survey.table,
+        "id": survey.id,
+        "ra": survey.ra,
+        "dec": survey.dec,
+        "columns": dict(survey.columns),
+    }
+    for name, survey in CONFIG.surveys.items()
+}
+
+
+def shards_of_manifest(wildcards):
+    """The files that the manifest names, once the checkpoint has written it."""
+    manifest = checkpoints.shard_sources.get(**wildcards).output.manifest
+    with open(manifest, encoding="utf-8") as stream:
+        shards = json.load(stream)
+    return [
+        f"{RESULTS}/enrichment/{survey}/{shard}.{digest}.parquet"
+        for survey in CONFIG.surveys
+        for shard, digest in shards[survey].items()
+    ]

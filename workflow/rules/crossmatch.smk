@@ -1,0 +1,83 @@
+# Which Chandra sources lie inside the error circles of the Fermi sources of the plane.
+# Needs: the HEASARC service, catalogs/*.parquet, plane/fermilpsc.parquet.
+# Makes: crossmatch/{pairs.parquet, pairs.provenance.json, excluded.ecsv, verification.json},
+#        tables/{csc_fermi_pairs.ecsv, grouped_csc_fermi_pairs.csv, .ecsv}.
+
+
+rule crossmatch:
+    input:
+        columns=f"{RESULTS}/services/columns.ecsv",
+        fermi=f"{RESULTS}/plane/fermilpsc.parquet",
+        sky=demo_sky,
+    output:
+        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        provenance=f"{RESULTS}/crossmatch/pairs.provenance.json",
+        excluded=f"{RESULTS}/crossmatch/excluded.ecsv",
+    params:
+        url=url("heasarc"),
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        min_flux=CONFIG.crossmatch.min_flux,
+        code=code_digest("crossmatch"),
+    log:
+        f"{RESULTS}/logs/crossmatch.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/crossmatch.tsv"
+    resources:
+        mem_mb=1000,
+        heasarc=service_slots("heasarc"),
+    conda:
+        ENVIRONMENT
+    message:
+        "joining Fermi and Chandra sources at HEASARC"
+    script:
+        "../scripts/crossmatch.py"
+
+
+rule verify_crossmatch:
+    input:
+        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
+        csc=f"{RESULTS}/catalogs/csc.parquet",
+    output:
+        verification=f"{RESULTS}/crossmatch/verification.json",
+    params:
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        min_flux=CONFIG.crossmatch.min_flux,
+        code=code_digest("verify_crossmatch"),
+    log:
+        f"{RESULTS}/logs/verify_crossmatch.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/verify_crossmatch.tsv"
+    resources:
+        mem_mb=1000,
+    conda:
+        ENVIRONMENT
+    message:
+        "verifying the pairs against the fetched catalogues"
+    script:
+        "../scripts/verify_crossmatch.py"
+
+
+rule group_by_fermi:
+    input:
+        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        # pairs that are not verified go no further
+        verification=f"{RESULTS}/crossmatch/verification.json",
+    output:
+        pairs=f"{RESULTS}/tables/csc_fermi_pairs.ecsv",
+        grouped_csv=f"{RESULTS}/tables/grouped_csc_fermi_pairs.csv",
+        grouped_ecsv=f"{RESULTS}/tables/grouped_csc_fermi_pairs.ecsv",
+    params:
+        code=code_digest("group_by_fermi"),
+    log:
+        f"{RESULTS}/logs/group_by_fermi.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/group_by_fermi.tsv"
+    resources:
+        mem_mb=1000,
+    conda:
+        ENVIRONMENT
+    message:
+        "grouping the pairs by Fermi source"
+    script:
+        "../scripts/group_by_fermi.py"

@@ -1,0 +1,28 @@
+# The demo archive's simulated sky.
+# Needs: the real 4FGL-DR4 list in resources/.
+# Makes: archive/sky.duckdb, archive/truth.parquet, archive/sky.json (size, seed, digest).
+
+
+rule build_demo_sky:
+    input:
+        fermi="resources/4fgl_dr4_v35.ecsv.gz",
+    output:
+        sky=f"{RESULTS}/archive/sky.duckdb",
+        truth=f"{RESULTS}/archive/truth.parquet",
+        record=f"{RESULTS}/archive/sky.json",
+    params:
+        size=CONFIG.demo.size,
+        seed=CONFIG.demo.seed,
+        code=code_digest("build_demo_sky"),
+    log:
+        f"{RESULTS}/logs/build_demo_sky.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/build_demo_sky.tsv"
+    resources:
+        mem_mb=2000,
+    conda:
+        ENVIRONMENT
+    message:
+        "simulating the demo sky"
+    script:
+        "../scripts/build_demo_sky.py"

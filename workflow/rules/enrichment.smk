@@ -1,0 +1,93 @@
+# Optical and infrared sources around the Fermi sources and their Chandra candidates.
+# Needs: crossmatch/pairs.parquet, the services of the surveys.
+# Makes: enrichment/{targets.parquet, shards.json}, enrichment/{survey}/{shard}.{digest}.parquet,
+#        tables/{counterparts_{survey}.parquet, .ecsv, grouped_csc_fermi_gaia_2mass_pairs.csv, .ecsv}.
+
+
+# A checkpoint: which shards there are, and what they are called, is known only when the pairs
+# are. The first dry run therefore shows no enrichment jobs.
+checkpoint shard_sources:
+    input:
+        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        verification=f"{RESULTS}/crossmatch/verification.json",
+        sky_record=lambda wildcards: [
+            sky.replace("sky.duckdb", "sky.json") for sky in demo_sky(wildcards)
+        ],
+    output:
+        targets=f"{RESULTS}/enrichment/targets.parquet",
+        manifest=f"{RESULTS}/enrichment/shards.json",
+    params:
+        radius_deg=CONFIG.enrichment.radius_deg,
+        csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
+        nearest=CONFIG.enrichment.nearest,
+        by=CONFIG.enrichment.shards.by,
+        order=CONFIG.enrichment.shards.order,
+        surveys=SURVEY_TABLES,
+        urls={survey.service: url(survey.service) for survey in CONFIG.surveys.values()},
+        enrichment_code=code_digest("enrich_shard"),
+        code=code_digest("shard_sources"),
+    log:
+        f"{RESULTS}/logs/shard_sources.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/shard_sources.tsv"
+    resources:
+        mem_mb=600,
+    conda:
+        ENVIRONMENT
+    message:
+        "dividing the sources into shards"
+    script:
+        "../scripts/shard_sources.py"
+
+
+# The file's name holds a digest of all that its content depends on, so the inputs are ancient:
+# a file of that name is right whatever the inputs' times say.
+rule enrich_shard:
+    input:
+        targets=ancient(f"{RESULTS}/enrichment/targets.parquet"),
+        sky=lambda wildcards: ancient(demo_sky(wildcards)),
+    output:
+        counterparts=f"{RESULTS}/enrichment/{{survey}}/{{shard}}.{{digest}}.parquet",
+    params:
+        url=lambda wildcards: url(CONFIG.surveys[wildcards.survey].service),
+        survey=lambda wildcards: SURVEY_TABLES[wildcards.survey],
+        nearest=CONFIG.enrichment.nearest,
+    log:
+        f"{RESULTS}/logs/enrichment/{{survey}}/{{shard}}.{{digest}}.log",
+    resources:
+        mem_mb=1000,
+        heasarc=lambda wildcards: survey_slots(wildcards, "heasarc"),
+        gaia=lambda wildcards: survey_slots(wildcards, "gaia"),
+        irsa=lambda wildcards: survey_slots(wildcards, "irsa"),
+    conda:
+        ENVIRONMENT
+    message:
+        "{wildcards.survey} around the sources of {wildcards.shard}"
+    script:
+        "../scripts/enrich_shard.py"
+
+
+rule merge_enrichment:
+    input:
+        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        shards=shards_of_manifest,
+    output:
+        grouped_csv=f"{RESULTS}/tables/grouped_csc_fermi_gaia_2mass_pairs.csv",
+        grouped_ecsv=f"{RESULTS}/tables/grouped_csc_fermi_gaia_2mass_pairs.ecsv",
+        long=expand(f"{RESULTS}/tables/counterparts_{{survey}}.parquet", survey=CONFIG.surveys),
+        long_ecsv=expand(f"{RESULTS}/tables/counterparts_{{survey}}.ecsv", survey=CONFIG.surveys),
+    params:
+        surveys=SURVEY_TABLES,
+        code=code_digest("merge_enrichment"),
+    log:
+        f"{RESULTS}/logs/merge_enrichment.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/merge_enrichment.tsv"
+    resources:
+        mem_mb=1000,
+    conda:
+        ENVIRONMENT
+    message:
+        "merging the shards"
+    script:
+        "../scripts/merge_enrichment.py"

@@ -1,0 +1,60 @@
+# The numbers, and whether the IVOA registry knows the configured services.
+# Needs: nearly every product.
+# Makes: summary.json, summary.txt; on demand services/registry.ecsv.
+
+
+rule summarize:
+    input:
+        columns=f"{RESULTS}/services/columns.ecsv",
+        chanmaster=f"{RESULTS}/catalogs/chanmaster.parquet",
+        csc=f"{RESULTS}/catalogs/csc.parquet",
+        fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
+        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        excluded=f"{RESULTS}/crossmatch/excluded.ecsv",
+        verification=f"{RESULTS}/crossmatch/verification.json",
+        counterparts=expand(
+            f"{RESULTS}/tables/counterparts_{{survey}}.parquet", survey=CONFIG.surveys
+        ),
+    output:
+        json=f"{RESULTS}/summary.json",
+        text=f"{RESULTS}/summary.txt",
+    params:
+        archive=CONFIG.archive,
+        simulated=CONFIG.simulated,
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        min_flux=CONFIG.crossmatch.min_flux,
+        radius_deg=CONFIG.enrichment.radius_deg,
+        nearest=CONFIG.enrichment.nearest,
+        csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
+        surveys=list(CONFIG.surveys),
+        code=code_digest("summarize"),
+    log:
+        f"{RESULTS}/logs/summarize.log",
+    resources:
+        mem_mb=1000,
+    conda:
+        ENVIRONMENT
+    message:
+        "summarizing"
+    script:
+        "../scripts/summarize.py"
+
+
+# Not part of `all`: it asks the IVOA registry, and nothing rests on its answer.
+rule discover_services:
+    output:
+        registry=f"{RESULTS}/services/registry.ecsv",
+        text=f"{RESULTS}/services/registry.txt",
+    params:
+        urls={name: service.url for name, service in CONFIG.services.items()},
+        code=code_digest("discover_services"),
+    log:
+        f"{RESULTS}/logs/discover_services.log",
+    resources:
+        mem_mb=600,
+    conda:
+        ENVIRONMENT
+    message:
+        "searching the IVOA registry for the services"
+    script:
+        "../scripts/discover_services.py"

@@ -1,0 +1,14 @@
+"""Simulate the demo archive's sky."""
+
+from pathlib import Path
+
+from xgamma.demo.sky import build_sky, content_digest
+from xgamma.joblog import job
+from xgamma.tables import write_json
+
+with job(snakemake.log[0]):
+    size, seed = snakemake.params.size, snakemake.params.seed
+    sky, truth = Path(snakemake.output.sky), Path(snakemake.output.truth)
+    build_sky(sky, size=size, seed=seed, resource=Path(snakemake.input.fermi), truth_path=truth)
+    record = {"size": size, "seed": seed, "content": content_digest(sky)}
+    write_json(snakemake.output.record, record)

@@ -1,0 +1,22 @@
+"""Join Fermi and Chandra sources at HEASARC."""
+
+from xgamma.crossmatch import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources, fetch_pairs
+from xgamma.joblog import job
+from xgamma.services import read_description
+from xgamma.tables import read_parquet, write_ecsv, write_json, write_parquet
+from xgamma.tap import TapClient
+
+with job(snakemake.log[0]):
+    client = TapClient(
+        "heasarc",
+        snakemake.params.url,
+        sky=snakemake.input.get("sky") or None,
+        **snakemake.config["connections"]["heasarc"],
+    )
+    cut, min_flux = snakemake.params.latitude_cut_deg, snakemake.params.min_flux
+    available = read_description(snakemake.input.columns)
+    pairs, record = fetch_pairs(client, cut, min_flux, available)
+    excluded = excluded_sources(read_parquet(snakemake.input.fermi), cut)
+    write_parquet(snakemake.output.pairs, pairs, PAIR_COLUMNS)
+    write_ecsv(snakemake.output.excluded, excluded, EXCLUDED_COLUMNS)
+    write_json(snakemake.output.provenance, record)

@@ -1,0 +1,16 @@
+"""List the columns of every table that is used; stop if a required one is missing."""
+
+from xgamma.joblog import job
+from xgamma.services import describe_services
+from xgamma.tables import write_ecsv
+from xgamma.tap import TapClient
+from xgamma.catalogs import DESCRIPTION_COLUMNS
+
+with job(snakemake.log[0]):
+    sky = snakemake.input.get("sky") or None
+    clients = {
+        name: TapClient(name, url, sky=sky, **snakemake.config["connections"][name])
+        for name, url in snakemake.params.urls.items()
+    }
+    described = describe_services(clients, snakemake.params.surveys)
+    write_ecsv(snakemake.output.columns, described, DESCRIPTION_COLUMNS)

@@ -1,0 +1,18 @@
+"""Search the IVOA registry, and say whether it knows the configured services."""
+
+from xgamma.joblog import job
+from xgamma.services import (
+    REGISTRY_COLUMNS,
+    REGISTRY_KEYWORDS,
+    registered_services,
+    search_registry,
+)
+from xgamma.tables import write_ecsv, write_text
+
+with job(snakemake.log[0]):
+    urls = snakemake.params.urls
+    found = {name: search_registry(REGISTRY_KEYWORDS[name]) for name in urls}
+    frame, sentences = registered_services(urls, found)
+    write_ecsv(snakemake.output.registry, frame, REGISTRY_COLUMNS)
+    write_text(snakemake.output.text, "\n".join(sentences) + "\n")
+    print("\n".join(sentences))

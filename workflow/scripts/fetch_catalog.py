@@ -1,0 +1,20 @@
+"""Fetch one whole catalogue, and record how."""
+
+from xgamma.catalogs import CATALOGUES, fetch_catalogue
+from xgamma.joblog import job
+from xgamma.services import read_description
+from xgamma.tables import write_json, write_parquet
+from xgamma.tap import TapClient
+
+with job(snakemake.log[0]):
+    client = TapClient(
+        "heasarc",
+        snakemake.params.url,
+        sky=snakemake.input.get("sky") or None,
+        **snakemake.config["connections"]["heasarc"],
+    )
+    catalogue = CATALOGUES[snakemake.wildcards.catalog]
+    available = read_description(snakemake.input.columns)["heasarc", catalogue.table]
+    frame, record = fetch_catalogue(client, catalogue, available)
+    write_parquet(snakemake.output.catalog, frame, [c.column for c in catalogue.columns])
+    write_json(snakemake.output.provenance, record)

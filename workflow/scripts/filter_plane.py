@@ -1,0 +1,11 @@
+"""Keep the part of a catalogue that lies within the latitude cut."""
+
+from xgamma.joblog import job
+from xgamma.sky import within_latitude
+from xgamma.tables import read_columns, read_parquet, write_parquet
+
+with job(snakemake.log[0]):
+    catalog = read_parquet(snakemake.input.catalog)
+    # on the service's own latitude, as its ADQL would cut
+    plane = catalog[within_latitude(catalog["bii"], snakemake.params.latitude_cut_deg)]
+    write_parquet(snakemake.output.plane, plane, read_columns(snakemake.input.catalog))

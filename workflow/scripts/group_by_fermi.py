@@ -1,0 +1,13 @@
+"""Write the pairs for people: one row per pair, and one row per Fermi source."""
+
+from xgamma.crossmatch import PAIR_COLUMNS
+from xgamma.grouping import GROUPED_COLUMNS, group_pairs
+from xgamma.joblog import job
+from xgamma.tables import read_parquet, write_csv, write_ecsv
+
+with job(snakemake.log[0]):
+    pairs = read_parquet(snakemake.input.pairs)
+    grouped = group_pairs(pairs)
+    write_ecsv(snakemake.output.pairs, pairs, PAIR_COLUMNS)
+    write_csv(snakemake.output.grouped_csv, grouped, GROUPED_COLUMNS)
+    write_ecsv(snakemake.output.grouped_ecsv, grouped, GROUPED_COLUMNS)

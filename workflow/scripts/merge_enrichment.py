@@ -1,0 +1,25 @@
+"""Merge the shards into one long table per survey and one row per Fermi source."""
+
+from pathlib import Path
+
+from xgamma.enrichment import SurveyTable, merge_shards
+from xgamma.grouping import COUNTERPART_COLUMNS, add_counterparts, group_pairs
+from xgamma.joblog import job
+from xgamma.tables import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
+
+with job(snakemake.log[0]):
+    pairs = read_parquet(snakemake.input.pairs)
+    fermi_class = dict(zip(pairs["fermi_name"], pairs["fermi_class"]))
+    counterparts = {}
+    for (name, survey), parquet, ecsv in zip(
+        snakemake.params.surveys.items(), snakemake.output.long, snakemake.output.long_ecsv
+    ):
+        files = [f for f in snakemake.input.shards if Path(f).parent.name == name]
+        shards = [(read_parquet(f), read_columns(f)) for f in files]
+        survey = {key: value for key, value in survey.items() if key != "service"}
+        counterparts[name], columns = merge_shards(shards, SurveyTable(**survey), fermi_class)
+        write_parquet(parquet, counterparts[name], columns)
+        write_ecsv(ecsv, counterparts[name], columns)
+    grouped = add_counterparts(group_pairs(pairs), counterparts)
+    write_csv(snakemake.output.grouped_csv, grouped, COUNTERPART_COLUMNS)
+    write_ecsv(snakemake.output.grouped_ecsv, grouped, COUNTERPART_COLUMNS)

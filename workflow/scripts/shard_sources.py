@@ -1,0 +1,27 @@
+"""Divide the targets of the enrichment into shards, and name each shard's file."""
+
+from pathlib import Path
+
+from xgamma.joblog import job
+from xgamma.shards import TARGET_COLUMNS, build_targets, shard_digests
+from xgamma.tables import read_parquet, write_json, write_parquet
+
+with job(snakemake.log[0]):
+    p = snakemake.params
+    targets = build_targets(
+        read_parquet(snakemake.input.pairs),
+        radius_deg=p.radius_deg,
+        csc_radius_arcsec=p.csc_radius_arcsec,
+        by=p.by,
+        order=p.order,
+    )
+    common = {"nearest": p.nearest, "code": p.enrichment_code}
+    if snakemake.input.sky_record:
+        # the demo archive's address is always the same, its sky is not
+        common["sky"] = Path(snakemake.input.sky_record).read_text(encoding="utf-8")
+    manifest = {
+        name: shard_digests(targets, {**common, "survey": survey, "url": p.urls[survey["service"]]})
+        for name, survey in p.surveys.items()
+    }
+    write_parquet(snakemake.output.targets, targets, TARGET_COLUMNS)
+    write_json(snakemake.output.manifest, manifest)

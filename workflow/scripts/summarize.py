@@ -1,0 +1,30 @@
+"""Every number, for machines and for people."""
+
+import json
+from pathlib import Path
+
+from xgamma.crossmatch import EXCLUDED_COLUMNS
+from xgamma.joblog import job
+from xgamma.services import read_description
+from xgamma.summary import build_summary, run_record, summary_text
+from xgamma.tables import read_ecsv, read_parquet, write_json, write_text
+
+with job(snakemake.log[0]):
+    i, p = snakemake.input, snakemake.params
+    summary = build_summary(
+        settings={key: value for key, value in p.items() if key != "code"},
+        described=read_description(i.columns),
+        chanmaster=read_parquet(i.chanmaster),
+        csc=read_parquet(i.csc),
+        fermi=read_parquet(i.fermi),
+        pairs=read_parquet(i.pairs),
+        excluded=read_ecsv(i.excluded, EXCLUDED_COLUMNS),
+        verification=json.loads(Path(i.verification).read_text(encoding="utf-8")),
+        counterparts={
+            name: read_parquet(file)
+            for name, file in zip(p.surveys, i.counterparts)
+        },
+    )
+    summary["run"] = run_record(Path(snakemake.output.json).parent / "benchmarks")
+    write_json(snakemake.output.json, summary)
+    write_text(snakemake.output.text, summary_text(summary))

@@ -1,0 +1,17 @@
+"""Hold the service's pairs against the same join of the fetched catalogues."""
+
+import dataclasses
+
+from xgamma.crossmatch import verify_pairs
+from xgamma.joblog import job
+from xgamma.tables import read_parquet, write_json
+
+with job(snakemake.log[0]):
+    verification = verify_pairs(
+        read_parquet(snakemake.input.pairs),
+        read_parquet(snakemake.input.fermi),
+        read_parquet(snakemake.input.csc, ["name", "ra", "dec", "b_flux_ap"]),
+        snakemake.params.latitude_cut_deg,
+        snakemake.params.min_flux,
+    )
+    write_json(snakemake.output.verification, dataclasses.asdict(verification))
