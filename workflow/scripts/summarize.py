@@ -10,7 +10,7 @@ from xgamma.summary import build_summary, run_record, summary_text
 from xgamma.tables import read_ecsv, read_parquet, write_json, write_text
 
 with job(snakemake.log[0]):
-    i, p = snakemake.input, snakemake.params
+    i, p = snakemake.input, dict(snakemake.params.items())
     summary = build_summary(
         settings={key: value for key, value in p.items() if key != "code"},
         described=read_description(i.columns),
@@ -22,9 +22,9 @@ with job(snakemake.log[0]):
         verification=json.loads(Path(i.verification).read_text(encoding="utf-8")),
         counterparts={
             name: read_parquet(file)
-            for name, file in zip(p.surveys, i.counterparts)
+            for name, file in zip(p["surveys"], i.counterparts)
         },
     )
-    summary["run"] = run_record(Path(snakemake.output.json).parent / "benchmarks")
+    summary["run"] |= run_record(Path(snakemake.output.json).parent / "benchmarks")
     write_json(snakemake.output.json, summary)
     write_text(snakemake.output.text, summary_text(summary))
