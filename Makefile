@@ -1,0 +1,65 @@
+# make demo    makes .venv, runs the workflow on the simulated sky, shows what came out
+# make test    the tests
+# make lint    style and Snakemake's own checks
+# make clean   removes the demo's products, so that the next `make demo` starts anew
+# make lock    pins the packages anew (needs uv)
+
+PYTHON ?= python3
+CORES ?= all
+UV ?= uv
+
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test lint clean lock
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: $(READY)
+	@snakemake --cores $(CORES) --config archive=demo
+	@echo
+	@cat results/demo/summary.txt
+	@echo
+	@echo "Look at  results/demo/figures/           the figures"
+	@echo "         results/demo/tables/            the tables: .csv with the data, .ecsv with units"
+	@echo "A page with all of it:  . $(VENV)/bin/activate && snakemake --report results/demo/report.html"
+
+test: $(READY)
+	@pytest
+
+lint: $(READY)
+	@ruff check .
+	@ruff format --check .
+	@snakefmt --check Snakefile workflow
+	@snakemake --lint
+
+# Products of other archives stay: they may have taken hours.
+clean:
+	rm -rf results/demo
+
+# The stamp comes last, so an interrupted installation is made anew, from nothing. The lock is
+# complete, so pip need not resolve it. Bytecode is made here, on all cores, and not by pip on
+# one, or by every start where PYTHONDONTWRITEBYTECODE is set. (Some packages carry files for
+# other Pythons, which do not compile: no matter.)
+$(READY): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
+	  echo "xgamma needs Python 3.11 or later, which $(PYTHON) is not; name one that is:" \
+	    "make demo PYTHON=python3.12" >&2; exit 1; }
+	@echo "Making $(VENV) from requirements.lock: once, about two minutes"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --no-input --no-deps --no-compile \
+	  --require-hashes --requirement requirements.lock
+	@$(VENV)/bin/python -m pip install --quiet --no-input --no-deps --no-build-isolation \
+	  --editable .
+	@$(VENV)/bin/python -m compileall -q -j 0 -x /tests/ $(VENV)/lib workflow/lib \
+	  > /dev/null 2>&1 || true
+	@touch $@
+
+# One version of each package for all Pythons, so that products do not depend on which it is.
+lock:
+	$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+	  --generate-hashes --extra dev --custom-compile-command "make lock" \
+	  --output-file requirements.lock pyproject.toml

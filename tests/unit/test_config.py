@@ -1,0 +1,514 @@
+"""The configuration: what is accepted, how it is read, and what a user is told."""
+
+import copy
+import re
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from xgamma.config import Config, ConfigError, Service, Shards, load_config
+from xgamma.config_check import FIXED_COLUMNS, SCHEMA_PATH
+from xgamma.enrichment import SurveyTable, counterpart_columns
+from xgamma.errors import XgammaError
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG_FILE = ROOT / "config" / "config.yaml"
+README = ROOT / "config" / "README.md"
+
+GAIA = {"service": "gaia", "table": "gaiadr3.gaia_source", "id": "source_id"}
+GAIA["position"] = ["ra", "dec"]
+
+
+def message(raw) -> str:
+    """What a user reads when this configuration is refused."""
+    with pytest.raises(ConfigError) as caught:
+        load_config(raw)
+    return str(caught.value)
+
+
+def archive_at(url: str, **settings) -> dict:
+    """An archive whose three services are at one URL."""
+    service = {"url": url, **settings}
+    return {"simulated": False, "heasarc": service, "gaia": service, "irsa": service}
+
+
+REFUSED = [
+    # out of range, at both ends
+    (
+        {"sky": {"latitude_cut_deg": 95}},
+        "config: sky.latitude_cut_deg is 95; a Galactic latitude cut lies in (0, 90]",
+    ),
+    (
+        {"sky": {"latitude_cut_deg": 0}},
+        "config: sky.latitude_cut_deg is 0; a Galactic latitude cut lies in (0, 90]",
+    ),
+    (
+        {"enrichment": {"radius_deg": 0.51}},
+        "config: enrichment.radius_deg is 0.51; a search radius around a Fermi position lies in "
+        "(0, 0.5] degrees",
+    ),
+    (
+        {"enrichment": {"csc_radius_arcsec": 60.5}},
+        "config: enrichment.csc_radius_arcsec is 60.5; a search radius around an X-ray source "
+        "lies in (0, 60] arcsec",
+    ),
+    (
+        {"crossmatch": {"min_flux": -1e-15}},
+        "config: crossmatch.min_flux is -1e-15; the least flux is a number >= 0 in erg/cm2/s, or "
+        "null for sources without flux too",
+    ),
+    (
+        {"enrichment": {"shards": {"order": 4}}},
+        "config: enrichment.shards.order is 4; a HEALPix order of shards is a whole number in "
+        "[0, 3]",
+    ),
+    (
+        {"figures": {"dpi": 601}},
+        "config: figures.dpi is 601; the resolution is a whole number in [50, 600] dots per inch",
+    ),
+    # not a number at all, though Python calls it one
+    (
+        {"sky": {"latitude_cut_deg": float("nan")}},
+        "config: sky.latitude_cut_deg is nan; a Galactic latitude cut lies in (0, 90]",
+    ),
+    (
+        {"crossmatch": {"min_flux": float("inf")}},
+        "config: crossmatch.min_flux is inf; the least flux is a number >= 0 in erg/cm2/s, or "
+        "null for sources without flux too",
+    ),
+    (
+        {"sky": {"latitude_cut_deg": True}},
+        "config: sky.latitude_cut_deg is true; a Galactic latitude cut lies in (0, 90]",
+    ),
+    # wrong types
+    (
+        {"enrichment": {"nearest": 2.5}},
+        "config: enrichment.nearest is 2.5; the number of nearest sources is a whole number in "
+        "[1, 100]",
+    ),
+    (
+        {"enrichment": {"nearest": "three"}},
+        "config: enrichment.nearest is 'three'; the number of nearest sources is a whole number "
+        "in [1, 100]",
+    ),
+    (
+        {"enrichment": {"radius_deg": None}},
+        "config: enrichment.radius_deg is null; a search radius around a Fermi position lies in "
+        "(0, 0.5] degrees",
+    ),
+    (
+        {"sky": None},
+        "config: sky is null; it is a block of keys, to be left out for the defaults",
+    ),
+    (
+        {"sky": {"latitude_cut_deg": {"deg": 5}}},
+        "config: sky.latitude_cut_deg is a block of keys; a Galactic latitude cut lies in (0, 90]",
+    ),
+    (
+        {"archives": {"mine": {**archive_at("http://a/tap"), "simulated": "perhaps"}}},
+        "config: archives.mine.simulated is 'perhaps'; it is true or false",
+    ),
+    ([{"sky": 5}], "config: the whole of it is [a block of keys]; a config is a block of keys"),
+    (None, "config: the whole of it is null; a config is a block of keys"),
+    # misspelt keys: a neighbour, a key of another block, nothing alike
+    (
+        {"sky": {"latitude_cut": 5}},
+        "config: sky.latitude_cut is 5, but there is no such key; did you mean "
+        "sky.latitude_cut_deg?",
+    ),
+    (
+        {"latitude_cut_deg": 5},
+        "config: latitude_cut_deg is 5, but there is no such key; did you mean "
+        "sky.latitude_cut_deg?",
+    ),
+    (
+        {"figures": {"colour": "red"}},
+        "config: figures.colour is 'red', but there is no such key; the keys there are formats, "
+        "dpi",
+    ),
+    (
+        {True: 1},
+        "config: True is 1, but there is no such key; the keys there are archive, archives, demo, "
+        "sky, crossmatch, enrichment, surveys, subsample, figures, tap",
+    ),
+    # words from a list
+    (
+        {"demo": {"size": "medium"}},
+        "config: demo.size is 'medium'; the demo sky is small or full",
+    ),
+    (
+        {"enrichment": {"shards": {"by": "row"}}},
+        "config: enrichment.shards.by is 'row'; shards are made by healpix or by source",
+    ),
+    (
+        {"figures": {"formats": ["png", "jpeg"]}},
+        "config: figures.formats[1] is 'jpeg'; a figure's format is png, pdf or svg",
+    ),
+    (
+        {"figures": {"formats": ["pdf"]}},
+        "config: figures.formats is ['pdf']; it is a list of png (which the report needs) and, if "
+        "you like, pdf and svg, each once",
+    ),
+    (
+        {"subsample": {"classes": []}},
+        "config: subsample.classes is []; it is a list of different 4FGL classes",
+    ),
+    (
+        {"subsample": {"classes": ["high mass binary"]}},
+        "config: subsample.classes[0] is 'high mass binary'; a 4FGL class is a word such as HMB "
+        "or psr",
+    ),
+    # archives
+    (
+        {"archive": "lve"},
+        "config: archive is 'lve'; the archives are demo, live; did you mean live?",
+    ),
+    ({"archive": "mast"}, "config: archive is 'mast'; the archives are demo, live"),
+    ({"archive": "demo\n"}, "config: archive is 'demo\\n'; it is the name of one of the archives"),
+    (
+        {"archives": {"../live": archive_at("http://a/tap")}},
+        "config: archives.../live is no name to use; an archive's name is of a-z, 0-9, _ and -, "
+        "and starts with a letter",
+    ),
+    (
+        {"archive": "a", "archives": {"a": archive_at("ftp://a/tap")}},
+        "\n".join(
+            f"config: archives.a.{service}.url is 'ftp://a/tap'; a TAP service's base URL starts "
+            "with http:// or https:// and ends before /sync or /async"
+            for service in ("heasarc", "gaia", "irsa")
+        ),
+    ),
+    (
+        {"archive": "a", "archives": {"a": {**archive_at("http://a/tap"), "irsa": {}}}},
+        "config: archives.a.irsa.url is missing; a service is a block with url, max_requests, "
+        "mode and upload",
+    ),
+    (
+        {"archive": "a", "archives": {"a": {"simulated": False, "heasarc": {"url": "http://a"}}}},
+        "config: archives.a.gaia is missing; an archive is a block with simulated, heasarc, gaia "
+        "and irsa\n"
+        "config: archives.a.irsa is missing; an archive is a block with simulated, heasarc, gaia "
+        "and irsa",
+    ),
+    # surveys
+    (
+        {"surveys": {"gaia": {**GAIA, "service": "mast"}}},
+        "config: surveys.gaia.service is 'mast'; a survey's service is heasarc, gaia or irsa",
+    ),
+    (
+        {"surveys": {"gaia": {**GAIA, "table": "gaia_source; DROP TABLE csc"}}},
+        "config: surveys.gaia.table is 'gaia_source; DROP TABLE csc'; a table's name is of "
+        "letters, digits and _, with at most one dot",
+    ),
+    (
+        {"surveys": {"gaia": {**GAIA, "id": "1d"}}},
+        "config: surveys.gaia.id is '1d'; a column at a service is of letters, digits and _, and "
+        "starts with a letter",
+    ),
+    (
+        {"surveys": {"gaia": {**GAIA, "position": ["ra"]}}},
+        "config: surveys.gaia.position is ['ra']; a position is a list of two different columns, "
+        "right ascension and declination",
+    ),
+    (
+        {"surveys": {"gaia": {**GAIA, "columns": {"ra, dec": "ra_dec"}}}},
+        "config: surveys.gaia.columns.ra, dec is no name to use; a column at a service is of "
+        "letters, digits and _, and starts with a letter",
+    ),
+    (
+        {"surveys": {"gaia": {**GAIA, "columns": {"ruwe": "RUWE"}}}},
+        "config: surveys.gaia.columns.ruwe is 'RUWE'; a column of a product is of a-z, 0-9 and _, "
+        "and starts with a letter",
+    ),
+    (
+        {"surveys": {"gaia": {**GAIA, "columns": {"dist": "sep_csc_arcsec"}}}},
+        "config: surveys.gaia.columns.dist is 'sep_csc_arcsec'; a table of counterparts has a "
+        "column of that name already",
+    ),
+    (
+        {"surveys": {"gaia": {**GAIA, "columns": {"pmra": "pm", "pmdec": "pm"}}}},
+        "config: surveys.gaia.columns.pmra is 'pm'; each column needs a name of its own\n"
+        "config: surveys.gaia.columns.pmdec is 'pm'; each column needs a name of its own",
+    ),
+    # values that do not go together
+    (
+        {"tap": {"timeout_s": 60, "deadline_s": 30}},
+        "config: tap.timeout_s is 60; a time-out is at most tap.deadline_s, which is 30",
+    ),
+]
+
+
+@pytest.mark.parametrize(("raw", "expected"), REFUSED, ids=lambda value: str(value)[:60])
+def test_a_refused_value_is_named_with_what_is_allowed(raw, expected):
+    assert message(raw) == expected
+
+
+def test_errors_are_for_users():
+    assert issubclass(ConfigError, XgammaError)
+
+
+def test_at_most_five_problems_are_told():
+    bad = {
+        "sky": {"latitude_cut_deg": 0},
+        "demo": {"size": 1, "seed": -1},
+        "figures": {"dpi": 1},
+        "tap": {"attempts": 0, "timeout_s": 0, "deadline_s": 0},
+    }
+    lines = message(bad).split("\n")
+    assert len(lines) == 6
+    assert all(line.startswith("config: ") for line in lines[:5])
+    assert lines[5] == "… and 2 more"
+
+
+def test_a_long_value_is_cut():
+    line = message({"archive": "x" * 500})
+    assert line.startswith("config: archive is 'xxx")
+    assert len(line) < 150
+
+
+def test_a_problem_is_one_line_whatever_the_key():
+    assert message({"a\nb": 1}).startswith("config: 'a\\nb' is 1, but there is no such key; ")
+
+
+def test_simulated_services_are_said_to_be_simulated():
+    demo = archive_at("http://demo.invalid/tap")
+    for name in ("demo", "another"):
+        assert message({"archive": name, "archives": {name: demo}}) == (
+            f"config: archives.{name}.simulated is false; under http://demo.invalid/ the sky is "
+            "simulated"
+        )
+    another = {**demo, "simulated": True}
+    assert load_config({"archive": "another", "archives": {"another": another}}).simulated
+
+
+def test_the_demo_needs_no_server():
+    elsewhere = {**archive_at("http://localhost/tap"), "simulated": True}
+    assert message({"archives": {"demo": elsewhere}}).split("\n")[0] == (
+        "config: archives.demo.heasarc.url is 'http://localhost/tap'; the demo's URLs are under "
+        "http://demo.invalid/, so give an archive elsewhere another name"
+    )
+
+
+def test_an_archive_that_is_not_asked_is_checked_too():
+    raw = {"archives": {**load_yaml()["archives"], "mine": archive_at("nowhere")}}
+    assert message(raw).startswith("config: archives.mine.heasarc.url is 'nowhere'; ")
+
+
+def test_defaults_fill_what_is_left_out():
+    config = load_config({"archives": {"demo": load_yaml()["archives"]["demo"]}, "sky": {}})
+    assert config == load_config({})
+    service = load_config({"archive": "a", "archives": {"a": archive_at("http://a/tap/")}})
+    assert service.services["gaia"] == Service("http://a/tap", 2, "async", True)
+
+
+def test_only_the_chosen_archive_is_in_the_result():
+    # so that an edit of one archive changes no parameter of another's run
+    other = copy.deepcopy(load_yaml())
+    other["archives"]["live"]["gaia"]["max_requests"] = 1
+    assert load_config(other) == load_config(load_yaml())
+    live = load_config({"archive": "live"})
+    assert (live.archive, live.simulated) == ("live", False)
+    assert live.services["gaia"].mode == "async"
+
+
+def test_equal_numbers_give_equal_configs():
+    def config(cast, whole):
+        return load_config(
+            {
+                "demo": {"seed": whole(5)},
+                "sky": {"latitude_cut_deg": cast(5)},
+                "crossmatch": {"min_flux": cast(0)},
+                "enrichment": {"csc_radius_arcsec": cast(1), "nearest": whole(2)},
+                "tap": {"timeout_s": cast(7)},
+            }
+        )
+
+    # repr, since that is what tells 5 from 5.0
+    assert repr(config(int, int)) == repr(config(float, float)) == repr(config(str, str))
+    assert isinstance(config(int, float).enrichment.nearest, int)
+    assert repr(load_config({"crossmatch": {"min_flux": -0.0}}).crossmatch.min_flux) == "0.0"
+
+
+@pytest.mark.parametrize(
+    ("text", "flux"), [("1e-15", 1e-15), ("2.5E-14", 2.5e-14), (".5", 0.5), ("null", None)]
+)
+def test_numbers_that_come_as_text_are_numbers(text, flux):
+    # YAML 1.1 reads 1e-15 as text, Snakemake the whole of a nested --config value
+    assert load_config({"crossmatch": {"min_flux": text}}).crossmatch.min_flux == flux
+
+
+@pytest.mark.parametrize(("text", "value"), [("True", True), ("false", False)])
+def test_booleans_that_come_as_text_are_booleans(text, value):
+    archives = {"a": {**archive_at("http://a/tap", upload=text), "simulated": text}}
+    config = load_config({"archive": "a", "archives": archives})
+    assert config.simulated is value
+    assert config.services["irsa"].upload is value
+
+
+def test_text_stays_text():
+    archives = {"null": archive_at("http://a/tap"), "true": archive_at("http://b/tap")}
+    assert load_config({"archive": "null", "archives": archives}).archive == "null"
+
+
+def test_shards_by_source_have_no_order():
+    # Snakemake merges blocks, so the order of config.yaml stays when a user says `by: source`
+    merged = load_config({"enrichment": {"shards": {"by": "source", "order": 1}}})
+    alone = load_config({"enrichment": {"shards": {"by": "source"}}})
+    assert merged == alone
+    assert merged.enrichment.shards == Shards("source", None)
+
+
+def test_limits_that_are_included():
+    ends = {"sky": {"latitude_cut_deg": 90}, "enrichment": {"radius_deg": 0.5, "nearest": 100}}
+    config = load_config(ends)
+    assert (config.sky.latitude_cut_deg, config.enrichment.radius_deg) == (90.0, 0.5)
+
+
+def test_a_third_survey_is_a_block_more():
+    surveys = {**load_yaml()["surveys"], "wise": {**GAIA, "service": "irsa", "table": "allwise"}}
+    config = load_config({"surveys": surveys})
+    assert list(config.surveys) == ["gaia", "twomass", "wise"]
+    assert config.surveys["wise"].columns == {}
+    assert config.surveys["wise"].name == "wise"
+
+
+def test_the_input_is_left_alone():
+    raw = load_yaml()
+    before = copy.deepcopy(raw)
+    load_config(raw)
+    assert raw == before
+
+
+# The file, the schema and the table of the README say the same.
+
+
+def load_yaml() -> dict:
+    return yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8"))
+
+
+def load_schema() -> dict:
+    return yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
+
+
+def schema_keys() -> dict[str, dict]:
+    """Every key of the schema as the README writes it, with its part of the schema."""
+    schema = load_schema()
+
+    def walk(node, place):
+        if "$ref" in node:
+            node = {**schema["$defs"][node["$ref"].rpartition("/")[2]], **node}
+        if place:
+            yield ".".join(place), node
+        for key, child in node.get("properties", {}).items():
+            is_service = child.get("$ref", "").endswith("/service")
+            yield from walk(child, [*place, "<service>" if is_service else key])
+        others = node.get("additionalProperties")
+        if (
+            place
+            and others
+            and "properties"
+            in {**schema["$defs"], **others}.get(others.get("$ref", "").rpartition("/")[2], {})
+        ):
+            inner = dict(walk(others, [*place, "<name>"]))
+            del inner[".".join([*place, "<name>"])]
+            yield from inner.items()
+
+    return dict(walk(schema, []))
+
+
+def readme_rows() -> dict[str, list[str]]:
+    """The README's table of keys: key -> the other cells."""
+    rows = {}
+    for line in README.read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"\| `([^`]+)` \|", line):
+            rows[match[1]] = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[2:-1]]
+    return rows
+
+
+def test_the_schema_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(load_schema())
+
+
+def test_the_schema_lets_no_unknown_key_through():
+    for key, node in schema_keys().items():
+        if node.get("type") == "object":
+            assert node["additionalProperties"] is False or "$ref" in node["additionalProperties"]
+        for word in ("title", "description", "x-allowed"):
+            assert node.get(word), f"{key} has no {word}"
+
+
+def test_config_yaml_holds_the_defaults():
+    assert isinstance(load_config(load_yaml()), Config)
+    assert load_config(load_yaml()) == load_config({})
+    schema, raw = load_schema(), load_yaml()
+    assert list(raw) == list(schema["properties"])
+    assert raw["archives"] == schema["properties"]["archives"]["default"]
+    assert raw["surveys"] == schema["properties"]["surveys"]["default"]
+
+
+def test_config_yaml_writes_every_key():
+    raw = load_yaml()
+    for key in schema_keys():
+        key = key.replace("archives.<name>", "archives.live").replace("<service>", "irsa")
+        node = raw
+        for part in key.replace("surveys.<name>", "surveys.twomass").split("."):
+            assert part in node, f"{key} is not in config.yaml"
+            node = node[part]
+
+
+def test_config_yaml_explains_every_key():
+    lines = CONFIG_FILE.read_text(encoding="utf-8").splitlines()
+    comments = [line for line in lines if line.lstrip().startswith("#")]
+    for key in schema_keys():
+        name = key.rpartition(".")[2]
+        if "<name>" in key:  # explained once, above the blocks
+            explained = name == "<service>" or any(
+                re.match(rf"#   {name} ", line) for line in comments
+            )
+        else:
+            depth = "  " * key.count(".")
+            place = next(i for i, line in enumerate(lines) if line.startswith(f"{depth}{name}:"))
+            explained = lines[place - 1].lstrip().startswith("#")
+        assert explained, f"config.yaml does not say what {key} is"
+
+
+def test_the_readme_lists_the_keys_of_the_schema():
+    assert list(readme_rows()) == list(schema_keys())
+
+
+def test_the_readme_has_the_defaults_of_the_schema():
+    rows = readme_rows()
+    for key, node in schema_keys().items():
+        default = rows[key][2]
+        if key in ("archives", "surveys"):
+            assert re.findall(r"`(\w+)`", default) == list(node["default"])
+        elif "default" in node:
+            assert yaml.safe_load(default.strip("`")) == node["default"], key
+        else:
+            assert default == "required", key
+
+
+def test_the_readme_has_the_types_and_ranges_of_the_schema():
+    words = {"integer": "whole number", "string": "text", "object": "block", "array": "list"}
+    rows = readme_rows()
+    for key, node in schema_keys().items():
+        types = node["type"] if isinstance(node["type"], list) else [node["type"]]
+        assert rows[key][0] == " or ".join(words.get(kind, kind) for kind in types)
+        if "maximum" in node:
+            low = "(" if "exclusiveMinimum" in node else "["
+            least = node.get("exclusiveMinimum", node.get("minimum"))
+            assert rows[key][1] == f"{low}{least}, {node['maximum']}]", key
+        choices = node.get("enum") or node.get("items", {}).get("enum")
+        if choices:
+            assert rows[key][1] == ", ".join(f"`{choice}`" for choice in choices), key
+
+
+def test_no_column_of_a_survey_takes_the_name_of_a_fixed_one():
+    table = SurveyTable("t", "id", "ra", "dec", {})
+    fixed = {column.name for column in counterpart_columns(table)} | {"fermi_class"}
+    assert fixed <= set(FIXED_COLUMNS)
+    for column in FIXED_COLUMNS:
+        raw = {"surveys": {"gaia": {**GAIA, "columns": {"x": column}}}}
+        assert message(raw).startswith(f"config: surveys.gaia.columns.x is {column!r}; ")

@@ -1,0 +1,278 @@
+"""The configuration as the workflow sees it: complete, typed, and of one archive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xgamma.config_check import SERVICES, completed, problems
+from xgamma.errors import XgammaError
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "Crossmatch",
+    "Demo",
+    "Enrichment",
+    "Figures",
+    "Service",
+    "Shards",
+    "Sky",
+    "Subsample",
+    "Survey",
+    "Tap",
+    "load_config",
+]
+
+_MOST_PROBLEMS = 5
+
+
+class ConfigError(XgammaError):
+    """The configuration cannot be used; the message has one line for each problem."""
+
+    def __init__(self, problems: list[str]) -> None:
+        lines = [f"config: {problem}" for problem in problems[:_MOST_PROBLEMS]]
+        if len(problems) > _MOST_PROBLEMS:
+            lines.append(f"… and {len(problems) - _MOST_PROBLEMS} more")
+        super().__init__("\n".join(lines))
+
+
+@dataclass(frozen=True)
+class Service:
+    """A TAP service and how it wants to be asked.
+
+    Attributes
+    ----------
+    url : str
+        Base URL, without a slash at its end.
+    max_requests : int
+        Requests that it gets at a time.
+    mode : str
+        'sync' or 'async'.
+    upload : bool
+        Whether it takes TAP_UPLOAD tables.
+    """
+
+    url: str
+    max_requests: int
+    mode: str
+    upload: bool
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The simulated sky: `size` is 'small' or 'full', `seed` seeds the simulation."""
+
+    size: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sky:
+    """The part of the sky that is searched: |b| <= `latitude_cut_deg` (degrees)."""
+
+    latitude_cut_deg: float
+
+
+@dataclass(frozen=True)
+class Crossmatch:
+    """Sources with a flux above `min_flux` (erg/cm2/s, exclusive) are paired; None takes all."""
+
+    min_flux: float | None
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Requests are made `by` 'healpix' cell of an `order`, or by 'source' (`order` is None)."""
+
+    by: str
+    order: int | None
+
+
+@dataclass(frozen=True)
+class Enrichment:
+    """The search for optical and infrared counterparts.
+
+    Attributes
+    ----------
+    radius_deg : float
+        Radius around a Fermi position, in degrees.
+    nearest : int
+        How many of the nearest sources are kept there.
+    csc_radius_arcsec : float
+        Radius around an X-ray candidate, in arcseconds.
+    shards : Shards
+        How the targets are split into requests.
+    """
+
+    radius_deg: float
+    nearest: int
+    csc_radius_arcsec: float
+    shards: Shards
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A table that is searched for counterparts.
+
+    Attributes
+    ----------
+    name : str
+        Name of the survey in files and tables.
+    service : str
+        'heasarc', 'gaia' or 'irsa'.
+    table : str
+        Name of the table at the service.
+    id, ra, dec : str
+        Its columns of identifier, right ascension and declination (ICRS, degrees).
+    columns : dict of str to str
+        Column at the service -> name in the products, in the order of the products.
+    """
+
+    name: str
+    service: str
+    table: str
+    id: str
+    ra: str
+    dec: str
+    columns: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Subsample:
+    """The 4FGL classes that have a table and a figure of their own."""
+
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """File formats of the figures ('png', 'pdf', 'svg'), and dots per inch of PNG."""
+
+    formats: tuple[str, ...]
+    dpi: int
+
+
+@dataclass(frozen=True)
+class Tap:
+    """Patience with a service: silence and whole query in seconds, and attempts."""
+
+    timeout_s: float
+    deadline_s: float
+    attempts: int
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings, of the chosen archive only.
+
+    Attributes
+    ----------
+    archive : str
+        Name of the chosen archive.
+    simulated : bool
+        Whether its sky is simulated.
+    services : dict of str to Service
+        Its services 'heasarc', 'gaia' and 'irsa'.
+    demo, sky, crossmatch, enrichment, subsample, figures, tap
+        The blocks of the configuration.
+    surveys : dict of str to Survey
+        The surveys by name.
+    """
+
+    archive: str
+    simulated: bool
+    services: dict[str, Service]
+    demo: Demo
+    sky: Sky
+    crossmatch: Crossmatch
+    enrichment: Enrichment
+    surveys: dict[str, Survey]
+    subsample: Subsample
+    figures: Figures
+    tap: Tap
+
+
+def load_config(raw: Mapping[str, Any]) -> Config:
+    """Check a configuration, complete it with defaults, and give it types.
+
+    Parameters
+    ----------
+    raw : mapping
+        The configuration as YAML or Snakemake gives it. Numbers, booleans and nulls may be
+        text: YAML 1.1 takes ``1e-15`` for text, and Snakemake hands the nested values of
+        ``--config`` over as text.
+
+    Returns
+    -------
+    Config
+        Equal settings give equal objects: 5 and 5.0 do not differ.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or missing, or a value is not allowed.
+    """
+    config = completed(raw)
+    if found := problems(config):
+        raise ConfigError(found)
+    return _typed(config)
+
+
+def _typed(config: dict[str, Any]) -> Config:
+    """Turn a valid and complete configuration into its typed form."""
+    archive = config["archives"][config["archive"]]
+    enrichment, shards = config["enrichment"], config["enrichment"]["shards"]
+    min_flux = config["crossmatch"]["min_flux"]
+    return Config(
+        archive=config["archive"],
+        simulated=archive["simulated"],
+        services={name: _service(archive[name]) for name in SERVICES},
+        demo=Demo(size=config["demo"]["size"], seed=int(config["demo"]["seed"])),
+        sky=Sky(latitude_cut_deg=float(config["sky"]["latitude_cut_deg"])),
+        # -0.0 + 0.0 is 0.0: one text for one value
+        crossmatch=Crossmatch(min_flux=None if min_flux is None else float(min_flux) + 0.0),
+        enrichment=Enrichment(
+            radius_deg=float(enrichment["radius_deg"]),
+            nearest=int(enrichment["nearest"]),
+            csc_radius_arcsec=float(enrichment["csc_radius_arcsec"]),
+            # Snakemake merges blocks, so the order of config.yaml stays beside `by: source`.
+            shards=Shards(
+                by=shards["by"],
+                order=int(shards["order"]) if shards["by"] == "healpix" else None,
+            ),
+        ),
+        surveys={name: _survey(name, block) for name, block in config["surveys"].items()},
+        subsample=Subsample(classes=tuple(config["subsample"]["classes"])),
+        figures=Figures(
+            formats=tuple(config["figures"]["formats"]), dpi=int(config["figures"]["dpi"])
+        ),
+        tap=Tap(
+            timeout_s=float(config["tap"]["timeout_s"]),
+            deadline_s=float(config["tap"]["deadline_s"]),
+            attempts=int(config["tap"]["attempts"]),
+        ),
+    )
+
+
+def _service(block: dict[str, Any]) -> Service:
+    return Service(
+        url=block["url"].rstrip("/"),
+        max_requests=int(block["max_requests"]),
+        mode=block["mode"],
+        upload=block["upload"],
+    )
+
+
+def _survey(name: str, block: dict[str, Any]) -> Survey:
+    ra, dec = block["position"]
+    return Survey(
+        name=name,
+        service=block["service"],
+        table=block["table"],
+        id=block["id"],
+        ra=ra,
+        dec=dec,
+        columns=dict(block["columns"]),
+    )
