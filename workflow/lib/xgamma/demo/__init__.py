@@ -1,0 +1,1 @@
+"""The demo archive: a simulated sky behind a TAP service."""

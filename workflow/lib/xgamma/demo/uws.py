@@ -1,0 +1,295 @@
+"""Jobs that outlive their request: the Universal Worker Service pattern, version 1.1."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO
+from xml.sax.saxutils import escape, quoteattr
+
+from xgamma.demo.errors import TapError
+from xgamma.demo.parameters import Parameters
+
+__all__ = ["FINAL_PHASES", "Job", "JobStore", "job_document", "job_list_document"]
+
+FINAL_PHASES = ("COMPLETED", "ERROR", "ABORTED")
+_ACTIVE_PHASES = ("PENDING", "QUEUED", "EXECUTING")
+_AT_A_TIME = 2
+_LONGEST_WAIT = 60.0
+_DURATION_SECONDS = 600
+_KEPT = datetime.timedelta(days=1)
+
+_NAMESPACES = (
+    'xmlns:uws="http://www.ivoa.net/xml/UWS/v1.0" '
+    'xmlns:xlink="http://www.w3.org/1999/xlink" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" version="1.1"'
+)
+_XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+
+
+def _stamp(time: datetime.datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass
+class Job:
+    """A query that runs on its own.
+
+    Attributes
+    ----------
+    identifier : str
+    parameters : Parameters
+    phase : str
+    result : file or None
+        The answer, once the job is COMPLETED.
+    media_type : str
+        Of the answer.
+    error : str
+        What went wrong, once the phase is ERROR.
+    """
+
+    identifier: str
+    parameters: Parameters
+    phase: str = "PENDING"
+    created: datetime.datetime = field(default_factory=_now)
+    started: datetime.datetime | None = None
+    ended: datetime.datetime | None = None
+    destruction: datetime.datetime = field(default_factory=lambda: _now() + _KEPT)
+    duration_seconds: int = _DURATION_SECONDS
+    result: IO[bytes] | None = None
+    media_type: str = ""
+    error: str = ""
+    interrupt: Callable[[], None] | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The name that the client gave the job."""
+        return self.parameters.get("RUNID")
+
+
+#: Answers a job: gives the media type and the pieces of the answer. The job's
+#: `interrupt` is to be set while it runs.
+Runner = Callable[[Job], "Iterator[bytes]"]
+
+
+class JobStore:
+    """The jobs of one service, in memory; a few run at a time, the others queue.
+
+    Parameters
+    ----------
+    run : callable
+        Answers a job, piece by piece; raises `TapError` when it cannot.
+    """
+
+    def __init__(self, run: Runner) -> None:
+        self._run = run
+        self._jobs: dict[str, Job] = {}
+        self._numbers = itertools.count(1)
+        self._changed = threading.Condition()
+        self._slots = threading.BoundedSemaphore(_AT_A_TIME)
+
+    def create(self, parameters: Parameters) -> Job:
+        """Make a job that waits to be run."""
+        with self._changed:
+            self._destroy_old()
+            job = Job(str(next(self._numbers)), parameters)
+            self._jobs[job.identifier] = job
+        return job
+
+    def get(self, identifier: str) -> Job:
+        """Find a job.
+
+        Raises
+        ------
+        TapError
+            If there is none, or no longer.
+        """
+        with self._changed:
+            self._destroy_old()
+            if identifier not in self._jobs:
+                raise TapError(f"there is no job {identifier}", status=404)
+            return self._jobs[identifier]
+
+    def list(self, phases: list[str], last: int | None) -> list[Job]:
+        """Jobs in any of the phases (all but ARCHIVED if none is given), oldest first."""
+        with self._changed:
+            self._destroy_old()
+            jobs = [job for job in self._jobs.values() if not phases or job.phase in phases]
+        return jobs if last is None else jobs[-last:] if last else []
+
+    def start(self, job: Job) -> None:
+        """Let a pending job run as soon as there is room for it."""
+        with self._changed:
+            if job.phase != "PENDING":
+                return
+            self._set_phase(job, "QUEUED")
+        threading.Thread(target=self._work, args=(job,), daemon=True).start()
+
+    def abort(self, job: Job) -> None:
+        """Stop a job, whatever it is doing."""
+        with self._changed:
+            if job.phase in FINAL_PHASES:
+                return
+            self._set_phase(job, "ABORTED")
+            if job.interrupt is not None:
+                job.interrupt()
+
+    def delete(self, job: Job) -> None:
+        """Stop a job and forget it with its result."""
+        self.abort(job)
+        with self._changed:
+            self._jobs.pop(job.identifier, None)
+            if job.result is not None:
+                job.result.close()
+            self._changed.notify_all()
+
+    def wait(self, job: Job, seconds: float, phase: str) -> None:
+        """Return when an active job has left its phase, or after so many seconds.
+
+        Parameters
+        ----------
+        seconds : float
+            Negative means as long as the service allows.
+        phase : str
+            Wait only while the job is in this phase; '' means in any.
+        """
+        with self._changed:
+            before = job.phase
+            if before not in _ACTIVE_PHASES or (phase and phase != before):
+                return
+            longest = _LONGEST_WAIT if seconds < 0 else min(seconds, _LONGEST_WAIT)
+            self._changed.wait_for(lambda: job.phase != before, longest)
+
+    def _work(self, job: Job) -> None:
+        with self._slots:
+            with self._changed:
+                if job.phase != "QUEUED":
+                    return
+                self._set_phase(job, "EXECUTING")
+            overtime = threading.Timer(job.duration_seconds or 1e6, self.abort, (job,))
+            overtime.daemon = True
+            overtime.start()
+            output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the job
+            try:
+                for piece in self._run(job):
+                    if job.phase == "ABORTED":
+                        break
+                    output.write(piece)
+            except TapError as error:
+                self._finish(job, "ERROR", error=str(error))
+            except Exception as error:
+                self._finish(job, "ERROR", error=f"the service failed: {error!r}")
+                raise
+            else:
+                self._finish(job, "COMPLETED", result=output)
+            finally:
+                overtime.cancel()
+                if job.result is not output:
+                    output.close()
+
+    def _finish(
+        self, job: Job, phase: str, *, error: str = "", result: IO[bytes] | None = None
+    ) -> None:
+        with self._changed:
+            job.interrupt = None
+            if job.phase == "EXECUTING":
+                job.error, job.result = error, result
+                self._set_phase(job, phase)
+
+    def _set_phase(self, job: Job, phase: str) -> None:
+        job.phase = phase
+        if phase == "EXECUTING":
+            job.started = _now()
+        elif phase in FINAL_PHASES:
+            job.ended = _now()
+        self._changed.notify_all()
+
+    def _destroy_old(self) -> None:
+        now = _now()
+        for identifier, job in list(self._jobs.items()):
+            if job.destruction <= now:
+                del self._jobs[identifier]
+                if job.interrupt is not None:
+                    job.interrupt()
+
+
+def _time(name: str, time: datetime.datetime | None) -> str:
+    if time is None:
+        return f'<uws:{name} xsi:nil="true"/>\n'
+    return f"<uws:{name}>{_stamp(time)}</uws:{name}>\n"
+
+
+def job_document(job: Job, url: str) -> bytes:
+    """Describe a job.
+
+    Parameters
+    ----------
+    job : Job
+    url : str
+        Its address, under which its result stands.
+    """
+    parts = [
+        f"{_XML}<uws:job {_NAMESPACES}>\n<uws:jobId>{job.identifier}</uws:jobId>\n",
+        f"<uws:runId>{escape(job.run_id)}</uws:runId>\n" if job.run_id else "",
+        '<uws:ownerId xsi:nil="true"/>\n',
+        f"<uws:phase>{job.phase}</uws:phase>\n",
+        '<uws:quote xsi:nil="true"/>\n',
+        f"<uws:creationTime>{_stamp(job.created)}</uws:creationTime>\n",
+        _time("startTime", job.started),
+        _time("endTime", job.ended),
+        f"<uws:executionDuration>{job.duration_seconds}</uws:executionDuration>\n",
+        _time("destruction", job.destruction),
+        parameters_element(job),
+        results_element(job, url),
+    ]
+    if job.phase == "ERROR":
+        parts.append(
+            '<uws:errorSummary type="fatal" hasDetail="true">'
+            f"<uws:message>{escape(job.error)}</uws:message></uws:errorSummary>\n"
+        )
+    return "".join((*parts, "</uws:job>\n")).encode()
+
+
+def parameters_element(job: Job, namespaces: str = "") -> str:
+    """The job's parameters, without the content of uploads."""
+    values = "".join(
+        f"<uws:parameter id={quoteattr(name.lower())}>{escape(value)}</uws:parameter>\n"
+        for name, given in job.parameters.values.items()
+        for value in given
+    )
+    return f"<uws:parameters{namespaces}>\n{values}</uws:parameters>\n"
+
+
+def results_element(job: Job, url: str, namespaces: str = "") -> str:
+    """Where the job's result stands, if it has one."""
+    result = (
+        f'<uws:result id="result" xlink:href={quoteattr(url + "/results/result")}/>\n'
+        if job.phase == "COMPLETED"
+        else ""
+    )
+    return f"<uws:results{namespaces}>\n{result}</uws:results>\n"
+
+
+def document(element: Callable[..., str], *arguments: object) -> bytes:
+    """Make one of a job's elements a document of its own."""
+    return (_XML + element(*arguments, namespaces=f" {_NAMESPACES}")).encode()
+
+
+def job_list_document(jobs: list[Job], url: str) -> bytes:
+    """List jobs that stand under an address."""
+    entries = "".join(
+        f'<uws:jobref id="{job.identifier}" xlink:href={quoteattr(f"{url}/{job.identifier}")}>'
+        f"<uws:phase>{job.phase}</uws:phase>"
+        + (f"<uws:runId>{escape(job.run_id)}</uws:runId>" if job.run_id else "")
+        + f"<uws:creationTime>{_stamp(job.created)}</uws:creationTime></uws:jobref>\n"
+        for job in jobs
+    )
+    return f"{_XML}<uws:jobs {_NAMESPACES}>\n{entries}</uws:jobs>\n".encode()
