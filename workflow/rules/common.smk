@@ -1,6 +1,6 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, ENVIRONMENT, code_digest(), demo_sky(), service_slots(), urls().
+# Makes: CONFIG, RESULTS, ENVIRONMENT, code_digest(), demo_sky(), service_slots(), url().
 
 import functools
 import json
@@ -59,7 +59,13 @@ def url(service):
 def demo_sky(wildcards):
     """The simulated sky's file, for rules that ask the demo archive; else nothing."""
     simulated = any(s.url.startswith("http://demo.invalid/") for s in CONFIG.services.values())
-    return [f"{RESULTS}/archive/sky.duckdb"] if simulated else []
+    return f"{RESULTS}/archive/sky.duckdb" if simulated else []
+
+
+def demo_sky_record(wildcards):
+    """Size, seed and content digest of that sky."""
+    sky = demo_sky(wildcards)
+    return sky.replace("sky.duckdb", "sky.json") if sky else []
 
 
 def service_slots(service):

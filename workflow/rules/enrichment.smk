@@ -10,9 +10,7 @@ checkpoint shard_sources:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         verification=f"{RESULTS}/crossmatch/verification.json",
-        sky_record=lambda wildcards: [
-            sky.replace("sky.duckdb", "sky.json") for sky in demo_sky(wildcards)
-        ],
+        sky_record=demo_sky_record,
     output:
         targets=f"{RESULTS}/enrichment/targets.parquet",
         manifest=f"{RESULTS}/enrichment/shards.json",

@@ -1,0 +1,305 @@
+"""Optical and infrared sources around the Fermi sources and the Chandra candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from xgamma.classes import binomial_interval, ordered_classes
+from xgamma.figures.class_axes import (
+    NumberColumn,
+    class_figure_height,
+    class_panels,
+    empty_figure,
+)
+from xgamma.figures.style import (
+    BLUE,
+    INK,
+    ORANGE,
+    PALE,
+    SEQUENCE,
+    VERMILION,
+    new_figure,
+    styled,
+)
+
+__all__ = [
+    "class_counterparts",
+    "plot_counterparts_by_class",
+    "plot_variability_by_class",
+    "plot_variable_fraction",
+    "survey_label",
+    "variability_counts",
+    "with_variability",
+]
+
+VARIABILITY = "gaia_variability"
+NOTHING_FOUND = "no counterparts"
+NOT_AVAILABLE = f"variability: not available\n(no survey has the column {VARIABILITY})"
+
+_PUBLISHED_NAMES = {"gaia": "Gaia", "twomass": "2MASS"}
+
+
+def survey_label(survey: str) -> str:
+    """Give the name of a survey as it is printed; an unknown one keeps its key."""
+    return _PUBLISHED_NAMES.get(survey, survey)
+
+
+def _around_labels(radius_deg: float, csc_radius_arcsec: float) -> dict[str, str]:
+    return {
+        "fermi": f"within {radius_deg:g} deg of the Fermi position",
+        "csc": f"within {csc_radius_arcsec:g} arcsec of a Chandra candidate",
+    }
+
+
+def class_counterparts(
+    pairs: pd.DataFrame, counterparts: Mapping[str, pd.DataFrame], around: str
+) -> pd.DataFrame:
+    """Count the Fermi sources that have at least one counterpart, by class.
+
+    Parameters
+    ----------
+    pairs : DataFrame, shape (n,)
+        One row per Fermi-CSC pair: ``fermi_name, fermi_class``.
+    counterparts : mapping of str to DataFrame
+        Survey -> its sources: ``around, fermi_name``.
+    around : {'fermi', 'csc'}
+        Which search: around the Fermi position, or around any of its Chandra candidates.
+
+    Returns
+    -------
+    DataFrame
+        Index: class, in the order of `ordered_classes`. Columns: ``sources`` (Fermi sources
+        with a pair), then one per survey.
+    """
+    sources = pairs[["fermi_name", "fermi_class"]].drop_duplicates("fermi_name")
+    classes = sources.set_index("fermi_name")["fermi_class"].str.strip()
+    order = ordered_classes(classes)
+    table = pd.DataFrame({"sources": classes.value_counts().reindex(order).astype("int64")})
+    for survey, found in counterparts.items():
+        named = found.loc[found["around"] == around, "fermi_name"].unique()
+        hits = classes[classes.index.isin(named)].value_counts()
+        table[survey] = hits.reindex(order).fillna(0).astype("int64")
+    return table
+
+
+@styled
+def plot_counterparts_by_class(
+    pairs: pd.DataFrame,
+    counterparts: Mapping[str, pd.DataFrame],
+    radius_deg: float,
+    csc_radius_arcsec: float,
+) -> Figure:
+    """Draw how many Fermi sources of each class have a counterpart in each survey.
+
+    Parameters
+    ----------
+    pairs : DataFrame, shape (n,)
+        One row per Fermi-CSC pair.
+    counterparts : mapping of str to DataFrame
+        Survey -> its sources.
+    radius_deg, csc_radius_arcsec : float
+        The radii of the two searches, for the titles.
+
+    Returns
+    -------
+    Figure
+        Pale bars: all Fermi sources of the class that have a Chandra candidate.
+    """
+    title = "Fermi sources with at least one counterpart, by class"
+    labels = _around_labels(radius_deg, csc_radius_arcsec)
+    tables = {key: class_counterparts(pairs, counterparts, key) for key in labels}
+    classes = list(tables["fermi"].index)
+    if not classes:
+        return empty_figure(title, "no Fermi source has a Chandra candidate")
+    figure = new_figure(
+        title,
+        f"{tables['fermi']['sources'].sum():,} Fermi sources with Chandra candidates. "
+        "A counterpart by position is a candidate: in crowded fields chance gives one.",
+        class_figure_height(len(classes)),
+    )
+    columns = [
+        [
+            *(NumberColumn(survey_label(survey), list(table[survey])) for survey in counterparts),
+            NumberColumn("of", list(table["sources"]), "#555555"),
+        ]
+        for table in tables.values()
+    ]
+    panels = class_panels(figure, classes, list(labels.values()), columns, number_width=0.22)
+    rows = np.arange(len(classes))
+    height = 0.8 / max(len(counterparts), 1)
+    for axes, table in zip(panels, tables.values(), strict=True):
+        axes.barh(rows, table["sources"], height=0.84, color=PALE, zorder=2)
+        for place, survey in enumerate(counterparts):
+            colour = SEQUENCE[place % len(SEQUENCE)]
+            offset = (place - (len(counterparts) - 1) / 2) * height
+            axes.barh(rows + offset, table[survey], height=height * 0.9, color=colour, zorder=3)
+        axes.set_xlabel("Fermi sources")
+        axes.set_xlim(0, 1.02 * table["sources"].max())
+    handles = [
+        Patch(color=SEQUENCE[place % len(SEQUENCE)], label=survey_label(survey))
+        for place, survey in enumerate(counterparts)
+    ]
+    figure.legend(
+        handles=[*handles, Patch(color=PALE, label="all of the class")],
+        loc="outside lower left", ncols=len(handles) + 1,
+    )  # fmt: skip
+    return figure
+
+
+def with_variability(counterparts: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
+    """Find the survey whose sources have a variability flag; None if there is none."""
+    for found in counterparts.values():
+        if VARIABILITY in found.columns:
+            return found
+    return None
+
+
+def variability_counts(found: pd.DataFrame, around: str) -> pd.DataFrame:
+    """Count variability flags by class of the Fermi source.
+
+    Parameters
+    ----------
+    found : DataFrame, shape (n,)
+        Counterparts: ``around, fermi_name, fermi_class, id, gaia_variability``.
+    around : {'fermi', 'csc'}
+
+    Returns
+    -------
+    DataFrame
+        Index: class in the order of display, of both searches. Columns: ``variable``
+        (VARIABLE), ``constant`` (CONSTANT, which Gaia DR3 does not use),
+        ``no_flag`` (NOT_AVAILABLE or null: not processed, which says nothing about the
+        star), ``all``. A star near several candidates of one Fermi source counts once.
+    """
+    order = ordered_classes(found["fermi_class"])
+    rows = found[found["around"] == around].drop_duplicates(["fermi_name", "id"])
+    flags = rows[VARIABILITY].fillna("").str.strip().str.upper()
+    kind = flags.map({"VARIABLE": "variable", "CONSTANT": "constant"}).fillna("no_flag")
+    counts = pd.crosstab(rows["fermi_class"].str.strip(), kind)
+    counts = counts.reindex(index=order, columns=["variable", "constant", "no_flag"])
+    counts = counts.fillna(0).astype("int64")
+    counts["all"] = counts.sum(axis=1)
+    return counts
+
+
+def _flag_columns(table: pd.DataFrame) -> list[NumberColumn]:
+    return [
+        NumberColumn("VARIABLE", list(table["variable"])),
+        NumberColumn("of", list(table["all"]), "#555555"),
+    ]
+
+
+def _usable(found: pd.DataFrame | None) -> str:
+    """Say why variability cannot be drawn; '' if it can."""
+    if found is None or VARIABILITY not in found.columns:
+        return NOT_AVAILABLE
+    return "" if len(found) else "no Gaia sources found"
+
+
+@styled
+def plot_variability_by_class(
+    found: pd.DataFrame | None, radius_deg: float, csc_radius_arcsec: float
+) -> Figure:
+    """Draw the number of Gaia sources by class and variability flag, stacked.
+
+    Parameters
+    ----------
+    found : DataFrame or None
+        Counterparts with ``gaia_variability``; None if no survey has it.
+    radius_deg, csc_radius_arcsec : float
+        The radii of the two searches, for the titles.
+
+    Returns
+    -------
+    Figure
+        On a linear scale, since the parts of a stack have no meaning on a logarithmic one;
+        the numbers are printed, for bars too short to see.
+    """
+    title = "Gaia variability flag by class of the Fermi source"
+    reason = _usable(found)
+    if reason or found is None:
+        return empty_figure(title, reason)
+    labels = _around_labels(radius_deg, csc_radius_arcsec)
+    tables = {key: variability_counts(found, key) for key in labels}
+    classes = list(tables["fermi"].index)
+    figure = new_figure(
+        title,
+        "Gaia sources near each class. 'No flag' is NOT_AVAILABLE or null: the star was not "
+        "processed for variability; it is not 'constant'.",
+        class_figure_height(len(classes)),
+    )
+    panels = class_panels(
+        figure, classes, list(labels.values()), [_flag_columns(t) for t in tables.values()]
+    )
+    parts = [("variable", VERMILION, "VARIABLE"), ("no_flag", PALE, "no variability flag")]
+    if any(table["constant"].sum() for table in tables.values()):
+        parts.insert(1, ("constant", BLUE, "CONSTANT"))
+    for axes, table in zip(panels, tables.values(), strict=True):
+        left = np.zeros(len(classes))
+        for part, colour, label in parts:
+            axes.barh(
+                range(len(classes)), table[part], left=left, height=0.7, color=colour,
+                label=label, zorder=3,
+            )  # fmt: skip
+            left += table[part].to_numpy()
+        axes.set_xlabel("Gaia sources")
+        axes.set_xlim(0, 1.03 * max(left.max(), 1))
+        axes.locator_params(axis="x", nbins=4)
+    figure.legend(
+        handles=panels[0].get_legend_handles_labels()[0], loc="outside lower left", ncols=3
+    )
+    return figure
+
+
+@styled
+def plot_variable_fraction(
+    found: pd.DataFrame | None, radius_deg: float, csc_radius_arcsec: float
+) -> Figure:
+    """Draw the fraction of Gaia sources flagged VARIABLE, by class.
+
+    Parameters as in `plot_variability_by_class`.
+
+    Returns
+    -------
+    Figure
+        VARIABLE over all Gaia sources, which is a lower limit of the fraction that varies:
+        few were processed. Bars are Wilson's 95 % intervals of that flagged fraction.
+    """
+    title = "Fraction of Gaia sources flagged VARIABLE (a lower limit)"
+    reason = _usable(found)
+    if reason or found is None:
+        return empty_figure(title, reason)
+    labels = _around_labels(radius_deg, csc_radius_arcsec)
+    tables = {key: variability_counts(found, key) for key in labels}
+    classes = list(tables["fermi"].index)
+    figure = new_figure(
+        title,
+        "VARIABLE over all Gaia sources; bars: Wilson's 95 % interval. "
+        "Gaia did not process all stars: unflagged ones may vary.",
+        class_figure_height(len(classes)),
+    )
+    panels = class_panels(
+        figure, classes, list(labels.values()), [_flag_columns(t) for t in tables.values()]
+    )
+    for axes, table, colour in zip(panels, tables.values(), (BLUE, ORANGE), strict=True):
+        k, n = table["variable"].to_numpy(), table["all"].to_numpy()
+        some = n > 0
+        low, high = binomial_interval(k, n)
+        rows = np.arange(len(classes))
+        axes.hlines(rows[some], low[some], high[some], color=colour, lw=1.6, alpha=0.75, zorder=2)
+        axes.plot(k[some] / n[some], rows[some], "o", color=colour, ms=5, zorder=3)
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_xlabel("Fraction flagged VARIABLE")
+    figure.legend(
+        handles=[
+            Line2D([], [], color=INK, marker="o", ms=5, lw=1.6, label="fraction, 95 % interval")
+        ],
+        loc="outside lower left",
+    )
+    return figure

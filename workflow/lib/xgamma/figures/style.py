@@ -1,0 +1,286 @@
+"""The one style of all figures, and files with the same bytes every time.
+
+Colours are those of Okabe and Ito (2008, 'Color Universal Design'), which stay apart for
+colour-blind readers; brightness-ordered quantities use viridis without its palest end, which
+would vanish on white. Figures are 9 inches wide: at 900 pixels a 9-point letter is 12 pixels.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib.style
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from xgamma.tables import atomic_path
+
+__all__ = [
+    "BLUE",
+    "GREY",
+    "GROUP_COLOURS",
+    "ORANGE",
+    "PURPLE",
+    "SEQUENCE",
+    "SIMULATED_NOTE",
+    "VERMILION",
+    "WIDTH_IN",
+    "add_colorbar",
+    "colour_scale",
+    "legend_above",
+    "mark_simulated",
+    "new_figure",
+    "plain_log",
+    "point_size",
+    "robust_scale",
+    "save_figure",
+    "save_figures",
+    "say_empty",
+    "styled",
+    "thousands",
+]
+
+BLUE = "#0072B2"
+SKY_BLUE = "#56B4E9"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+VERMILION = "#D55E00"
+PURPLE = "#AA4499"
+INK = "#222222"
+GREY = "#8A8A8A"
+PALE = "#D9D9D9"
+
+SEQUENCE = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION)
+"""Colours of things without an order, such as surveys."""
+
+GROUP_COLOURS = {
+    "Galactic": BLUE,
+    "Galactic candidate (spp)": SKY_BLUE,
+    "unclassified": GREY,
+    "extragalactic": VERMILION,
+}
+"""Colours of the groups of `xgamma.classes`."""
+
+WIDTH_IN = 9.0
+SIMULATED_NOTE = "simulated sky"
+
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters everywhere
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "axes.edgecolor": "#777777",
+    "axes.linewidth": 0.8,
+    "axes.labelcolor": INK,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.7,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "xtick.color": "#777777",
+    "ytick.color": "#777777",
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.fontsize": 9.5,
+    "legend.frameon": False,
+    "legend.handletextpad": 0.5,
+    "legend.columnspacing": 1.6,
+    "lines.linewidth": 1.4,
+    "mathtext.default": "regular",
+    "svg.hashsalt": "xgamma",
+    "pdf.fonttype": 42,
+    "path.simplify": True,
+}
+
+_P = ParamSpec("_P")
+
+
+def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
+    """Make a drawing function use this module's style, whatever the user's settings are."""
+
+    @functools.wraps(draw)
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
+        with matplotlib.style.context(["default", _STYLE]):
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def new_figure(title: str, subtitle: str = "", height_in: float = 5.0) -> Figure:
+    """Open a figure with a plain title and, below it, what the numbers rest on.
+
+    Parameters
+    ----------
+    title : str
+        One line.
+    subtitle : str
+        Counts, cuts and what is left out; lines separated by newlines.
+    height_in : float
+        Height in inches; the width is `WIDTH_IN`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With an Agg canvas and a layout that keeps labels apart and the head free.
+    """
+    figure = Figure(figsize=(WIDTH_IN, height_in))
+    FigureCanvasAgg(figure)
+    lines = subtitle.count("\n") + 1 if subtitle else 0
+    head_in = 0.42 + 0.19 * lines
+    figure.set_layout_engine(
+        "constrained", rect=(0.004, 0.004, 0.992, 1 - head_in / height_in), w_pad=0.06, h_pad=0.05
+    )
+    figure.text(0.012, 1 - 0.10 / height_in, title, va="top", size=12.5, weight="bold")
+    if subtitle:
+        figure.text(
+            0.012, 1 - 0.36 / height_in, subtitle, va="top", size=9.5, color="#555555",
+            linespacing=1.3,
+        )  # fmt: skip
+    return figure
+
+
+def mark_simulated(figure: Figure) -> None:
+    """Write 'simulated sky' into the upper right corner of a figure."""
+    figure.text(
+        0.988,
+        1 - 0.11 / figure.get_figheight(),
+        SIMULATED_NOTE,
+        ha="right",
+        va="top",
+        size=9.5,
+        color="#8A4B00",
+        family="DejaVu Sans",
+        bbox={"boxstyle": "round,pad=0.3", "facecolor": "#FFF3DD", "edgecolor": ORANGE, "lw": 0.8},
+    )
+
+
+def say_empty(axes: Axes, message: str) -> None:
+    """Say in words, in the middle of the axes, that there is nothing to draw."""
+    axes.text(
+        0.5, 0.5, message, transform=axes.transAxes, ha="center", va="center", size=11,
+        color="#555555", bbox={"facecolor": "white", "edgecolor": "none", "pad": 4}, zorder=10,
+    )  # fmt: skip
+
+
+def colour_scale() -> Colormap:
+    """Give the colours of an ordered quantity: viridis without the palest tenth."""
+    from matplotlib import colormaps
+
+    colours = colormaps["viridis"](np.linspace(0.0, 0.92, 256))
+    return LinearSegmentedColormap.from_list("viridis_on_white", colours)
+
+
+def add_colorbar(figure: Figure, mappable: ScalarMappable, axes: Any, label: str) -> Colorbar:
+    """Add a horizontal colour bar below `axes` (one, or a list)."""
+    bar = figure.colorbar(
+        mappable, ax=axes, orientation="horizontal", shrink=0.6, aspect=42, pad=0.03,
+        extend="both",
+    )  # fmt: skip
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    bar.ax.grid(False)
+    return bar
+
+
+def robust_scale(values: npt.NDArray[np.float64]) -> Normalize:
+    """Scale colours between the 1 % and 99 % quantiles: outliers keep the end colours."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return Normalize(0.0, 1.0)
+    low, high = np.quantile(finite, [0.01, 0.99])
+    return Normalize(low, high) if high > low else Normalize(low - 0.5, low + 0.5)
+
+
+def point_size(count: int) -> float:
+    """Give the area (points squared) of a marker that suits a cloud of `count` points."""
+    return float(np.clip(6e4 / max(count, 1), 2.0, 7.0))
+
+
+def thousands(axis: Axis) -> None:
+    """Label counts with separators: 12,000."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:,.0f}"))
+
+
+def plain_log(axis: Axis) -> None:
+    """Label a logarithmic axis at 1, 3, 10, 30, 100 ... in plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def legend_above(axes: Axes, columns: int, **options: Any) -> None:
+    """Put the legend of the axes above them, where it covers no data."""
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.2, **options
+    )
+
+
+_NO_DATES: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None},
+    "svg": {"Date": None},
+}
+
+
+def save_figure(figure: Figure, paths: str | Path | Sequence[str | Path], dpi: int) -> None:
+    """Write a figure to one file or several, each whole or not at all.
+
+    Parameters
+    ----------
+    figure : Figure
+    paths : path or sequence of paths
+        The ending tells the format: png, pdf or svg.
+    dpi : int
+        Pixels per inch of PNG and of the point clouds inside PDF and SVG.
+
+    Notes
+    -----
+    The same figure gives the same bytes: no dates, no program name, fixed SVG identifiers.
+    """
+    for path in [paths] if isinstance(paths, str | Path) else paths:
+        kind = Path(path).suffix.lstrip(".").lower()
+        stream = io.BytesIO()
+        with matplotlib.style.context(["default", _STYLE]):
+            figure.savefig(stream, format=kind, dpi=dpi, metadata=_NO_DATES.get(kind))
+        with atomic_path(path) as beside:
+            beside.write_bytes(stream.getvalue())
+
+
+def save_figures(
+    figures: Mapping[str, Figure],
+    outputs: Mapping[str, str | Sequence[str]],
+    dpi: int,
+    simulated: bool,
+) -> None:
+    """Write each figure to the files of its name, marked as simulated if the sky is.
+
+    Parameters
+    ----------
+    figures : mapping of str to Figure
+    outputs : mapping of str to path or paths
+        At least the names of `figures`.
+    dpi : int
+    simulated : bool
+        Whether the archive is a simulated one.
+    """
+    for name, figure in figures.items():
+        if simulated:
+            mark_simulated(figure)
+        save_figure(figure, outputs[name], dpi)

@@ -1,0 +1,242 @@
+"""What the unclassified sources may be, and the sources of chosen classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from xgamma.classes import class_shares, label_of, ordered_classes
+from xgamma.figures.associations import RATIO_LABEL, log_flux_ratio
+from xgamma.figures.class_axes import empty_figure
+from xgamma.figures.style import (
+    BLUE,
+    GROUP_COLOURS,
+    INK,
+    ORANGE,
+    PURPLE,
+    SEQUENCE,
+    new_figure,
+    say_empty,
+    styled,
+)
+
+__all__ = ["MOST_ROWS", "plot_class_shares", "plot_subsample"]
+
+MOST_ROWS = 30
+"""Sources that the subsample's figure names, at most; its table has them all."""
+
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+
+_PARTS = (
+    ("n_galactic", "Galactic"),
+    ("n_spp", "Galactic candidate (spp)"),
+    ("n_unclassified", "unclassified"),
+    ("n_extragalactic", "extragalactic"),
+)
+
+
+def _bin_labels(shares: pd.DataFrame) -> list[str]:
+    return [
+        "whole\nplane" if total else f"{low:g}–{high:g}"
+        for low, high, total in zip(
+            shares["b_min_deg"], shares["b_max_deg"], shares["is_total"], strict=True
+        )
+    ]
+
+
+def _composition(axes: Axes, shares: pd.DataFrame) -> None:
+    """Stack the groups of each latitude bin to 100 %, with their counts."""
+    places = np.arange(len(shares))
+    total = shares["n_all"].to_numpy(float)
+    bottom = np.zeros(len(shares))
+    for column, group in _PARTS:
+        count = shares[column].to_numpy()
+        height = np.divide(count, total, out=np.zeros(len(shares)), where=total > 0)
+        axes.bar(places, height, bottom=bottom, width=0.82, color=GROUP_COLOURS[group],
+                 label=group, zorder=3)  # fmt: skip
+        for place in places[height > 0.045]:
+            axes.text(
+                place, bottom[place] + height[place] / 2, f"{count[place]:,}", ha="center",
+                va="center", size=9, zorder=4,
+                color="black" if group.startswith("Galactic c") else "white",
+            )  # fmt: skip
+        bottom += height
+    for place in places:
+        axes.text(place, 1.01, f"{shares['n_all'].iloc[place]:,}", ha="center", va="bottom", size=9)
+    axes.set_ylim(0, 1.0)
+    axes.set_ylabel("Share of the Fermi sources")
+    axes.set_title("all sources, with counts", pad=17)
+
+
+def _estimates(axes: Axes, shares: pd.DataFrame) -> None:
+    """Draw the two estimates for an unclassified source, with intervals."""
+    places = np.arange(len(shares))
+    for column, offset, colour, marker, label in (
+        ("galactic_share", -0.2, BLUE, "o", "as the classified ones: Galactic with spp"),
+        ("galactic_share_without_spp", 0.0, PURPLE, "s", "as the classified ones: without spp"),
+        ("not_extragalactic_share", 0.2, ORANGE, "D", "not extragalactic, by density outside"),
+    ):
+        share = shares[column].to_numpy(float)
+        low, high = shares[f"{column}_low"], shares[f"{column}_high"]
+        some = np.isfinite(share)
+        axes.vlines(places[some] + offset, low[some], high[some], color=colour, lw=1.6, zorder=2)
+        axes.plot(places[some] + offset, share[some], marker, color=colour, ms=6, label=label,
+                  ls="", zorder=3)  # fmt: skip
+    axes.set_ylim(0, 1.0)
+    axes.set_ylabel("Share of Galactic (or not extragalactic)")
+    axes.set_title("two estimates for an unclassified source", pad=17)
+
+
+@styled
+def plot_class_shares(fermi: pd.DataFrame, latitude_cut_deg: float) -> Figure:
+    """Draw the groups of classes by latitude, and what an unclassified source may be.
+
+    Parameters
+    ----------
+    fermi : DataFrame, shape (n,)
+        The whole sky: ``bii`` (deg), ``source_type``.
+    latitude_cut_deg : float
+
+    Returns
+    -------
+    Figure
+        Numbers and definitions: `xgamma.classes.class_shares`.
+    """
+    title = "Galactic and extragalactic Fermi sources by latitude"
+    if fermi.empty:
+        return empty_figure(title, "no Fermi sources")
+    shares = class_shares(fermi, latitude_cut_deg)
+    whole = shares.iloc[-1]
+    known = whole["n_galactic"] + whole["n_spp"]
+    subtitle = (
+        f"|b| ≤ {latitude_cut_deg:g} deg: {known:,} Galactic (of them {whole['n_spp']:,} spp), "
+        f"{whole['n_extragalactic']:,} extragalactic, {whole['n_unclassified']:,} unclassified.\n"
+        f"Classified ones: {known:,} of {known + whole['n_extragalactic']:,} Galactic."
+    )
+    if np.isfinite(whole["expected_extragalactic"]):
+        subtitle += (
+            f" By density outside the plane {whole['expected_extragalactic']:,.0f} extragalactic "
+            f"are expected:\nat most about {whole['extragalactic_at_most']:,.0f} of the "
+            f"{whole['n_unclassified']:,} unclassified ones, if the sensitivity were equal."
+        )
+    figure = new_figure(title, subtitle, 5.7)
+    composition, estimates = figure.subplots(1, 2)
+    _composition(composition, shares)
+    _estimates(estimates, shares)
+    for axes in (composition, estimates):
+        axes.set_xticks(range(len(shares)), _bin_labels(shares))
+        axes.set_xlim(-0.6, len(shares) - 0.4)
+        axes.axvline(len(shares) - 1.5, color="#999999", lw=0.8)
+        axes.grid(False, axis="x")
+        axes.set_xlabel("|b| (deg)")
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    for axes in (composition, estimates):
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(
+            handles, labels, loc="upper left", bbox_to_anchor=(-0.02, -0.22), ncols=1,
+            labelspacing=0.35, borderaxespad=0,
+        )  # fmt: skip
+    return figure
+
+
+def _flux_plane(
+    axes: Axes, pairs: pd.DataFrame, usable: np.ndarray, classes: Sequence[str]
+) -> None:
+    """Draw X-ray against gamma-ray flux: all pairs pale, the subsample by class."""
+    xray, gamma = pairs["csc_flux"].to_numpy(float), pairs["fermi_flux"].to_numpy(float)
+    axes.scatter(gamma[usable], xray[usable], s=7, lw=0, color="#C9C9C9", rasterized=True,
+                 label="all other pairs", zorder=2)  # fmt: skip
+    own = pairs["fermi_class"].str.strip().to_numpy()
+    for place, name in enumerate(classes):
+        chosen = usable & (own == name)
+        axes.scatter(
+            gamma[chosen], xray[chosen], s=26, marker=_MARKERS[place % len(_MARKERS)],
+            color=SEQUENCE[place % len(SEQUENCE)], edgecolors="white", lw=0.4, alpha=0.9,
+            label=label_of(name), zorder=3,
+        )  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    if usable.any():
+        ends = np.array([gamma[usable].min(), gamma[usable].max()])
+        limits = axes.get_ylim()
+        for exponent in range(-7, 2):
+            axes.plot(ends, ends * 10.0**exponent, color="#BBBBBB", lw=0.7, ls=":", zorder=1)
+        axes.set_ylim(limits)
+    axes.set_xlabel("Gamma-ray flux, 0.1–100 GeV\n(erg cm$^{-2}$ s$^{-1}$)")
+    axes.set_ylabel("X-ray flux, 0.5–7 keV (erg cm$^{-2}$ s$^{-1}$)")
+
+
+def _named_rows(axes: Axes, rows: pd.DataFrame, pairs: pd.DataFrame, ratio: np.ndarray) -> None:
+    """Draw each named source's candidates by ratio; the nearest one is ringed."""
+    classes = ordered_classes(rows["fermi_class"])
+    for place, source in enumerate(rows.itertuples()):
+        number = classes.index(source.fermi_class)
+        values = ratio[(pairs["fermi_name"] == source.fermi_name).to_numpy()]
+        axes.scatter(
+            values, np.full(len(values), place), s=26, lw=0.4, edgecolors="white",
+            marker=_MARKERS[number % len(_MARKERS)], color=SEQUENCE[number % len(SEQUENCE)],
+            zorder=3,
+        )  # fmt: skip
+        axes.scatter(source.nearest_log_flux_ratio, place, s=95, facecolors="none",
+                     edgecolors=INK, lw=1.1, zorder=4)  # fmt: skip
+    names = rows["assoc_name"].where(rows["assoc_name"] != "", rows["fermi_name"])
+    axes.set_yticks(
+        range(len(rows)),
+        [f"{name}  ({kind})" for name, kind in zip(names, rows["fermi_class"], strict=True)],
+    )
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel(RATIO_LABEL)
+    axes.set_title("ringed: nearest to the Fermi position")
+
+
+@styled
+def plot_subsample(subsample: pd.DataFrame, pairs: pd.DataFrame, classes: Sequence[str]) -> Figure:
+    """Draw the sources of chosen classes among all pairs, and each one's flux ratios.
+
+    Parameters
+    ----------
+    subsample : DataFrame, shape (k,)
+        `xgamma.subsample.class_subsample`.
+    pairs : DataFrame, shape (n,)
+        All pairs.
+    classes : sequence of str
+        The classes asked for.
+
+    Returns
+    -------
+    Figure
+        Dotted lines: equal flux ratios, a factor of ten apart. Of many sources, the
+        `MOST_ROWS` brightest in gamma rays are named.
+    """
+    title = f"Sources of class {', '.join(label_of(name) for name in classes)}"
+    if subsample.empty:
+        return empty_figure(title, "no Fermi source of these classes in the plane")
+    matched = subsample[subsample["num_csc_matches"] > 0]
+    brightest = matched.sort_values(["fermi_flux", "fermi_name"], ascending=[False, True])
+    rows = matched[matched["fermi_name"].isin(brightest["fermi_name"].head(MOST_ROWS))]
+    ratio = log_flux_ratio(pairs)
+    chosen = pairs["fermi_name"].isin(subsample["fermi_name"]).to_numpy()
+    subtitle = (
+        f"{len(subsample):,} Fermi sources in the plane, {len(matched):,} of them with "
+        f"{chosen.sum():,} Chandra candidates."
+    )
+    if lost := int((chosen & ~np.isfinite(ratio)).sum()):
+        subtitle += f" Left out: {lost:,} without a flux ratio."
+    if len(rows) < len(matched):
+        subtitle += f"\nNamed: the {len(rows)} brightest in gamma rays."
+    figure = new_figure(title, subtitle, max(5.2, 1.9 + 0.22 * len(rows)))
+    plane, named = figure.subplots(1, 2)
+    _flux_plane(plane, pairs, np.isfinite(ratio), ordered_classes(matched["fermi_class"]))
+    figure.legend(loc="outside lower left", ncols=7, markerscale=1.2)
+    if len(rows):
+        _named_rows(named, rows, pairs, ratio)
+    else:
+        named.set_axis_off()
+        say_empty(named, "none of them has a Chandra candidate")
+    return figure

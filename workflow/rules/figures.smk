@@ -1,0 +1,175 @@
+# The figures, and the tables of classes that go with them.
+# Needs: catalogs/{chanmaster,fermilpsc}.parquet, plane/{csc,fermilpsc}.parquet,
+#        crossmatch/pairs.parquet, enrichment/targets.parquet, tables/counterparts_{survey}.parquet.
+# Makes: FIGURES = figures/*.{png,pdf,svg} as the config says, and
+#        tables/{class_shares,class_subsample}.{ecsv,html}.
+
+
+def figure_files(name, category):
+    """A figure in all formats of the config; the report shows one of them."""
+    formats = CONFIG.figures.formats
+    shown = "png" if "png" in formats else formats[0]
+    files = {kind: f"{RESULTS}/figures/{name}.{kind}" for kind in formats}
+    files[shown] = report(files[shown], caption=f"../report/{name}.rst", category=category)
+    return list(files.values())
+
+
+def class_table(name):
+    """A table of classes for the report."""
+    return report(
+        f"{RESULTS}/tables/{name}.html",
+        caption=f"../report/{name}_table.rst",
+        category="Classes",
+    )
+
+
+COUNTERPART_TABLES = expand(
+    f"{RESULTS}/tables/counterparts_{{survey}}.parquet", survey=CONFIG.surveys
+)
+
+
+rule plot_observations:
+    input:
+        chanmaster=f"{RESULTS}/catalogs/chanmaster.parquet",
+    output:
+        exposure_map=figure_files("exposure_map", "Sky"),
+    log:
+        f"{RESULTS}/logs/plot_observations.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=800,
+    params:
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        dpi=CONFIG.figures.dpi,
+        simulated=CONFIG.simulated,
+        code=code_digest("plot_observations"),
+    message:
+        "drawing the observations"
+    script:
+        "../scripts/plot_observations.py"
+
+
+rule plot_plane:
+    input:
+        csc=f"{RESULTS}/plane/csc.parquet",
+    output:
+        plane_sky=figure_files("plane_sky", "Sky"),
+        plane_map=figure_files("plane_map", "Sky"),
+        plane_histograms=figure_files("plane_histograms", "Sky"),
+    log:
+        f"{RESULTS}/logs/plot_plane.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+    params:
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        dpi=CONFIG.figures.dpi,
+        simulated=CONFIG.simulated,
+        code=code_digest("plot_plane"),
+    message:
+        "drawing the Chandra sources of the plane"
+    script:
+        "../scripts/plot_plane.py"
+
+
+rule plot_associations:
+    input:
+        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        # pairs that are not verified go no further
+        verification=f"{RESULTS}/crossmatch/verification.json",
+    output:
+        association_map=figure_files("association_map", "Associations"),
+        match_map=figure_files("match_map", "Associations"),
+        matches_by_position=figure_files("matches_by_position", "Associations"),
+        matches_by_flux=figure_files("matches_by_flux", "Associations"),
+        separations=figure_files("separations", "Associations"),
+        flux_ratio_by_position=figure_files("flux_ratio_by_position", "Associations"),
+        flux_ratio_by_class=figure_files("flux_ratio_by_class", "Associations"),
+    log:
+        f"{RESULTS}/logs/plot_associations.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+    params:
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        dpi=CONFIG.figures.dpi,
+        simulated=CONFIG.simulated,
+        code=code_digest("plot_associations"),
+    message:
+        "drawing the associations"
+    script:
+        "../scripts/plot_associations.py"
+
+
+rule plot_counterparts:
+    input:
+        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        targets=f"{RESULTS}/enrichment/targets.parquet",
+        counterparts=COUNTERPART_TABLES,
+    output:
+        counterparts_by_class=figure_files("counterparts_by_class", "Counterparts"),
+        variability_by_class=figure_files("variability_by_class", "Counterparts"),
+        variable_fraction=figure_files("variable_fraction", "Counterparts"),
+        offsets=figure_files("offsets", "Counterparts"),
+    log:
+        f"{RESULTS}/logs/plot_counterparts.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+    params:
+        surveys=list(CONFIG.surveys),
+        radius_deg=CONFIG.enrichment.radius_deg,
+        csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
+        dpi=CONFIG.figures.dpi,
+        simulated=CONFIG.simulated,
+        code=code_digest("plot_counterparts"),
+    message:
+        "drawing the optical and infrared counterparts"
+    script:
+        "../scripts/plot_counterparts.py"
+
+
+rule plot_subsample:
+    input:
+        fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
+        plane=f"{RESULTS}/plane/fermilpsc.parquet",
+        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        counterparts=COUNTERPART_TABLES,
+    output:
+        class_shares=figure_files("class_shares", "Classes"),
+        class_subsample=figure_files("class_subsample", "Classes"),
+        shares_ecsv=f"{RESULTS}/tables/class_shares.ecsv",
+        shares_html=class_table("class_shares"),
+        subsample_ecsv=f"{RESULTS}/tables/class_subsample.ecsv",
+        subsample_html=class_table("class_subsample"),
+    log:
+        f"{RESULTS}/logs/plot_subsample.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=800,
+    params:
+        surveys=list(CONFIG.surveys),
+        classes=list(CONFIG.subsample.classes),
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        dpi=CONFIG.figures.dpi,
+        simulated=CONFIG.simulated,
+        code=code_digest("plot_subsample"),
+    message:
+        "drawing the classes and the subsample"
+    script:
+        "../scripts/plot_subsample.py"
+
+
+# All figures, with the tables of classes, for rule all.
+FIGURES = [
+    *rules.plot_observations.output,
+    *rules.plot_plane.output,
+    *rules.plot_associations.output,
+    *rules.plot_counterparts.output,
+    *rules.plot_subsample.output,
+]

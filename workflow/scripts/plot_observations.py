@@ -1,0 +1,12 @@
+"""Draw where Chandra has looked."""
+
+from xgamma.figures.observations import plot_exposure_map
+from xgamma.figures.style import save_figures
+from xgamma.joblog import job
+from xgamma.tables import read_parquet
+
+with job(snakemake.log[0]):
+    p = snakemake.params
+    observations = read_parquet(snakemake.input.chanmaster)
+    figures = {"exposure_map": plot_exposure_map(observations, p.latitude_cut_deg)}
+    save_figures(figures, snakemake.output, p.dpi, p.simulated)
