@@ -203,7 +203,8 @@ def require_columns(service: str, table: str, wanted: Iterable[str], available: 
 def catalogue_adql(catalogue: Catalogue, resolved: dict[str, str | None]) -> str:
     """The query for the whole catalogue, only the columns that are there.
 
-    Every column has its AS: HEASARC renames columns of its own accord otherwise.
+    AS only where the names differ: a query of one table keeps its columns' names, and
+    `time`, a reserved word, is no good alias.
     """
     select = ", ".join(f"{theirs} AS {ours}" if theirs != ours else ours
                        for ours, theirs in resolved.items() if theirs)

@@ -287,18 +287,24 @@ def verify_pairs(
         If they differ by more than rounding at a circle's edge; names the pairs.
     """
     ours = local_pairs(fermi, csc, latitude_cut_deg, min_flux)
-    merged = pairs[["fermi_name", "csc_name"]].merge(
-        ours, on=["fermi_name", "csc_name"], how="outer", indicator=True
+    names = ["fermi_name", "csc_name"]
+    # numbered, so that a pair that comes twice is one too many
+    merged = (
+        pairs[names]
+        .assign(copy=pairs.groupby(names).cumcount(), at_service=True)
+        .merge(
+            ours.assign(copy=ours.groupby(names).cumcount()), on=[*names, "copy"], how="outer"
+        )
     )
+    at_service = merged["at_service"].notna()
+    differ = at_service != (merged["margin_deg"] >= 0)
     on_edge = merged["margin_deg"].abs() <= EDGE_DEG
-    only_service = merged["_merge"] == "left_only"
-    only_local = (merged["_merge"] == "right_only") & (merged["margin_deg"] > 0)
-    wrong = merged[(only_service | only_local) & ~on_edge]
+    wrong = merged[differ & ~on_edge]
     if len(wrong):
         shown = "; ".join(
             f"{row.fermi_name} - {row.csc_name} "
-            f"({'only at the service' if row._2 == 'left_only' else 'only here'})"
-            for row in wrong[["fermi_name", "csc_name", "_merge"]].head(5).itertuples(index=False)
+            f"({'only here' if pd.isna(row.at_service) else 'only at the service'})"
+            for row in wrong.head(5).itertuples()
         )
         raise XgammaError(
             f"cross-match: {len(wrong)} of {len(merged)} pairs differ between the service's join "
@@ -307,7 +313,7 @@ def verify_pairs(
             f"The service cut its answer or its tables changed in between: run again with "
             f"--forcerun fetch_catalog crossmatch"
         )
-    edge = merged[on_edge & (only_service | (merged["_merge"] == "right_only"))]
+    edge = merged[differ & on_edge]
     every = local_pairs(fermi, csc, latitude_cut_deg, None)
     every = every[every["margin_deg"] >= 0]
     return Verification(

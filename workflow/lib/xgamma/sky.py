@@ -44,7 +44,8 @@ def position_angle(ra1: ArrayLike, dec1: ArrayLike, ra2: ArrayLike, dec2: ArrayL
     delta = ra2 - ra1
     east = np.sin(delta) * np.cos(dec2)
     north = np.cos(dec1) * np.sin(dec2) - np.sin(dec1) * np.cos(dec2) * np.cos(delta)
-    return np.degrees(np.arctan2(east, north)) % 360.0
+    # twice: the remainder of a tiny negative angle rounds to 360 itself
+    return np.degrees(np.arctan2(east, north)) % 360.0 % 360.0
 
 
 def elliptical_distance(

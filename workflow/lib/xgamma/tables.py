@@ -125,11 +125,22 @@ def conform(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
         elif column.kind in ("int", "bool") and values.isna().any():
             row = int(np.flatnonzero(values.isna())[0])
             raise XgammaError(f"table: {column.name} is null in row {row}, where it must not be")
+        _refuse_silent_change(column, values)
         try:
             made[column.name] = values.astype(_DTYPES[column.kind]).reset_index(drop=True)
         except (ValueError, TypeError) as error:
             raise XgammaError(f"table: {column.name} is not {column.kind}: {error}") from error
     return pd.DataFrame(made)
+
+
+def _refuse_silent_change(column: Column, values: pd.Series) -> None:
+    """Raise where pandas would make another value of one: 1.5 into 1, 'False' into True."""
+    if column.kind == "int" and values.dtype.kind == "f":
+        # above 2**53 a float no longer tells neighbouring integers apart
+        if not ((values % 1 == 0) & (values.abs() <= 2**53)).all():
+            raise XgammaError(f"table: {column.name} came as a float and may have lost digits")
+    elif column.kind == "bool" and not values.isin([True, False]).all():
+        raise XgammaError(f"table: {column.name} holds other things than true and false")
 
 
 def _arrow_type(kind: str):
@@ -255,7 +266,11 @@ def write_ecsv(
     columns: Sequence[Column],
     meta: dict[str, Any] | None = None,
 ) -> None:
-    """Write ECSV: `astropy.table.Table.read(path)` gives units and descriptions back."""
+    """Write ECSV: `astropy.table.Table.read(path)` gives units and descriptions back.
+
+    Line breaks in text become blanks, and blanks at its ends are dropped: astropy reads
+    ECSV line by line. Parquet keeps them.
+    """
     from astropy.table import MaskedColumn, Table
 
     frame = conform(frame, columns)
@@ -266,7 +281,9 @@ def write_ecsv(
             data = np.empty(len(values), dtype=object)
             data[:] = [_plain(v) for v in values]
         elif column.kind == "text":
-            data = values.to_numpy(dtype=str) if len(values) else np.empty(0, dtype="U1")
+            # a row is a line: the format has no way to write a line break
+            lines = [" ".join(text.splitlines()) for text in values]
+            data = np.array(lines, dtype=str) if lines else np.empty(0, dtype="U1")
         elif column.kind == "nullable_int":
             data = MaskedColumn(
                 values.fillna(0).to_numpy(dtype="int64"), mask=values.isna().to_numpy()

@@ -117,7 +117,8 @@ def _is_passing(error: BaseException) -> bool:
             return True
         if type(cause).__name__ == "ProtocolError":
             return True
-    return False
+    # not the format that was asked for: a maintenance page, a body cut short
+    return isinstance(error, pyvo.dal.DALFormatError)
 
 
 def _first_line(error: BaseException) -> str:
@@ -131,6 +132,8 @@ def _first_line(error: BaseException) -> str:
                     return mark.lower()
         if isinstance(cause, requests.Timeout):
             return "timed out"
+        if type(cause).__name__ == "E19":
+            return "what came is no VOTable, but perhaps a web page"
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
@@ -170,23 +173,29 @@ class TapClient:
         self._deadline_s, self._attempts = deadline_s, attempts
         setup_user_agent(primary_component=f"xgamma/{__version__}")
         session = requests.Session()
-        session.mount("http://", _Timeouts(timeout_s, timeout_s))
-        session.mount("https://", _Timeouts(timeout_s, timeout_s))
-        # a synchronous answer starts only when the query is done
-        session.mount(url.rstrip("/") + "/sync", _Timeouts(timeout_s, deadline_s))
-        if sky:
+        if url.startswith("http://demo.invalid/"):
+            if not sky:
+                raise TapError(f"{name}: {url} is the demo archive, and its sky was not given")
             from xgamma.demo.transport import mount
 
             mount(session, sky)
-        elif url.startswith("http://demo.invalid/"):
-            raise TapError(f"{name}: {url} is the demo archive, and its sky was not given")
+        else:
+            session.mount("http://", _Timeouts(timeout_s, timeout_s))
+            session.mount("https://", _Timeouts(timeout_s, timeout_s))
+            # a synchronous answer starts only when the query is done
+            session.mount(url.rstrip("/") + "/sync", _Timeouts(timeout_s, deadline_s))
         self._service = pyvo.dal.TAPService(url, session=session)
 
     def declares_upload(self) -> bool | None:
         """What the capabilities say about uploads; None if they do not say."""
         try:
             return bool(self._service.upload_methods)
-        except (pyvo.dal.DALServiceError, requests.RequestException, AttributeError):
+        except (
+            pyvo.dal.DALServiceError,
+            requests.RequestException,
+            AttributeError,
+            ValueError,  # not XML
+        ):
             return None
 
     def query(self, adql: str, uploads: Mapping[str, Any] | None = None) -> Answer:
@@ -325,6 +334,10 @@ class TapClient:
             # our own polling: pyvo's wait has no deadline, and a slow start for quick jobs
             pause = 0.05
             while (phase := job.phase) not in ("COMPLETED", "ERROR", "ABORTED"):
+                if phase is None:
+                    raise pyvo.dal.DALFormatError(
+                        reason="what came is no job, but perhaps a web page", url=self.url
+                    )
                 if time.monotonic() > end:
                     job.abort()
                     raise TapError(
@@ -334,7 +347,14 @@ class TapClient:
                     )
                 time.sleep(pause)
                 pause = min(pause * 1.5, 5.0)
-            return job.fetch_result()
+            if phase == "ABORTED":
+                # in these words, so that it is asked again: services abort under load
+                raise pyvo.dal.DALQueryError("the service aborted the job", url=self.url)
+            try:
+                return job.fetch_result()
+            except ValueError as error:
+                # raw here, where run_sync says it is one of the format
+                raise pyvo.dal.DALFormatError(error, self.url) from error
         finally:
             # a job left behind costs the archive storage; failing to delete costs us nothing
             with contextlib.suppress(Exception):
