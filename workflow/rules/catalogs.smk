@@ -9,21 +9,21 @@ rule describe_services:
         sky=demo_sky,
     output:
         columns=f"{RESULTS}/services/columns.ecsv",
-    params:
-        urls={name: service.url for name, service in CONFIG.services.items()},
-        surveys=SURVEY_TABLES,
-        code=code_digest("describe_services"),
     log:
         f"{RESULTS}/logs/describe_services.log",
     benchmark:
         f"{RESULTS}/benchmarks/describe_services.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=600,
         heasarc=service_slots("heasarc"),
         gaia=service_slots("gaia"),
         irsa=service_slots("irsa"),
-    conda:
-        ENVIRONMENT
+    params:
+        urls={name: service.url for name, service in CONFIG.services.items()},
+        surveys=SURVEY_TABLES,
+        code=code_digest("describe_services"),
     message:
         "asking the services for their tables and columns"
     script:
@@ -37,18 +37,18 @@ rule fetch_catalog:
     output:
         catalog=f"{RESULTS}/catalogs/{{catalog}}.parquet",
         provenance=f"{RESULTS}/catalogs/{{catalog}}.provenance.json",
-    params:
-        url=url("heasarc"),
-        code=code_digest("fetch_catalog"),
     log:
         f"{RESULTS}/logs/fetch_catalog_{{catalog}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fetch_catalog_{{catalog}}.tsv"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=2000,
         heasarc=service_slots("heasarc"),
-    conda:
-        ENVIRONMENT
+    params:
+        url=url("heasarc"),
+        code=code_digest("fetch_catalog"),
     message:
         "fetching {wildcards.catalog}"
     script:
@@ -60,17 +60,17 @@ rule filter_plane:
         catalog=f"{RESULTS}/catalogs/{{catalog}}.parquet",
     output:
         plane=f"{RESULTS}/plane/{{catalog}}.parquet",
-    params:
-        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
-        code=code_digest("filter_plane"),
     log:
         f"{RESULTS}/logs/filter_plane_{{catalog}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/filter_plane_{{catalog}}.tsv"
-    resources:
-        mem_mb=1000,
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=1000,
+    params:
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        code=code_digest("filter_plane"),
     message:
         "cutting {wildcards.catalog} to the plane"
     script:

@@ -13,20 +13,20 @@ rule crossmatch:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         provenance=f"{RESULTS}/crossmatch/pairs.provenance.json",
         excluded=f"{RESULTS}/crossmatch/excluded.ecsv",
+    log:
+        f"{RESULTS}/logs/crossmatch.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/crossmatch.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        heasarc=service_slots("heasarc"),
     params:
         url=url("heasarc"),
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,
         code=code_digest("crossmatch"),
-    log:
-        f"{RESULTS}/logs/crossmatch.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/crossmatch.tsv"
-    resources:
-        mem_mb=1000,
-        heasarc=service_slots("heasarc"),
-    conda:
-        ENVIRONMENT
     message:
         "joining Fermi and Chandra sources at HEASARC"
     script:
@@ -40,18 +40,18 @@ rule verify_crossmatch:
         csc=f"{RESULTS}/catalogs/csc.parquet",
     output:
         verification=f"{RESULTS}/crossmatch/verification.json",
-    params:
-        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
-        min_flux=CONFIG.crossmatch.min_flux,
-        code=code_digest("verify_crossmatch"),
     log:
         f"{RESULTS}/logs/verify_crossmatch.log",
     benchmark:
         f"{RESULTS}/benchmarks/verify_crossmatch.tsv"
-    resources:
-        mem_mb=1000,
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=1000,
+    params:
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        min_flux=CONFIG.crossmatch.min_flux,
+        code=code_digest("verify_crossmatch"),
     message:
         "verifying the pairs against the fetched catalogues"
     script:
@@ -67,16 +67,16 @@ rule group_by_fermi:
         pairs=f"{RESULTS}/tables/csc_fermi_pairs.ecsv",
         grouped_csv=f"{RESULTS}/tables/grouped_csc_fermi_pairs.csv",
         grouped_ecsv=f"{RESULTS}/tables/grouped_csc_fermi_pairs.ecsv",
-    params:
-        code=code_digest("group_by_fermi"),
     log:
         f"{RESULTS}/logs/group_by_fermi.log",
     benchmark:
         f"{RESULTS}/benchmarks/group_by_fermi.tsv"
-    resources:
-        mem_mb=1000,
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=1000,
+    params:
+        code=code_digest("group_by_fermi"),
     message:
         "grouping the pairs by Fermi source"
     script:

@@ -10,18 +10,18 @@ rule build_demo_sky:
         sky=f"{RESULTS}/archive/sky.duckdb",
         truth=f"{RESULTS}/archive/truth.parquet",
         record=f"{RESULTS}/archive/sky.json",
-    params:
-        size=CONFIG.demo.size,
-        seed=CONFIG.demo.seed,
-        code=code_digest("build_demo_sky"),
     log:
         f"{RESULTS}/logs/build_demo_sky.log",
     benchmark:
         f"{RESULTS}/benchmarks/build_demo_sky.tsv"
-    resources:
-        mem_mb=2000,
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=2000,
+    params:
+        size=CONFIG.demo.size,
+        seed=CONFIG.demo.seed,
+        code=code_digest("build_demo_sky"),
     message:
         "simulating the demo sky"
     script:

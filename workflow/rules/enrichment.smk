@@ -14,6 +14,14 @@ checkpoint shard_sources:
     output:
         targets=f"{RESULTS}/enrichment/targets.parquet",
         manifest=f"{RESULTS}/enrichment/shards.json",
+    log:
+        f"{RESULTS}/logs/shard_sources.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/shard_sources.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=600,
     params:
         radius_deg=CONFIG.enrichment.radius_deg,
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
@@ -24,14 +32,6 @@ checkpoint shard_sources:
         urls={survey.service: url(survey.service) for survey in CONFIG.surveys.values()},
         enrichment_code=code_digest("enrich_shard"),
         code=code_digest("shard_sources"),
-    log:
-        f"{RESULTS}/logs/shard_sources.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/shard_sources.tsv"
-    resources:
-        mem_mb=600,
-    conda:
-        ENVIRONMENT
     message:
         "dividing the sources into shards"
     script:
@@ -46,19 +46,19 @@ rule enrich_shard:
         sky=lambda wildcards: ancient(demo_sky(wildcards)),
     output:
         counterparts=f"{RESULTS}/enrichment/{{survey}}/{{shard}}.{{digest}}.parquet",
-    params:
-        url=lambda wildcards: url(CONFIG.surveys[wildcards.survey].service),
-        survey=lambda wildcards: SURVEY_TABLES[wildcards.survey],
-        nearest=CONFIG.enrichment.nearest,
     log:
         f"{RESULTS}/logs/enrichment/{{survey}}/{{shard}}.{{digest}}.log",
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         heasarc=lambda wildcards: survey_slots(wildcards, "heasarc"),
         gaia=lambda wildcards: survey_slots(wildcards, "gaia"),
         irsa=lambda wildcards: survey_slots(wildcards, "irsa"),
-    conda:
-        ENVIRONMENT
+    params:
+        url=lambda wildcards: url(CONFIG.surveys[wildcards.survey].service),
+        survey=lambda wildcards: SURVEY_TABLES[wildcards.survey],
+        nearest=CONFIG.enrichment.nearest,
     message:
         "{wildcards.survey} around the sources of {wildcards.shard}"
     script:
@@ -74,17 +74,17 @@ rule merge_enrichment:
         grouped_ecsv=f"{RESULTS}/tables/grouped_csc_fermi_gaia_2mass_pairs.ecsv",
         long=expand(f"{RESULTS}/tables/counterparts_{{survey}}.parquet", survey=CONFIG.surveys),
         long_ecsv=expand(f"{RESULTS}/tables/counterparts_{{survey}}.ecsv", survey=CONFIG.surveys),
-    params:
-        surveys=SURVEY_TABLES,
-        code=code_digest("merge_enrichment"),
     log:
         f"{RESULTS}/logs/merge_enrichment.log",
     benchmark:
         f"{RESULTS}/benchmarks/merge_enrichment.tsv"
-    resources:
-        mem_mb=1000,
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=1000,
+    params:
+        surveys=SURVEY_TABLES,
+        code=code_digest("merge_enrichment"),
     message:
         "merging the shards"
     script:

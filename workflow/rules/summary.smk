@@ -18,6 +18,12 @@ rule summarize:
     output:
         json=f"{RESULTS}/summary.json",
         text=f"{RESULTS}/summary.txt",
+    log:
+        f"{RESULTS}/logs/summarize.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
     params:
         archive=CONFIG.archive,
         simulated=CONFIG.simulated,
@@ -28,12 +34,6 @@ rule summarize:
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
         surveys=list(CONFIG.surveys),
         code=code_digest("summarize"),
-    log:
-        f"{RESULTS}/logs/summarize.log",
-    resources:
-        mem_mb=1000,
-    conda:
-        ENVIRONMENT
     message:
         "summarizing"
     script:
@@ -45,15 +45,15 @@ rule discover_services:
     output:
         registry=f"{RESULTS}/services/registry.ecsv",
         text=f"{RESULTS}/services/registry.txt",
+    log:
+        f"{RESULTS}/logs/discover_services.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=600,
     params:
         urls={name: service.url for name, service in CONFIG.services.items()},
         code=code_digest("discover_services"),
-    log:
-        f"{RESULTS}/logs/discover_services.log",
-    resources:
-        mem_mb=600,
-    conda:
-        ENVIRONMENT
     message:
         "searching the IVOA registry for the services"
     script:

@@ -1,10 +1,10 @@
 """List the columns of every table that is used; stop if a required one is missing."""
 
+from xgamma.catalogs import DESCRIPTION_COLUMNS
 from xgamma.joblog import job
 from xgamma.services import describe_services
 from xgamma.tables import write_ecsv
 from xgamma.tap import TapClient
-from xgamma.catalogs import DESCRIPTION_COLUMNS
 
 with job(snakemake.log[0]):
     sky = snakemake.input.get("sky") or None

@@ -9,10 +9,13 @@ from xgamma.tables import read_columns, read_parquet, write_csv, write_ecsv, wri
 
 with job(snakemake.log[0]):
     pairs = read_parquet(snakemake.input.pairs)
-    fermi_class = dict(zip(pairs["fermi_name"], pairs["fermi_class"]))
+    fermi_class = dict(zip(pairs["fermi_name"], pairs["fermi_class"], strict=True))
     counterparts = {}
     for (name, survey), parquet, ecsv in zip(
-        snakemake.params.surveys.items(), snakemake.output.long, snakemake.output.long_ecsv
+        snakemake.params.surveys.items(),
+        snakemake.output.long,
+        snakemake.output.long_ecsv,
+        strict=True,
     ):
         files = [f for f in snakemake.input.shards if Path(f).parent.name == name]
         shards = [(read_parquet(f), read_columns(f)) for f in files]

@@ -22,7 +22,7 @@ with job(snakemake.log[0]):
         verification=json.loads(Path(i.verification).read_text(encoding="utf-8")),
         counterparts={
             name: read_parquet(file)
-            for name, file in zip(p["surveys"], i.counterparts)
+            for name, file in zip(p["surveys"], i.counterparts, strict=True)
         },
     )
     summary["run"] |= run_record(Path(snakemake.output.json).parent / "benchmarks")

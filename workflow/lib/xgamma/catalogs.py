@@ -138,9 +138,7 @@ CATALOGUES = {
                 required=False,
             ),
             _float("energy_flux", _FLUX, "Energy flux, 0.1-100 GeV"),
-            _float(
-                "energy_flux_error", _FLUX, "1-sigma error of the energy flux", required=False
-            ),
+            _float("energy_flux_error", _FLUX, "1-sigma error of the energy flux", required=False),
             _float("detection_significance", "", "Significance, sigma", required=False),
             _text("source_type", "Class; upper case identified, lower case associated"),
             _text("assoc_name", "Name of the associated source"),
@@ -166,9 +164,7 @@ DESCRIPTION_COLUMNS = [
 ]
 
 
-def resolve_columns(
-    catalogue: Catalogue, available: Iterable[str]
-) -> dict[str, str | None]:
+def resolve_columns(catalogue: Catalogue, available: Iterable[str]) -> dict[str, str | None]:
     """Our column name -> the service's, None where an optional one is missing."""
     there = {name.lower(): name for name in available}
     resolved = {}
@@ -206,8 +202,11 @@ def catalogue_adql(catalogue: Catalogue, resolved: dict[str, str | None]) -> str
     AS only where the names differ: a query of one table keeps its columns' names, and
     `time`, a reserved word, is no good alias.
     """
-    select = ", ".join(f"{theirs} AS {ours}" if theirs != ours else ours
-                       for ours, theirs in resolved.items() if theirs)
+    select = ", ".join(
+        f"{theirs} AS {ours}" if theirs != ours else ours
+        for ours, theirs in resolved.items()
+        if theirs
+    )
     where = f" WHERE {catalogue.where}" if catalogue.where else ""
     return f"SELECT TOP {ALL_ROWS} {select} FROM {catalogue.table}{where}"
 

@@ -170,9 +170,7 @@ def finish_pairs(joined: pd.DataFrame) -> pd.DataFrame:
     for column in PAIR_COLUMNS:
         if column.name in _SELECTED and column.name not in pairs:
             pairs[column.name] = {"text": "", "nullable_int": pd.NA}.get(column.kind, np.nan)
-    angle = position_angle(
-        pairs["fermi_ra"], pairs["fermi_dec"], pairs["csc_ra"], pairs["csc_dec"]
-    )
+    angle = position_angle(pairs["fermi_ra"], pairs["fermi_dec"], pairs["csc_ra"], pairs["csc_dec"])
     pairs["elliptical_distance"] = elliptical_distance(
         pairs["sep_deg"],
         angle,
@@ -292,9 +290,7 @@ def verify_pairs(
     merged = (
         pairs[names]
         .assign(copy=pairs.groupby(names).cumcount(), at_service=True)
-        .merge(
-            ours.assign(copy=ours.groupby(names).cumcount()), on=[*names, "copy"], how="outer"
-        )
+        .merge(ours.assign(copy=ours.groupby(names).cumcount()), on=[*names, "copy"], how="outer")
     )
     at_service = merged["at_service"].notna()
     differ = at_service != (merged["margin_deg"] >= 0)

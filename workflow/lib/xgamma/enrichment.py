@@ -140,9 +140,7 @@ def _ask_with_upload(client: TapClient, survey: SurveyTable, targets: pd.DataFra
     answer = client.query(adql, {"targets": upload})
     if len(answer.frame) in KNOWN_CAPS:
         # just the size at which services cut silently: have it counted
-        answer = client.query_counted(
-            adql, f"SELECT COUNT(*) AS n {source}", {"targets": upload}
-        )
+        answer = client.query_counted(adql, f"SELECT COUNT(*) AS n {source}", {"targets": upload})
     return answer
 
 

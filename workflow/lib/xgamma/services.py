@@ -147,9 +147,7 @@ def search_registry(keywords: str) -> list[dict[str, str]]:
     from requests import RequestException
 
     try:
-        found = registry.search(
-            registry.Freetext(*keywords.split()), registry.Servicetype("tap")
-        )
+        found = registry.search(registry.Freetext(*keywords.split()), registry.Servicetype("tap"))
         return [
             {
                 "ivoid": str(resource.ivoid),

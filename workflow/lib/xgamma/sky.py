@@ -131,9 +131,7 @@ def match_within(
         return none, none, np.empty(0)
     chord = 2 * np.sin(np.radians(np.minimum(radius_deg, 180.0)) / 2) * (1 + 1e-9) + 1e-12
     tree = cKDTree(unit_vectors(ra, dec))
-    found = tree.query_ball_point(
-        unit_vectors(centre_ra, centre_dec), chord, return_sorted=True
-    )
+    found = tree.query_ball_point(unit_vectors(centre_ra, centre_dec), chord, return_sorted=True)
     lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
     centre = np.repeat(np.arange(len(found)), lengths)
     point = (

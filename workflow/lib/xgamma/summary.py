@@ -237,6 +237,8 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     lines.append("A match without a probability is a candidate, not a counterpart.")
     if summary["missing_columns"]:
         lines += ["", f"Columns that the service lacks: {', '.join(summary['missing_columns'])}"]
-    lines += ["", f"{run['job_seconds_total']:.0f} s of jobs on {run['machine']}, "
-              f"{run['cores']} cores"]
+    lines += [
+        "",
+        f"{run['job_seconds_total']:.0f} s of jobs on {run['machine']}, {run['cores']} cores",
+    ]
     return "\n".join(lines) + "\n"

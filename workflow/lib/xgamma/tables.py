@@ -249,8 +249,13 @@ def csv_text(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([c.name for c in columns])
-    for row in zip(*(frame[c.name].tolist() if c.kind != "float32" else frame[c.name].to_numpy()
-                     for c in columns), strict=True):
+    for row in zip(
+        *(
+            frame[c.name].tolist() if c.kind != "float32" else frame[c.name].to_numpy()
+            for c in columns
+        ),
+        strict=True,
+    ):
         writer.writerow([_cell(value) for value in row])
     return stream.getvalue()
 

@@ -126,8 +126,12 @@ def _first_line(error: BaseException) -> str:
     for cause in _causes(error):
         if isinstance(cause, requests.ConnectionError):
             text = str(cause)
-            for mark in ("Connection refused", "Name or service not known",
-                         "Temporary failure in name resolution", "Failed to resolve"):
+            for mark in (
+                "Connection refused",
+                "Name or service not known",
+                "Temporary failure in name resolution",
+                "Failed to resolve",
+            ):
                 if mark in text:
                     return mark.lower()
         if isinstance(cause, requests.Timeout):
@@ -224,8 +228,10 @@ class TapClient:
         def log_retry(state: tenacity.RetryCallState):
             logger.warning(
                 "%s: %s; asking again (attempt %d of %d)",
-                self.name, _first_line(state.outcome.exception()),
-                state.attempt_number + 1, self._attempts,
+                self.name,
+                _first_line(state.outcome.exception()),
+                state.attempt_number + 1,
+                self._attempts,
             )
 
         retrying = tenacity.Retrying(
@@ -287,8 +293,11 @@ class TapClient:
             changed in between.
         """
         answer = self.query(adql, uploads)
-        expected = self.count(count_adql) if uploads is None else int(
-            self.query(count_adql, uploads).frame.iloc[0, 0])
+        expected = (
+            self.count(count_adql)
+            if uploads is None
+            else int(self.query(count_adql, uploads).frame.iloc[0, 0])
+        )
         if expected != len(answer.frame):
             raise TapError(
                 f"{self.name} ({self.url}) gave {len(answer.frame)} rows and counts {expected}: "
@@ -381,11 +390,11 @@ def _series(values: np.ma.MaskedArray) -> pd.Series:
         kind = data.dtype.newbyteorder("=")
         if data.dtype.kind == "b":
             return pd.Series(pd.array(np.where(mask, False, data), dtype="boolean").astype("Int64"))
-        return pd.Series(
-            pd.arrays.IntegerArray(data.astype(kind).astype("int64"), mask.copy())
-        )
+        return pd.Series(pd.arrays.IntegerArray(data.astype(kind).astype("int64"), mask.copy()))
     return pd.Series(
-        ["" if hidden or value is None else str(value)
-         for value, hidden in zip(data.tolist(), mask.tolist(), strict=True)],
+        [
+            "" if hidden or value is None else str(value)
+            for value, hidden in zip(data.tolist(), mask.tolist(), strict=True)
+        ],
         dtype="str",
     )

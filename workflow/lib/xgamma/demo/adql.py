@@ -26,6 +26,7 @@ _KEYWORDS = (
     "EXCEPT", "EXISTS", "FROM", "FULL", "GROUP BY", "HAVING", "ILIKE", "IN", "INNER", "INTERSECT",
     "IS", "JOIN", "LEFT", "LIKE", "NATURAL", "NOT", "NULL", "OFFSET", "ON", "OR", "ORDER BY",
     "OUTER", "RIGHT", "SELECT", "THEN", "UNION", "USING", "WHEN", "WHERE", "WITH",
+    "<=", ">=", "<>", "!=", "||",
     "BIGINT", "CHAR", "INT", "REAL", "SMALLINT", "VARCHAR",
     # Not ADQL: known only so that they are refused by name.
     "LIMIT", "FETCH", "OVER", "ESCAPE",

@@ -11,7 +11,7 @@ from xgamma.demo.errors import TapError
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["SERVICES", "Catalogue", "Column", "Table", "load_catalogue", "quote"]
+__all__ = ["SERVICES", "Catalogue", "Column", "Table", "load_catalogue", "quote", "same_name"]
 
 #: The services that share one file, and the tables that each of them publishes.
 #: ``None`` publishes everything.

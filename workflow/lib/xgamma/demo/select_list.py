@@ -55,7 +55,7 @@ def select_list(
         name = item.name or f"column_{position}"
         if item.table and proposed.count(name.lower()) > 1:
             name = f"{item.table}_{name}"
-        if name.lower() in taken:
+        while name.lower() in taken:
             name = f"{name}_{position}"
         taken.add(name.lower())
         named.append(replace(item, name=name))

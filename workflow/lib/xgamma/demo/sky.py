@@ -74,7 +74,7 @@ class SkySize:
 
 
 SIZES = {
-    "small": SkySize(3_000, 1_000, 36_000, 0.3, 0.5, 0.041, 0.048),
+    "small": SkySize(3_000, 1_000, 36_000, 0.3, 0.5, 0.039, 0.048),
     "full": SkySize(30_000, 10_034, 407_806, 1.0, 0.21, 0.062, 0.07),
 }
 
@@ -199,7 +199,10 @@ def _simulate_stars(
     # not where a case or a counterpart needs its star
     special = np.isin(matched, csc["fermi"].to_numpy()[csc["fermi"].to_numpy() >= 0])
     plane = np.abs(fermi["bii"].to_numpy()[matched]) <= 10
-    holes = _choose_holes(rng["holes"], matched[plane & ~special])
+    # with a candidate that the default flux cut keeps: else nobody would ask there
+    bright = np.isin(point, np.flatnonzero(csc["b_flux_ap"].to_numpy() > 0))
+    asked = np.isin(matched, usable[centre[bright]])
+    holes = _choose_holes(rng["holes"], matched[plane & ~special & asked])
     rows = {}
     for survey, patch_deg in (
         ("gaia", size.gaia_patch_deg),

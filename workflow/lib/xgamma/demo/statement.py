@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from xgamma.demo.catalogue import Catalogue, Column, quote
+from xgamma.demo.catalogue import Catalogue, Column, quote, same_name
 from xgamma.demo.errors import TapError
 from xgamma.demo.expressions import ExpressionWriter, integer, refuse, require_only
 from xgamma.demo.scope import Scope, Source, identifier
@@ -204,7 +204,7 @@ class QueryWriter:
         names = self._alias_of(node) or tuple(parts)
         alias = self._new_alias()
         for name, source, columns in reversed(self._named):
-            if len(parts) == 1 and (name == parts[0] or _folded(name) == _folded(parts[0])):
+            if len(parts) == 1 and same_name(name[0], *parts[0]):
                 scope.add(Source(names, alias, columns))
                 return f"{quote(source)} AS {quote(alias)}"
         table = self._catalogue.table(parts)
@@ -277,11 +277,6 @@ def _common(left: Sequence[Source], right: Sequence[Source]) -> list[tuple[str, 
 
 def _same_meaning(first: Column, second: Column) -> bool:
     return (first.unit, first.ucd) == (second.unit, second.ucd)
-
-
-def _folded(name: tuple[str, bool]) -> str | None:
-    """An identifier without case; None if it is delimited and has to match in case."""
-    return None if name[1] else name[0].lower()
 
 
 def _distinct(node: exp.Select) -> str:

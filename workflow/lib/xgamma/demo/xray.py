@@ -33,6 +33,7 @@ __all__ = [
 FLUX_PER_COUNT_RATE = 1.2e-11
 LEAST_COUNTS = 5.0
 _LARGEST_FITTED_ARCMIN = 15.0
+_FAINTEST_IN_CLUSTER = 2e-15
 
 # 343,779 of 407,806 catalogue rows have a broad-band flux above zero
 SHARE_WITHOUT_FLUX = 1.0 - 343_779 / 407_806
@@ -116,7 +117,9 @@ def draw_background(
         if kind == "agn":
             flux = draw_agn_flux(rng, (least / through)[index]) * through[index]
         else:
-            flux = draw_galactic_flux(rng, least[index])
+            # a deeper look shows fainter field stars; a cluster's size is given
+            floor = least if kind == "stars" else np.maximum(least, _FAINTEST_IN_CLUSTER)
+            flux = draw_galactic_flux(rng, floor[index])
         x, y = rng.uniform(-1, 1, (2, len(index)))
         x = x * shape["half_x"].to_numpy()[index] + shape["centre_x"].to_numpy()[index]
         y = y * shape["half_y"].to_numpy()[index] + shape["centre_y"].to_numpy()[index]

@@ -69,8 +69,8 @@ def plot_exposure_map(observations: pd.DataFrame, latitude_cut_deg: float) -> Fi
         for x, y in _plane_lines(latitude) if abs(latitude) < 90 else []:
             axes.plot(x, y, style, color=INK, lw=0.9, alpha=0.6, zorder=2)
     axes.scatter(
-        *sky_xy(none["ra"], none["dec"]), marker="x", s=2 * point_size(len(placed)), lw=0.7, color=VERMILION,
-        label="no exposure", rasterized=True, zorder=4,
+        *sky_xy(none["ra"], none["dec"]), marker="x", s=2 * point_size(len(placed)),
+        lw=0.7, color=VERMILION, label="no exposure", rasterized=True, zorder=4,
     )  # fmt: skip
     kiloseconds = some["exposure"].to_numpy(float) / 1000
     low, high = np.quantile(kiloseconds, [0.01, 0.99]) if len(some) else (1.0, 100.0)
