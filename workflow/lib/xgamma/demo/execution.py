@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,7 +164,7 @@ class Archive:
         sql += "" if query.offset is None else f" OFFSET {query.offset}"
         with self._connected(uploads) as connection, _failures_named():
             if interruptible is not None:
-                interruptible(connection.interrupt)
+                interruptible(functools.partial(_interrupt, connection))
             relation = connection.sql(sql)
             kinds = [_datatype(str(kind)) for kind in relation.types]
             fields = [
@@ -218,6 +219,13 @@ class Archive:
             raise TapError(f"demo archive: {self.path}: {reason}", status=500) from error
         finally:
             connection.close()
+
+
+def _interrupt(connection: duckdb.DuckDBPyConnection) -> None:
+    import duckdb
+
+    with contextlib.suppress(duckdb.ConnectionException):  # closed: nothing left to stop
+        connection.interrupt()
 
 
 @contextlib.contextmanager

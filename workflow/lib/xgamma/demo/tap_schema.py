@@ -91,6 +91,16 @@ TAP_SCHEMA_TABLES: tuple[ServedTable, ...] = (
 )
 
 
+# of TAP_SCHEMA itself, which the standard demands: table, column -> table, column
+_FOREIGN_KEYS = (
+    ("tables", "schema_name", "schemas", "schema_name"),
+    ("columns", "table_name", "tables", "table_name"),
+    ("keys", "from_table", "tables", "table_name"),
+    ("keys", "target_table", "tables", "table_name"),
+    ("key_columns", "key_id", "keys", "key_id"),
+)
+
+
 def _records(table: ServedTable, records: Sequence[tuple]) -> dict[str, np.ndarray]:
     columns = {}
     for index, column in enumerate(table.columns):
@@ -131,6 +141,11 @@ def write_tap_schema(
         for t in listed
         for i, c in enumerate(t.columns, 1)
     ]
-    rows = (schema_rows, table_rows, column_rows, [], [])
+    key_rows = [
+        (f"k{i}", f"TAP_SCHEMA.{source}", f"TAP_SCHEMA.{target}", None, None)
+        for i, (source, _, target, _) in enumerate(_FOREIGN_KEYS, 1)
+    ]
+    key_column_rows = [(f"k{i}", key[1], key[3]) for i, key in enumerate(_FOREIGN_KEYS, 1)]
+    rows = (schema_rows, table_rows, column_rows, key_rows, key_column_rows)
     for table, records in zip(TAP_SCHEMA_TABLES, rows, strict=True):
         create_table(connection, table, _records(table, records))

@@ -24,6 +24,7 @@ _REMOTE_DATA = re.compile(rb"STREAM\b[^>]*\bhref\s*=", re.IGNORECASE)
 
 _NUMBERS = {
     "boolean": "bool",
+    "bit": "bool",
     "unsignedByte": "uint8",
     "short": "int16",
     "int": "int32",

@@ -21,6 +21,7 @@ _ACTIVE_PHASES = ("PENDING", "QUEUED", "EXECUTING")
 _AT_A_TIME = 2
 _LONGEST_WAIT = 60.0
 _DURATION_SECONDS = 600
+_INTERRUPT_SECONDS = 0.02
 _KEPT = datetime.timedelta(days=1)
 
 _NAMESPACES = (
@@ -54,6 +55,10 @@ class Job:
         Of the answer.
     error : str
         What went wrong, once the phase is ERROR.
+    interrupt : callable or None
+        Stops the query that the job runs; does nothing before that has begun.
+    done : threading.Event
+        Set when the job's thread has ended.
     """
 
     identifier: str
@@ -68,6 +73,7 @@ class Job:
     media_type: str = ""
     error: str = ""
     interrupt: Callable[[], None] | None = None
+    done: threading.Event = field(default_factory=threading.Event)
 
     @property
     def run_id(self) -> str:
@@ -93,7 +99,7 @@ class JobStore:
         self._run = run
         self._jobs: dict[str, Job] = {}
         self._numbers = itertools.count(1)
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.RLock())
         self._slots = threading.BoundedSemaphore(_AT_A_TIME)
 
     def create(self, parameters: Parameters) -> Job:
@@ -138,9 +144,10 @@ class JobStore:
         with self._changed:
             if job.phase in FINAL_PHASES:
                 return
+            started = job.phase == "EXECUTING"
             self._set_phase(job, "ABORTED")
-            if job.interrupt is not None:
-                job.interrupt()
+        if started:
+            threading.Thread(target=_stop, args=(job,), daemon=True).start()
 
     def delete(self, job: Job) -> None:
         """Stop a job and forget it with its result."""
@@ -191,6 +198,7 @@ class JobStore:
             else:
                 self._finish(job, "COMPLETED", result=output)
             finally:
+                job.done.set()
                 overtime.cancel()
                 if job.result is not output:
                     output.close()
@@ -199,7 +207,6 @@ class JobStore:
         self, job: Job, phase: str, *, error: str = "", result: IO[bytes] | None = None
     ) -> None:
         with self._changed:
-            job.interrupt = None
             if job.phase == "EXECUTING":
                 job.error, job.result = error, result
                 self._set_phase(job, phase)
@@ -214,11 +221,16 @@ class JobStore:
 
     def _destroy_old(self) -> None:
         now = _now()
-        for identifier, job in list(self._jobs.items()):
+        for job in list(self._jobs.values()):
             if job.destruction <= now:
-                del self._jobs[identifier]
-                if job.interrupt is not None:
-                    job.interrupt()
+                self.delete(job)
+
+
+def _stop(job: Job) -> None:
+    """Interrupt a job's query, again and again: it may just be about to begin."""
+    while not job.done.wait(_INTERRUPT_SECONDS):
+        if job.interrupt is not None:
+            job.interrupt()
 
 
 def _time(name: str, time: datetime.datetime | None) -> str:

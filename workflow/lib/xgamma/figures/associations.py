@@ -136,10 +136,12 @@ def plot_association_map(pairs: pd.DataFrame, latitude_cut_deg: float) -> Figure
         .drop_duplicates("csc_name")
     )
     shown = once[once["ratio"].notna()].sort_values(["ratio", "csc_name"], kind="stable")
+    missing = len(once) - len(shown)
+    lost = f"; {missing:,} without a ratio are left out" if missing else ""
     figure, panels = plane_axes(
         "Chandra sources in Fermi error circles, by flux ratio",
         f"{len(once):,} distinct Chandra sources in {len(sources):,} Fermi circles; "
-        f"{len(once) - len(shown):,} without a ratio are not drawn; higher ratios lie on top.\n"
+        f"higher ratios lie on top{lost}.\n"
         f"Circles are {CIRCLE_SCALE:g} × R95, at the scale of the map.",
         _latitude_limit(pairs, latitude_cut_deg),
     )

@@ -117,6 +117,14 @@ class PlanePanel:
         return wrap_longitude(longitude_deg, (self.low + self.high) / 2)
 
 
+def _latitude_ticks(cut_deg: float) -> list[float]:
+    """Choose latitudes to label; a strip of a few degrees has room for two or three."""
+    if cut_deg < 5:
+        return [-cut_deg, cut_deg] if cut_deg < 2 else [-cut_deg, 0, cut_deg]
+    step = 5 if cut_deg <= 15 else 10 if cut_deg <= 30 else 30
+    return [float(b) for b in range(-90, 91, step) if abs(b) <= cut_deg]
+
+
 def plane_axes(
     title: str, subtitle: str, latitude_cut_deg: float, extra_height_in: float = 0.9
 ) -> tuple[Figure, list[PlanePanel]]:
@@ -141,7 +149,9 @@ def plane_axes(
     panels : list of PlanePanel
         From the top (l = 180 to 60 deg for three strips) to the bottom.
     """
-    count = 3 if latitude_cut_deg <= 15 else 2 if latitude_cut_deg <= 30 else 1
+    count = next(
+        n for n, most in ((6, 4), (3, 15), (2, 30), (1, np.inf)) if latitude_cut_deg <= most
+    )
     width = 360.0 / count
     strip_in = 8.0 * 2 * latitude_cut_deg / width
     lines = subtitle.count("\n") + 1
@@ -150,11 +160,11 @@ def plane_axes(
     panels = []
     for row, axes in enumerate(np.atleast_1d(figure.subplots(count, 1))):
         high = 180.0 - row * width
-        longitude_axis(axes, high - width, high, step=20 if count > 1 else 60)
+        longitude_axis(axes, high - width, high, step={6: 10, 1: 60}.get(count, 20))
         # A hair more than the cut: a source on it keeps its whole marker.
         axes.set_ylim(-1.02 * latitude_cut_deg, 1.02 * latitude_cut_deg)
         axes.set_aspect("equal")
-        axes.yaxis.set_major_locator(MultipleLocator(5 if latitude_cut_deg <= 15 else 30))
+        axes.set_yticks(_latitude_ticks(latitude_cut_deg))
         axes.spines[["top", "right"]].set_visible(True)
         panels.append(PlanePanel(axes, high - width, high))
     panels[-1].axes.set_xlabel("Galactic longitude (deg)")

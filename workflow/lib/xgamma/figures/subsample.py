@@ -32,6 +32,12 @@ MOST_ROWS = 30
 
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 
+
+def _marker(place: int) -> str:
+    """Give a marker that makes a new pair with the colour when the colours start again."""
+    return _MARKERS[(place + place // len(_MARKERS)) % len(_MARKERS)]
+
+
 _PARTS = (
     ("n_galactic", "Galactic"),
     ("n_spp", "Galactic candidate (spp)"),
@@ -155,7 +161,7 @@ def _flux_plane(
     for place, name in enumerate(classes):
         chosen = usable & (own == name)
         axes.scatter(
-            gamma[chosen], xray[chosen], s=26, marker=_MARKERS[place % len(_MARKERS)],
+            gamma[chosen], xray[chosen], s=26, marker=_marker(place),
             color=SEQUENCE[place % len(SEQUENCE)], edgecolors="white", lw=0.4, alpha=0.9,
             label=label_of(name), zorder=3,
         )  # fmt: skip
@@ -171,15 +177,20 @@ def _flux_plane(
     axes.set_ylabel("X-ray flux, 0.5–7 keV (erg cm$^{-2}$ s$^{-1}$)")
 
 
-def _named_rows(axes: Axes, rows: pd.DataFrame, pairs: pd.DataFrame, ratio: np.ndarray) -> None:
+def _named_rows(
+    axes: Axes,
+    rows: pd.DataFrame,
+    pairs: pd.DataFrame,
+    ratio: np.ndarray,
+    classes: Sequence[str],
+) -> None:
     """Draw each named source's candidates by ratio; the nearest one is ringed."""
-    classes = ordered_classes(rows["fermi_class"])
     for place, source in enumerate(rows.itertuples()):
         number = classes.index(source.fermi_class)
         values = ratio[(pairs["fermi_name"] == source.fermi_name).to_numpy()]
         axes.scatter(
             values, np.full(len(values), place), s=26, lw=0.4, edgecolors="white",
-            marker=_MARKERS[number % len(_MARKERS)], color=SEQUENCE[number % len(SEQUENCE)],
+            marker=_marker(number), color=SEQUENCE[number % len(SEQUENCE)],
             zorder=3,
         )  # fmt: skip
         axes.scatter(source.nearest_log_flux_ratio, place, s=95, facecolors="none",
@@ -214,7 +225,10 @@ def plot_subsample(subsample: pd.DataFrame, pairs: pd.DataFrame, classes: Sequen
         Dotted lines: equal flux ratios, a factor of ten apart. Of many sources, the
         `MOST_ROWS` brightest in gamma rays are named.
     """
-    title = f"Sources of class {', '.join(label_of(name) for name in classes)}"
+    listed = ", ".join(label_of(name) for name in classes)
+    title = (
+        f"Sources of class {listed}" if len(listed) < 50 else f"Sources of {len(classes)} classes"
+    )
     if subsample.empty:
         return empty_figure(title, "no Fermi source of these classes in the plane")
     matched = subsample[subsample["num_csc_matches"] > 0]
@@ -232,10 +246,12 @@ def plot_subsample(subsample: pd.DataFrame, pairs: pd.DataFrame, classes: Sequen
         subtitle += f"\nNamed: the {len(rows)} brightest in gamma rays."
     figure = new_figure(title, subtitle, max(5.2, 1.9 + 0.22 * len(rows)))
     plane, named = figure.subplots(1, 2)
-    _flux_plane(plane, pairs, np.isfinite(ratio), ordered_classes(matched["fermi_class"]))
+    # The same list for both, so that a class looks the same in both.
+    present = ordered_classes(matched["fermi_class"])
+    _flux_plane(plane, pairs, np.isfinite(ratio), present)
     figure.legend(loc="outside lower left", ncols=7, markerscale=1.2)
     if len(rows):
-        _named_rows(named, rows, pairs, ratio)
+        _named_rows(named, rows, pairs, ratio, present)
     else:
         named.set_axis_off()
         say_empty(named, "none of them has a Chandra candidate")
