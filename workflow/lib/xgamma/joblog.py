@@ -13,6 +13,10 @@ from xgamma.errors import XgammaError
 __all__ = ["job"]
 
 
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split())
+
+
 @contextlib.contextmanager
 def job(log_path: str) -> Iterator[logging.Logger]:
     """Send the library's messages to `log_path`; end with status 1 and one line on error.
@@ -20,10 +24,15 @@ def job(log_path: str) -> Iterator[logging.Logger]:
     Waiting for a service is also said on standard error, since a silent program looks
     dead; the traceback of an unforeseen error goes to the log only.
     """
-    Path(log_path).parent.mkdir(parents=True, exist_ok=True)
+    # a log that cannot be written (full disk) is no reason for tracebacks of logging itself
+    logging.raiseExceptions = False
     logger = logging.getLogger("xgamma")
     logger.setLevel(logging.INFO)
-    to_file = logging.FileHandler(log_path, mode="w", encoding="utf-8")
+    try:
+        Path(log_path).parent.mkdir(parents=True, exist_ok=True)
+        to_file = logging.FileHandler(log_path, mode="w", encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"xgamma: the log {log_path} cannot be written: {error.strerror or error}")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_user = logging.StreamHandler(sys.stderr)
     to_user.setLevel(logging.WARNING)
@@ -40,8 +49,10 @@ def job(log_path: str) -> Iterator[logging.Logger]:
         # a full disk or a folder that may not be written to is the user's to mend
         to_user.setLevel(logging.CRITICAL)
         logger.exception("file system")
-        sys.exit(f"xgamma: {error.strerror or error}: {error.filename or ''} (log: {log_path})")
+        place = f": {error.filename}" if error.filename else ""
+        sys.exit(f"xgamma: {_one_line(error.strerror or error)}{place} (log: {log_path})")
     except Exception as error:
         to_user.setLevel(logging.CRITICAL)
         logger.exception("unforeseen error")
-        sys.exit(f"xgamma: unforeseen {type(error).__name__}: {error} (traceback in {log_path})")
+        said = f"unforeseen {type(error).__name__}: {_one_line(error)}"
+        sys.exit(f"xgamma: {said} (traceback in {log_path})")

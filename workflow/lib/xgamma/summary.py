@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import platform
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -206,13 +207,13 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         "",
         f"Chandra observations  {o['rows']:>8,}   {o['without_exposure']:,} without exposure",
         f"Chandra sources       {c['rows']:>8,}   {c['with_flux']:,} with a flux, "
-        f"{c['dropped_by_flux_cut']:,} dropped by the flux cut",
+        f"{c['dropped_by_flux_cut']:,} dropped by the cut",
         f"  fluxes, erg/s/cm2             smallest {_e(c['flux_min'])}, median "
         f"{_e(c['flux_median'])},",
         f"                                mean {_e(c['flux_mean'])}, largest {_e(c['flux_max'])}",
         f"  {cut:<19} {c['in_plane']:>8,}   {c['in_plane_above_flux_cut']:,} with {flux_cut}",
         f"Fermi sources         {f['rows']:>8,}   {f['in_plane']:,} with {cut}, "
-        f"{f['in_plane_confused']:,} of them confused",
+        f"{f['in_plane_confused']:,} confused",
         f"  without R95         {f['excluded']:>8,}   excluded, see crossmatch/excluded.ecsv",
         "",
         f"Pairs in the circle   {p['circle']:>8,}   of {p['fermi_sources_circle']:,} Fermi and "
@@ -230,13 +231,13 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     for survey, numbers in k["by_survey"].items():
         lines.append(
             f"  {survey:<19} {numbers['fermi_sources_with']:>8,}   have one; "
-            f"{numbers['candidates_with']:,} of {p['circle']:,} candidates do within "
-            f"{s['csc_radius_arcsec']:g} arcsec"
+            f"{numbers['candidates_with']:,} candidates within {s['csc_radius_arcsec']:g} arcsec"
         )
     lines.append(f"  all surveys         {k['fermi_sources_with_all_surveys']:>8,}")
     lines.append("A match without a probability is a candidate, not a counterpart.")
     if summary["missing_columns"]:
-        lines += ["", f"Columns that the service lacks: {', '.join(summary['missing_columns'])}"]
+        lacking = f"Columns that the service lacks: {', '.join(summary['missing_columns'])}"
+        lines += ["", textwrap.fill(lacking, 80, break_on_hyphens=False)]
     lines += [
         "",
         f"{run['job_seconds_total']:.0f} s of jobs on {run['machine']}, {run['cores']} cores",

@@ -21,7 +21,7 @@ import pandas as pd
 import pyvo
 import requests
 import tenacity
-from pyvo.utils.http import setup_user_agent
+from pyvo.utils.http import create_session, setup_user_agent
 
 from xgamma import __version__
 from xgamma.errors import XgammaError
@@ -136,6 +136,8 @@ def _first_line(error: BaseException) -> str:
                     return mark.lower()
         if isinstance(cause, requests.Timeout):
             return "timed out"
+        if isinstance(cause, requests.HTTPError) and not isinstance(error, pyvo.dal.DALQueryError):
+            return f"HTTP {cause.response.status_code} {cause.response.reason}"
         if type(cause).__name__ == "E19":
             return "what came is no VOTable, but perhaps a web page"
     return " ".join(str(error).split())[:300] or type(error).__name__
@@ -176,7 +178,7 @@ class TapClient:
         self.name, self.url, self.mode, self.upload = name, url, mode, upload
         self._deadline_s, self._attempts = deadline_s, attempts
         setup_user_agent(primary_component=f"xgamma/{__version__}")
-        session = requests.Session()
+        session = create_session()
         if url.startswith("http://demo.invalid/"):
             if not sky:
                 raise TapError(f"{name}: {url} is the demo archive, and its sky was not given")
@@ -194,13 +196,8 @@ class TapClient:
         """What the capabilities say about uploads; None if they do not say."""
         try:
             return bool(self._service.upload_methods)
-        except (
-            pyvo.dal.DALServiceError,
-            requests.RequestException,
-            AttributeError,
-            ValueError,  # not XML
-        ):
-            return None
+        except (pyvo.dal.DALServiceError, requests.RequestException, AttributeError, ValueError):
+            return None  # a ValueError: what came is not XML
 
     def query(self, adql: str, uploads: Mapping[str, Any] | None = None) -> Answer:
         """Ask, and give the whole answer or an error.
@@ -333,7 +330,11 @@ class TapClient:
             warnings.filterwarnings("ignore", module="astropy.io.votable")
             if self.mode == "sync":
                 return self._service.run_sync(adql, uploads=dict(uploads or {}) or None)
-            return self._run_async(adql, uploads)
+            try:
+                return self._run_async(adql, uploads)
+            except ValueError as error:
+                # not XML: raw here, where run_sync says that it is an error of the format
+                raise pyvo.dal.DALFormatError(error, self.url) from error
 
     def _run_async(self, adql: str, uploads: Mapping[str, Any] | None):
         end = time.monotonic() + self._deadline_s
@@ -359,11 +360,7 @@ class TapClient:
             if phase == "ABORTED":
                 # in these words, so that it is asked again: services abort under load
                 raise pyvo.dal.DALQueryError("the service aborted the job", url=self.url)
-            try:
-                return job.fetch_result()
-            except ValueError as error:
-                # raw here, where run_sync says it is one of the format
-                raise pyvo.dal.DALFormatError(error, self.url) from error
+            return job.fetch_result()
         finally:
             # a job left behind costs the archive storage; failing to delete costs us nothing
             with contextlib.suppress(Exception):

@@ -117,7 +117,10 @@ def translate(adql: str, catalogue: Catalogue) -> Query:
     TapError
         Names the word, table, column or function that cannot be used.
     """
-    return QueryWriter(catalogue).write_request(parse(adql))
+    try:
+        return QueryWriter(catalogue).write_request(parse(adql))
+    except RecursionError:
+        raise TapError("ADQL: the query is nested too deeply") from None
 
 
 def _check_words(words: list[tokens.Token]) -> None:

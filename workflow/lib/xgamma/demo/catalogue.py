@@ -11,7 +11,17 @@ from xgamma.demo.errors import TapError
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["SERVICES", "Catalogue", "Column", "Table", "load_catalogue", "quote", "same_name"]
+__all__ = [
+    "SERVICES",
+    "Catalogue",
+    "Column",
+    "ForeignKey",
+    "Schema",
+    "Table",
+    "load_catalogue",
+    "quote",
+    "same_name",
+]
 
 #: The services that share one file, and the tables that each of them publishes.
 #: ``None`` publishes everything.
@@ -61,6 +71,14 @@ class Column:
 
 
 @dataclass(frozen=True)
+class ForeignKey:
+    """Columns of a table that refer to those of another, as (from, target) pairs."""
+
+    target: str
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """A table that queries may name.
 
@@ -82,6 +100,7 @@ class Table:
     kind: str = "table"
     utype: str = ""
     description: str = ""
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,6 +192,7 @@ def load_catalogue(
         ).fetchall()
         if published is None or row[1] in published or _describes_itself(row[1])
     ]
+    keys = _foreign_keys(connection)
     names = [row[1] for row in rows]
     schema_names = sorted({row[0] for row in rows})
     tables = tuple(
@@ -184,6 +204,7 @@ def load_catalogue(
             kind=kind or "table",
             utype=utype,
             description=description,
+            foreign_keys=tuple(key for key in keys.get(name, ()) if key.target in names),
         )
         for schema, name, kind, utype, description in rows
     )
@@ -196,6 +217,19 @@ def load_catalogue(
         if name in schema_names
     )
     return Catalogue(schemas, tables)
+
+
+def _foreign_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, list[ForeignKey]]:
+    """The foreign keys of each table that has any."""
+    keys: dict[str, list[ForeignKey]] = {}
+    for table, target, columns in connection.execute(
+        "SELECT from_table, target_table,"
+        " list((from_column, target_column) ORDER BY from_column, target_column)"
+        " FROM tap_schema.keys JOIN tap_schema.key_columns USING (key_id)"
+        " GROUP BY key_id, from_table, target_table ORDER BY key_id"
+    ).fetchall():
+        keys.setdefault(table, []).append(ForeignKey(target, tuple(columns)))
+    return keys
 
 
 def _describes_itself(table_name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,7 @@ class Field:
     @property
     def arraysize(self) -> str:
         """'*' for text, '' for a number."""
-        return "*" if self.datatype == "char" else ""
+        return "*" if self.datatype in ("char", "unicodeChar") else ""
 
 
 class Result:
@@ -168,11 +169,12 @@ class Archive:
             relation = connection.sql(sql)
             kinds = [_datatype(str(kind)) for kind in relation.types]
             fields = [
-                Field(column.name, kind, column)
+                Field(column.name, _text_datatype(column) if kind == "char" else kind, column)
                 for column, kind in zip(query.columns, kinds, strict=True)
             ]
-            reader = relation.to_arrow_reader(_BATCH_ROWS)
-            yield Result(fields, _with_types(reader, kinds), limit)
+            batches = _with_types(relation.to_arrow_reader(_BATCH_ROWS), kinds)
+            first = list(itertools.islice(batches, 1))  # fails here if the query does
+            yield Result(fields, itertools.chain(first, batches), limit)
 
     def _modified(self) -> int:
         try:
@@ -248,6 +250,11 @@ def _datatype(kind: str) -> str:
     if kind.startswith(_EXACT_DECIMALS):
         return "double"
     return _DATATYPES.get(kind, "char")
+
+
+def _text_datatype(column: Column) -> str:
+    """Text of the archive is ASCII; what a query or an upload brings may be any."""
+    return "char" if column.datatype == "char" else "unicodeChar"
 
 
 def _with_types(reader: pa.RecordBatchReader, kinds: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -23,6 +23,9 @@ _COMPARISON = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: "
 _LOGIC = {exp.And: "AND", exp.Or: "OR"}
 _MATCH = {exp.Like: "LIKE", exp.ILike: "ILIKE"}
 
+#: What ADQL calls types that sqlglot calls otherwise.
+_TYPE_NAMES = {"INT": "INTEGER", "FLOAT": "REAL", "DOUBLE": "DOUBLE PRECISION"}
+
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 #: Coordinate systems that ADQL 2.0 may name first in POINT and CIRCLE.
 _COORDINATE_SYSTEMS = ("", "ICRS")
@@ -177,7 +180,7 @@ class ExpressionWriter:
 
     def _cast(self, node: exp.Cast) -> str:
         require_only(node, "this", "to")
-        name = node.to.this.name
+        name = _TYPE_NAMES.get(node.to.this.name, node.to.this.name)
         lengths = [integer(parameter.this, "a length") for parameter in node.to.expressions]
         key = f"{name}(n)" if len(lengths) == 1 else name
         if key not in TYPES or len(lengths) > 1:

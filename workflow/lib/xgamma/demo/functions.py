@@ -88,14 +88,14 @@ FUNCTIONS: dict[str, Function] = {
     "COORD2": _geometry(1, "declination of a point, deg"),
 }
 
-#: Types that CAST knows, by the name that sqlglot gives them, as DuckDB says them.
-#: ``{0}`` is the value and ``{1}`` a length, which some text types take.
+#: Types that CAST knows, as DuckDB says them: ``{0}`` is the value and ``{1}`` a
+#: length, which some text types take.
 TYPES: dict[str, str] = {
     "SMALLINT": "CAST({0} AS SMALLINT)",
-    "INT": "CAST({0} AS INTEGER)",
+    "INTEGER": "CAST({0} AS INTEGER)",
     "BIGINT": "CAST({0} AS BIGINT)",
-    "FLOAT": "CAST({0} AS REAL)",
-    "DOUBLE": "CAST({0} AS DOUBLE)",
+    "REAL": "CAST({0} AS REAL)",
+    "DOUBLE PRECISION": "CAST({0} AS DOUBLE)",
     "VARCHAR": "CAST({0} AS VARCHAR)",
     "VARCHAR(n)": "left(CAST({0} AS VARCHAR), {1})",
     "CHAR(n)": "rpad(CAST({0} AS VARCHAR), {1}, ' ')",

@@ -65,13 +65,16 @@ def read_parameters(environ: Mapping[str, Any]) -> Parameters:
     parameters.add(urllib.parse.parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
     if environ["REQUEST_METHOD"] != "POST":
         return parameters
-    body = _body(environ)
     content_type = environ.get("CONTENT_TYPE", "")
     boundary = re.search(r'boundary="?([^";,]+)', content_type)
-    if content_type.startswith("multipart/form-data") and boundary:
-        _read_parts(body, boundary.group(1).encode("latin-1"), parameters)
-    else:
-        parameters.add(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
+    try:
+        body = _body(environ)
+        if content_type.startswith("multipart/form-data") and boundary:
+            _read_parts(body, boundary.group(1).encode("latin-1"), parameters)
+        else:
+            parameters.add(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
+    except ValueError as error:
+        raise TapError(f"the body of the request cannot be read: {error}") from error
     return parameters
 
 

@@ -18,6 +18,8 @@ def identifier(node: exp.Expression) -> tuple[str, bool]:
     """Read an identifier and whether it is delimited."""
     if not isinstance(node, exp.Identifier):
         raise refuse(node)
+    if not node.name:
+        raise TapError("ADQL: a name is empty")
     return node.name, bool(node.args.get("quoted"))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -104,7 +104,7 @@ class TapApplication:
 
     def _answer(
         self, request: TapRequest, service: str, job: uws.Job | None = None
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes]:
         def interruptible(interrupt: Callable[[], None]) -> None:
             if job is not None:
                 job.interrupt = interrupt
@@ -119,7 +119,7 @@ class TapApplication:
         ) as result:
             yield from write(result, request.serialisation, request.query)
 
-    def _run(self, job: uws.Job, service: str) -> Iterator[bytes]:
+    def _run(self, job: uws.Job, service: str) -> Generator[bytes]:
         request = TapRequest.of(job.parameters)
         job.media_type = request.media_type
         yield from self._answer(request, service, job)

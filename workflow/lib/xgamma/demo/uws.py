@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import datetime
 import itertools
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import IO
 from xml.sax.saxutils import escape, quoteattr
@@ -83,7 +86,7 @@ class Job:
 
 #: Answers a job: gives the media type and the pieces of the answer. The job's
 #: `interrupt` is to be set while it runs.
-Runner = Callable[[Job], "Iterator[bytes]"]
+Runner = Callable[[Job], Generator[bytes]]
 
 
 class JobStore:
@@ -101,6 +104,7 @@ class JobStore:
         self._numbers = itertools.count(1)
         self._changed = threading.Condition(threading.RLock())
         self._slots = threading.BoundedSemaphore(_AT_A_TIME)
+        _stores.add(self)
 
     def create(self, parameters: Parameters) -> Job:
         """Make a job that waits to be run."""
@@ -158,6 +162,14 @@ class JobStore:
                 job.result.close()
             self._changed.notify_all()
 
+    def stop(self) -> None:
+        """Abort all jobs and wait until their queries have ended."""
+        for job in self.list(["QUEUED", "EXECUTING"], None):
+            started = job.phase == "EXECUTING"
+            self.abort(job)
+            if started:
+                job.done.wait()
+
     def wait(self, job: Job, seconds: float, phase: str) -> None:
         """Return when an active job has left its phase, or after so many seconds.
 
@@ -186,10 +198,11 @@ class JobStore:
             overtime.start()
             output = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the job
             try:
-                for piece in self._run(job):
-                    if job.phase == "ABORTED":
-                        break
-                    output.write(piece)
+                with contextlib.closing(self._run(job)) as pieces:
+                    for piece in pieces:
+                        if job.phase == "ABORTED":
+                            break
+                        output.write(piece)
             except TapError as error:
                 self._finish(job, "ERROR", error=str(error))
             except Exception as error:
@@ -224,6 +237,16 @@ class JobStore:
         for job in list(self._jobs.values()):
             if job.destruction <= now:
                 self.delete(job)
+
+
+_stores: weakref.WeakSet[JobStore] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    """End queries before the interpreter ends: it aborts if a thread is still in one."""
+    for store in list(_stores):
+        store.stop()
 
 
 def _stop(job: Job) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
-from xgamma.demo.catalogue import Catalogue, Column, Table
+from xgamma.demo.catalogue import Catalogue, Column, ForeignKey, Table
 from xgamma.demo.errors import TapError
 from xgamma.demo.functions import LANGUAGE_FEATURES
 from xgamma.demo.parameters import DEFAULT_ROWS
@@ -120,23 +120,27 @@ def _optional(element: str, text: str) -> str:
 
 
 def _table(table: Table, with_columns: bool) -> str:
-    columns = "".join(map(_column, table.columns)) if with_columns else ""
+    details = "".join((*map(_column, table.columns), *map(_foreign_key, table.foreign_keys)))
     return (
         f"<name>{escape(table.name)}</name>\n"
         + _optional("description", table.description)
         + _optional("utype", table.utype)
-        + columns
+        + (details if with_columns else "")
     )
+
+
+def _foreign_key(key: ForeignKey) -> str:
+    pairs = "".join(
+        f"<fkColumn><fromColumn>{escape(ours)}</fromColumn>"
+        f"<targetColumn>{escape(theirs)}</targetColumn></fkColumn>\n"
+        for ours, theirs in key.columns
+    )
+    return f"<foreignKey>\n<targetTable>{escape(key.target)}</targetTable>\n{pairs}</foreignKey>\n"
 
 
 def _column(column: Column) -> str:
     size = f" arraysize={quoteattr(column.arraysize)}" if column.arraysize else ""
     xtype = f" extendedType={quoteattr(column.xtype)}" if column.xtype else ""
-    flags = [
-        f"<flag>{flag}</flag>\n"
-        for flag, raised in (("indexed", column.indexed), ("primary", False))
-        if raised
-    ]
     return (
         f'<column std="{"true" if column.std else "false"}">\n'
         f"<name>{escape(column.published_name)}</name>\n"
@@ -145,6 +149,6 @@ def _column(column: Column) -> str:
         + _optional("ucd", column.ucd)
         + _optional("utype", column.utype)
         + f'<dataType xsi:type="vs:VOTableType"{size}{xtype}>{column.datatype}</dataType>\n'
-        + "".join(flags)
+        + ("<flag>indexed</flag>\n" if column.indexed else "")
         + "</column>\n"
     )

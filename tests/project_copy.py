@@ -1,0 +1,178 @@
+"""A copy of the project in a folder of its own, to run its workflow in.
+
+Runs leave the project itself alone, and a copy with its products can be copied again, so
+that tests which only change a setting need not start from nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+__all__ = ["ProjectCopy", "Run"]
+
+PROJECT = Path(__file__).parents[1]
+_TAKEN = ("Snakefile", "config", "profiles", "workflow", "envs", "resources")
+
+# Python reads this at its start: it ends the run's process group as `kill -9` does, at the
+# moment when a file that is named in the environment would be renamed into its place.
+_KILLER = """\
+import os, signal
+
+_target, _replace = os.environ["KILL_AT"], os.replace
+
+def replace(source, destination, **options):
+    if _target in str(destination):
+        with open(source, "r+b") as stream:
+            stream.truncate(os.path.getsize(source) // 2)
+        os.killpg(0, signal.SIGKILL)
+    _replace(source, destination, **options)
+
+os.replace = replace
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of Snakemake.
+
+    Attributes
+    ----------
+    returncode : int
+    output : str
+        Standard output and error, as a user sees them.
+    jobs : list of str
+        The jobs that ran, named by their logs without folder and ending, sorted: for
+        instance 'fetch_catalog_csc', 'enrichment/gaia/healpix1-002.0123456789abcdef'.
+    """
+
+    returncode: int
+    output: str
+    jobs: list[str]
+
+    @property
+    def planned(self) -> Counter[str]:
+        """Rule -> number of jobs, from the table that Snakemake shows before it runs."""
+        rows = re.findall(r"^ *([a-z][a-z_ ]*?)  +(\d+) *$", self.output, re.MULTILINE)
+        counts = {rule.replace(" ", "_"): int(number) for rule, number in rows}
+        counts.pop("total", None)
+        return Counter(counts)
+
+
+class ProjectCopy:
+    """A copy of the project's workflow in `folder`.
+
+    Parameters
+    ----------
+    folder : Path
+        Is made; must not exist.
+    source : ProjectCopy, optional
+        Another copy to take, with its products and what Snakemake knows of them.
+    """
+
+    def __init__(self, folder: Path, source: ProjectCopy | None = None) -> None:
+        self.folder = folder
+        if source is not None:
+            shutil.copytree(source.folder, folder)
+            return
+        folder.mkdir(parents=True)
+        for name in _TAKEN:
+            here, there = PROJECT / name, folder / name
+            if here.is_dir():
+                shutil.copytree(here, there, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(here, there)
+
+    def results(self, archive: str = "demo") -> Path:
+        """The folder of an archive's products."""
+        return self.folder / "results" / archive
+
+    def configure(self, name: str, settings: dict) -> str:
+        """Write a config file of one's own; give its name, for `--configfile`."""
+        (self.folder / name).write_text(yaml.safe_dump(settings), encoding="utf-8")
+        return name
+
+    def run(self, *arguments: str, cores: int = 2, kill_at: str = "", timeout: float = 900) -> Run:
+        """Run Snakemake in the copy.
+
+        Parameters
+        ----------
+        arguments : str
+            Targets and options.
+        cores : int
+        kill_at : str
+            Part of a product's path: all processes are killed (-9) in place of the renaming
+            that would give the product its name, with half of its bytes written.
+        timeout : float
+            Seconds; what is still running then is killed.
+        """
+        for logs in self.folder.glob("results/*/logs"):
+            shutil.rmtree(logs)
+        environment = {**os.environ, "COLUMNS": "300", "NO_COLOR": "1"}
+        environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        if kill_at:
+            (self.folder / "killer").mkdir(exist_ok=True)
+            (self.folder / "killer/sitecustomize.py").write_text(_KILLER, encoding="utf-8")
+            environment |= {"KILL_AT": kill_at, "PYTHONPATH": str(self.folder / "killer")}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except BaseException:
+            os.killpg(process.pid, 9)
+            process.wait()
+            raise
+        jobs = sorted(
+            str(log.relative_to(logs).with_suffix(""))
+            for logs in self.folder.glob("results/*/logs")
+            for log in logs.rglob("*.log")
+        )
+        return Run(process.returncode, output, jobs)
+
+    def make(self, *arguments: str, **options) -> Run:
+        """`run`, which must succeed."""
+        run = self.run(*arguments, **options)
+        assert run.returncode == 0, run.output
+        return run
+
+    def products(self, archive: str = "demo") -> dict[str, bytes]:
+        """Path -> bytes of every product that is to be the same for the same rows.
+
+        Left out are what tells one run or archive from another: provenance, times, and
+        the descriptions of a service; shards are named without their digest, in which
+        the service's address takes part.
+        """
+        results = self.results(archive)
+        folders = ("catalogs", "plane", "crossmatch", "tables", "figures")
+        paths = {
+            str(path.relative_to(results)): path
+            for folder in folders
+            for path in (results / folder).rglob("*")
+            if path.is_file() and not path.name.endswith(".provenance.json")
+        }
+        # shards of other settings stay where they are; the manifest says which count
+        manifest = json.loads((results / "enrichment/shards.json").read_text(encoding="utf-8"))
+        for survey, shards in manifest.items():
+            for shard, digest in shards.items():
+                name = f"enrichment/{survey}/{shard}"
+                paths[name] = results / f"{name}.{digest}.parquet"
+        paths["enrichment/targets.parquet"] = results / "enrichment/targets.parquet"
+        return {name: paths[name].read_bytes() for name in sorted(paths)}

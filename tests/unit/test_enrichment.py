@@ -1,0 +1,403 @@
+"""Survey sources around the targets: the same table however and from whomever it is asked.
+
+Expected rows come from looking at every pair of positions with the angle between their
+unit vectors; the service is a fake one on a port (see fake_tap), and the demo archive.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_tap import Field, SurveySky, votable
+from small_archive import make_frames, write_archive
+
+from xgamma.enrichment import SurveyTable, counterpart_columns, enrich_targets, merge_shards
+from xgamma.errors import XgammaError
+from xgamma.shards import build_targets
+from xgamma.tables import read_columns, read_parquet, write_parquet
+from xgamma.tap import TapClient, TapError
+
+SURVEY = SurveyTable(
+    "gaiadr3.gaia_source",
+    "source_id",
+    "ra",
+    "dec",
+    {"phot_g_mean_mag": "gaia_mean_g_mag", "phot_variable_flag": "gaia_variability"},
+)
+RADIUS, CSC_RADIUS = 0.03, 2.0 / 3600
+# odd, and far above 2**53: floats know only every 512th integer there
+FIRST_ID = 4104196427943626625
+
+
+def angle(ra1, dec1, ra2, dec2):
+    """Angle between two directions in degrees, by vectors."""
+
+    def vector(ra, dec):
+        ra, dec = np.radians(ra), np.radians(dec)
+        return np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+
+    a, b = vector(ra1, dec1), vector(ra2, dec2)
+    return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b))
+
+
+def make_pairs():
+    """Five Fermi sources: at 0 h, near the pole, two that overlap, one with nothing near."""
+    fermi = [(0.002, 5.0), (70.0, 89.9), (200.0, -40.0), (200.02, -40.0), (300.0, 10.0)]
+    return pd.DataFrame(
+        {
+            "fermi_name": f"4FGL {i}",
+            "fermi_ra": ra,
+            "fermi_dec": dec,
+            "csc_name": f"2CXO {i}{k}",
+            "csc_ra": (ra + 0.01 * k / np.cos(np.radians(dec))) % 360,
+            "csc_dec": dec - 0.004 * k,
+        }
+        for i, (ra, dec) in enumerate(fermi)
+        for k in range(1, 1 + (3, 2, 1, 1, 1)[i])
+    )
+
+
+def make_stars():
+    """Stars around the first four sources, some within an arcsecond of a candidate."""
+    random, pairs = np.random.default_rng(5), make_pairs()
+    rows = []
+    for _, one in pairs.drop_duplicates("fermi_name").iloc[:4].iterrows():
+        stretch = np.cos(np.radians(one.fermi_dec))
+        for east, north in random.uniform(-0.04, 0.04, (25, 2)):
+            rows.append((one.fermi_ra + east / stretch, one.fermi_dec + north))
+    for _, one in pairs.iloc[:-1].iterrows():
+        for k in range(2):
+            rows.append((one.csc_ra, one.csc_dec + (0.4 + k) / 3600))
+    ra, dec = np.array(rows).T
+    magnitude = random.uniform(8, 21, len(ra)).astype("float32")
+    magnitude[::5] = np.nan
+    return pd.DataFrame(
+        {
+            "source_id": FIRST_ID + 2 * np.arange(len(ra)),
+            "ra": ra % 360,
+            "dec": dec,
+            "phot_g_mean_mag": magnitude,
+            "phot_variable_flag": ["VARIABLE", "NOT_AVAILABLE", ""] * (len(ra) // 3)
+            + [""] * (len(ra) % 3),
+        }
+    )
+
+
+def survey_sky(stars):
+    mags = [None if np.isnan(m) else str(m) for m in stars["phot_g_mean_mag"]]
+    return SurveySky(
+        SURVEY.table,
+        Field("source_id", "long", stars["source_id"].tolist(), null="-1"),
+        Field("ra", "double", stars["ra"].tolist(), "deg"),
+        Field("dec", "double", stars["dec"].tolist(), "deg"),
+        Field("phot_g_mean_mag", "float", mags, "mag"),
+        Field("phot_variable_flag", "char", stars["phot_variable_flag"].tolist()),
+    )
+
+
+def targets_of(pairs, **changes):
+    settings = {"radius_deg": RADIUS, "csc_radius_arcsec": 2.0, "by": "healpix", "order": 0}
+    return build_targets(pairs, **{**settings, **changes})
+
+
+def one_shard(pairs):
+    """All targets as if of one shard."""
+    targets = targets_of(pairs).assign(shard="all")
+    return targets.assign(target_id=np.arange(len(targets)))
+
+
+def expected_rows(pairs, stars, nearest):
+    """(around, fermi, csc, rank, id, sep) by looking at everything."""
+    rows = []
+    fermi = pairs.drop_duplicates("fermi_name")
+    targets = [("fermi", f.fermi_name, "", f.fermi_ra, f.fermi_dec, RADIUS)
+               for f in fermi.itertuples()]  # fmt: skip
+    targets += [("csc", p.fermi_name, p.csc_name, p.csc_ra, p.csc_dec, CSC_RADIUS)
+                for p in pairs.itertuples()]  # fmt: skip
+    for around, name, csc, ra, dec, radius in targets:
+        near = sorted(
+            (sep, s.source_id)
+            for s in stars.itertuples()
+            if (sep := angle(ra, dec, s.ra, s.dec)) <= radius
+        )
+        kept = near[:nearest] if around == "fermi" else near
+        rows += [
+            (around, name, csc, rank, star, sep * 3600, len(near))
+            for rank, (sep, star) in enumerate(kept, 1)
+        ]
+    return sorted(rows)
+
+
+@pytest.fixture
+def stars():
+    return make_stars()
+
+
+@pytest.fixture
+def client(fake_tap, stars):
+    fake_tap.answer = survey_sky(stars)
+    return TapClient("gaia", fake_tap.url)
+
+
+def test_rows_are_those_of_looking_at_everything(client, stars):
+    """Catches a wrong radius or unit, a global TOP, ranks by row order, lost and double rows."""
+    pairs = make_pairs()
+    found, _ = enrich_targets(client, SURVEY, one_shard(pairs), 3)
+    expected = expected_rows(pairs, stars, 3)
+    columns = ["around", "fermi_name", "csc_name", "rank", "id"]
+    assert [tuple(row) for row in found[columns].itertuples(index=False)] == [
+        row[:5] for row in expected
+    ]
+    np.testing.assert_allclose(found["sep_target_arcsec"], [r[5] for r in expected], atol=1e-7)
+    assert found["n_in_radius"].tolist() == [r[6] for r in expected]
+    assert found["n_in_radius"].max() > 3, "more were there than were kept"
+    assert not (found["fermi_name"] == "4FGL 4").any(), "nothing is near, so nothing is there"
+
+
+def test_separations_of_each_row(client):
+    """From the target, the Fermi position, and the nearest candidate of *that* Fermi source."""
+    pairs = make_pairs()
+    found, _ = enrich_targets(client, SURVEY, one_shard(pairs), 3)
+    fermi = pairs.drop_duplicates("fermi_name").set_index("fermi_name")
+    across = 0
+    for row in found.itertuples():
+        f = fermi.loc[row.fermi_name]
+        from_fermi = 3600 * angle(f.fermi_ra, f.fermi_dec, row.ra, row.dec)
+        assert row.sep_fermi_arcsec == pytest.approx(from_fermi, abs=1e-7)
+        distances = {
+            p.csc_name: 3600 * angle(p.csc_ra, p.csc_dec, row.ra, row.dec)
+            for p in pairs[pairs["fermi_name"] == row.fermi_name].itertuples()
+        }
+        assert row.nearest_csc_name == min(distances, key=distances.get)
+        assert row.sep_csc_arcsec == pytest.approx(min(distances.values()), abs=1e-7)
+        anyones = min(
+            3600 * angle(p.csc_ra, p.csc_dec, row.ra, row.dec) for p in pairs.itertuples()
+        )
+        across += anyones < row.sep_csc_arcsec - 1
+    assert across, "a candidate of the overlapping Fermi source is nearer, and does not count"
+
+
+def test_values_are_kept_exactly(client, stars):
+    found, columns = enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
+    assert str(found["id"].dtype) == "int64" and (found["id"] % 2 == 1).all()
+    assert str(found["gaia_mean_g_mag"].dtype) == "float32"
+    there = stars.set_index("source_id").loc[found["id"]]
+    np.testing.assert_array_equal(found["gaia_mean_g_mag"], there["phot_g_mean_mag"])
+    assert found["gaia_mean_g_mag"].isna().any()
+    assert found["gaia_variability"].tolist() == there["phot_variable_flag"].tolist()
+    assert found["ra"].tolist() == there["ra"].tolist()
+    units = {c.name: c.unit for c in columns}
+    assert (units["gaia_mean_g_mag"], units["ra"], units["sep_csc_arcsec"]) == (
+        "mag", "deg", "arcsec",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    path = tmp_path_factory.mktemp("archive") / "sky.duckdb"
+    write_archive(path, {**make_frames(), SURVEY.table: make_stars()})
+    return path
+
+
+@pytest.mark.parametrize("where", ["fake", "demo"])
+@pytest.mark.parametrize(
+    "options",
+    [{"upload": False}, {"mode": "async"}, {"mode": "async", "upload": False}],
+    ids=["one by one", "async upload", "async one by one"],
+)
+def test_every_way_of_asking_gives_the_same_table(fake_tap, client, archive, where, options):
+    targets = one_shard(make_pairs())
+    expected, columns = enrich_targets(client, SURVEY, targets, 3)
+    if where == "demo":
+        other = TapClient("gaia", "http://demo.invalid/gaia/tap", sky=str(archive), **options)
+    else:
+        fake_tap.phases = ["QUEUED", "COMPLETED"]
+        other = TapClient("gaia", fake_tap.url, **options)
+    found, found_columns = enrich_targets(other, SURVEY, targets, 3)
+    pd.testing.assert_frame_equal(found, expected)
+    assert found_columns == columns
+
+
+def test_what_is_sent(fake_tap, client):
+    """One upload per shard, POINT on the survey, CIRCLE on the upload, no order, no TOP 3."""
+    enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
+    (adql,) = fake_tap.queries
+    select, rest = adql.split(" FROM ")
+    assert all(" AS " in column for column in select.split(", "))
+    assert select.startswith("SELECT TOP 9999999 ")
+    assert rest == (
+        "gaiadr3.gaia_source AS s, TAP_UPLOAD.targets AS t WHERE 1 = CONTAINS("
+        "POINT('ICRS', s.ra, s.dec), CIRCLE('ICRS', t.target_ra, t.target_dec, t.radius_deg))"
+    )
+
+
+@pytest.mark.parametrize("upload", [True, False])
+def test_the_edge_of_the_circle_is_decided_here(fake_tap, upload):
+    """A service may round the other way: a star at the very edge is asked for either way."""
+    stars = pd.DataFrame(
+        {
+            "source_id": FIRST_ID + np.arange(4),
+            "ra": 100.0,
+            "dec": [RADIUS - 1e-12, RADIUS + 5e-8, -RADIUS - 5e-8, 0.0],
+            "phot_g_mean_mag": np.float32(10),
+            "phot_variable_flag": "",
+        }
+    )
+    fake_tap.answer = survey_sky(stars)
+    pairs = pd.DataFrame(
+        [["4FGL", 100.0, 0.0, "2CXO", 100.0, 0.02]],
+        columns=["fermi_name", "fermi_ra", "fermi_dec", "csc_name", "csc_ra", "csc_dec"],
+    )
+    client = TapClient("gaia", fake_tap.url, upload=upload)
+    found, _ = enrich_targets(client, SURVEY, one_shard(pairs), 9)
+    assert found["id"].tolist() == [FIRST_ID + 3, FIRST_ID]
+    assert found["n_in_radius"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("nearest", [1, 2, 3, 9])
+def test_the_nearest_and_their_ties(fake_tap, nearest):
+    """Equally near ones by identifier, and never more than asked for."""
+    ids = FIRST_ID + np.array([6, 2, 4, 0])
+    stars = pd.DataFrame(
+        {
+            "source_id": ids,
+            "ra": [10.0, 10.0, 10.0, 10.0],
+            "dec": [0.01, 0.01, 0.01, 0.02],
+            "phot_g_mean_mag": np.float32(10),
+            "phot_variable_flag": "",
+        }
+    )
+    fake_tap.answer = survey_sky(stars)
+    pairs = pd.DataFrame(
+        [["4FGL", 10.0, 0.0, "2CXO b", 10.0, 0.01], ["4FGL", 10.0, 0.0, "2CXO a", 10.0, 0.01]],
+        columns=["fermi_name", "fermi_ra", "fermi_dec", "csc_name", "csc_ra", "csc_dec"],
+    )
+    found, _ = enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_shard(pairs), nearest)
+    around = found[found["around"] == "fermi"]
+    order = [FIRST_ID + 2, FIRST_ID + 4, FIRST_ID + 6, FIRST_ID]
+    assert around["id"].tolist() == order[:nearest]
+    assert around["rank"].tolist() == [1, 2, 3, 4][:nearest]
+    assert set(around["n_in_radius"]) == {4}
+    # around a candidate all are kept, and of two equally near candidates the first by name
+    assert found[found["csc_name"] == "2CXO b"]["id"].tolist() == order[:3]
+    assert set(around["nearest_csc_name"]) == {"2CXO a"}
+
+
+@pytest.mark.parametrize("upload", [True, False])
+def test_an_empty_answer_keeps_the_types(fake_tap, client, upload, tmp_path):
+    """Else the shards of the empty sky would differ from the others and could not be merged."""
+    full, columns = enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
+    alone = one_shard(make_pairs().iloc[-1:])
+    found, found_columns = enrich_targets(
+        TapClient("gaia", fake_tap.url, upload=upload), SURVEY, alone, 3
+    )
+    assert len(found) == 0
+    assert found_columns == columns
+    assert found.dtypes.tolist() == full.dtypes.tolist()
+    write_parquet(tmp_path / "t.parquet", found, columns)
+    assert read_parquet(tmp_path / "t.parquet").dtypes.tolist() == full.dtypes.tolist()
+
+
+def test_text_identifiers(fake_tap):
+    fake_tap.answer = SurveySky(
+        "fp_psc",
+        Field("designation", "char", ["18261506-1450543", "00000001+0000000"]),
+        Field("ra", "double", [10.0, 10.001], "deg"),
+        Field("dec", "double", [0.0, 0.0], "deg"),
+        Field("err_ang", "int", [None, 45], "deg", null="-1"),
+    )
+    survey = SurveyTable("fp_psc", "designation", "ra", "dec", {"err_ang": "twomass_err_ang"})
+    pairs = make_pairs().iloc[:1].assign(fermi_ra=10.0, fermi_dec=0.0)
+    client = TapClient("irsa", fake_tap.url)
+    found, columns = enrich_targets(client, survey, one_shard(pairs), 3)
+    assert found["id"].tolist() == ["18261506-1450543", "00000001+0000000"]
+    assert found["twomass_err_ang"].tolist() == [pd.NA, 45]
+    kinds = {c.name: c.kind for c in columns}
+    assert (kinds["id"], kinds["twomass_err_ang"]) == ("text", "nullable_int")
+
+
+def test_an_answer_of_a_suspicious_size_is_counted(fake_tap):
+    """2000 rows is where one service cuts without a word: then its own count must agree."""
+    stars = pd.DataFrame(
+        {
+            "source_id": FIRST_ID + np.arange(2100),
+            "ra": 10.0,
+            "dec": np.linspace(0, 0.02, 2100),
+            "phot_g_mean_mag": np.float32(10),
+            "phot_variable_flag": "",
+        }
+    )
+    pairs = make_pairs().iloc[:1].assign(fermi_ra=10.0, fermi_dec=0.0)
+    targets = one_shard(pairs)
+    whole = survey_sky(stars.iloc[:2000])
+    fake_tap.answer = whole
+    client = TapClient("gaia", fake_tap.url)
+    found, _ = enrich_targets(client, SURVEY, targets, 3)
+    assert len(fake_tap.queries) > 1 and "COUNT(*)" in fake_tap.queries[-1]
+    assert found["n_in_radius"].tolist() == [2000] * 3
+
+    # the same rows, but the service knows of 2100
+    fake_tap.answer = lambda adql, uploads: (
+        votable(Field("n", "long", [2100])) if "COUNT(*)" in adql else whole(adql, uploads)
+    )
+    for upload in (True, False):
+        with pytest.raises(TapError, match=r"gave 2000 rows and counts 2100"):
+            enrich_targets(TapClient("gaia", fake_tap.url, upload=upload), SURVEY, targets, 3)
+
+
+def long_table(client, pairs, **shards):
+    """The merged table, by way of the shards' files."""
+    made = []
+    for _, targets in targets_of(pairs, **shards).groupby("shard"):
+        made.append(enrich_targets(client, SURVEY, targets, 3))
+    classes = {name: f"class of {name}" for name in pairs["fermi_name"]}
+    return merge_shards(made[::-1], SURVEY, classes), len(made)
+
+
+def test_the_merged_table_does_not_show_the_shards(client):
+    pairs = make_pairs()
+    (expected, columns), by_cell = long_table(client, pairs, order=0)
+    assert len(expected) > 20
+    assert expected["fermi_class"].tolist() == [f"class of {n}" for n in expected["fermi_name"]]
+    order = ["around", "fermi_name", "csc_name", "rank"]
+    assert expected.sort_values(order, ignore_index=True).equals(expected)
+    (found, found_columns), by_source = long_table(client, pairs, by="source")
+    assert by_source == 5 > by_cell
+    pd.testing.assert_frame_equal(found, expected)
+    assert found_columns == columns
+
+
+def test_no_shards_give_an_empty_table():
+    found, columns = merge_shards([], SURVEY, {})
+    assert len(found) == 0
+    assert list(found.columns) == [c.name for c in columns]
+    assert {"around", "fermi_name", "fermi_class", "id", "gaia_mean_g_mag"} <= set(found.columns)
+
+
+def test_shards_whose_columns_differ_are_an_error(client, tmp_path):
+    """The unit or type changed at the service between two jobs: nothing to be merged."""
+    targets = one_shard(make_pairs())
+    found, columns = enrich_targets(client, SURVEY, targets, 3)
+    write_parquet(tmp_path / "t.parquet", found, columns)
+    one = read_parquet(tmp_path / "t.parquet"), read_columns(tmp_path / "t.parquet")
+    assert one[1] == columns
+    other = [
+        type(c)(c.name, "float" if c.name == "gaia_mean_g_mag" else c.kind, c.unit, c.description)
+        for c in columns
+    ]
+    with pytest.raises(XgammaError, match=r"gaiadr3.gaia_source: the types or units .* differ"):
+        merge_shards([one, (found, other)], SURVEY, {})
+
+
+def test_columns_have_the_survey_s_units():
+    """In astropy's spelling; one that nobody knows stays as it is."""
+    units = {"extra_0": "mas.yr**-1", "extra_1": "'electron'.s**-1"}
+    survey = SurveyTable("t", "id", "ra", "dec", {"pmra": "x_pmra", "flux": "x_flux"})
+
+    class Described:
+        frame = pd.DataFrame({"survey_id": ["a"], "extra_0": [1.0], "extra_1": [1.0]})
+
+    for last, expected in ((units["extra_1"], "electron / s"), ("parsnips", "parsnips")):
+        Described.units = {**units, "extra_1": last}
+        made = {c.name: c for c in counterpart_columns(survey, Described)}
+        assert (made["x_pmra"].unit, made["x_flux"].unit) == ("mas / yr", expected)
+        assert made["x_pmra"].description == "t.pmra"

@@ -1,0 +1,116 @@
+"""What a user sees of a job that fails: one line; what the log has: everything."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+JOB = """
+import logging, sys, warnings
+from xgamma.errors import XgammaError
+from xgamma.joblog import job
+
+with job(sys.argv[1]) as logger:
+    logger.info("started")
+    exec(sys.argv[2])
+"""
+
+
+def run(log, action):
+    """A job in a process of its own: (exit status, standard error, log)."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", JOB, str(log), action],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.stdout == ""
+    return done.returncode, done.stderr, log.read_text() if log.is_file() else ""
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "logs" / "job.log"
+
+
+def test_a_job_that_succeeds_says_nothing(log):
+    status, said, logged = run(log, "pass")
+    assert (status, said) == (0, "")
+    assert "INFO started" in logged
+
+
+def test_waiting_is_said_and_logged(log):
+    """A silent program looks dead."""
+    act = "logging.getLogger('xgamma.tap').warning('waiting for gaia, %d s so far', 10)"
+    status, said, logged = run(log, act)
+    assert (status, said) == (0, "xgamma: waiting for gaia, 10 s so far\n")
+    assert "WARNING waiting for gaia, 10 s so far" in logged
+
+
+def test_warnings_go_to_the_log_only(log):
+    status, said, logged = run(log, "warnings.warn('units are odd')")
+    assert (status, said) == (0, "")
+    assert "units are odd" in logged
+
+
+def test_an_error_for_the_user_is_one_line_without_a_traceback(log):
+    status, said, logged = run(log, "raise XgammaError('csc: no column x; choose another')")
+    assert (status, said) == (1, "xgamma: csc: no column x; choose another\n")
+    assert "ERROR csc: no column x" in logged and "Traceback" not in logged
+
+
+def test_an_unforeseen_error_has_its_traceback_in_the_log_only(log):
+    status, said, logged = run(log, "raise ValueError('one\\n  two')")
+    assert status == 1
+    assert said == f"xgamma: unforeseen ValueError: one two (traceback in {log})\n"
+    assert "Traceback (most recent call last)" in logged and "ValueError: one" in logged
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        ("open('/nowhere/x', 'w')", "No such file or directory: /nowhere/x"),
+        # a full disk, met while writing: the system names no file
+        ("print('x', file=open('/dev/full', 'w'), flush=True)", "No space left on device"),
+        (
+            "import errno; raise OSError(errno.EROFS, 'Read-only file system', 'results/t.csv')",
+            "Read-only file system: results/t.csv",
+        ),
+    ],
+)
+def test_trouble_with_files_is_the_users_to_mend(log, action, message):
+    status, said, logged = run(log, action)
+    assert (status, said) == (1, f"xgamma: {message} (log: {log})\n")
+    assert "Traceback" in logged
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "message"),
+    [
+        ("pass", 0, ""),
+        ("raise XgammaError('gone')", 1, "xgamma: gone\n"),
+        ("raise ValueError('v')", 1, "xgamma: unforeseen ValueError: v (traceback in {log})\n"),
+    ],
+)
+def test_a_log_on_a_full_disk_makes_no_noise(tmp_path, action, status, message):
+    log = tmp_path / "job.log"
+    log.symlink_to("/dev/full")
+    assert run(log, action)[:2] == (status, message.format(log=log))
+
+
+def test_a_log_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    log = tmp_path / "file" / "job.log"
+    status, said, _ = run(log, "pass")
+    assert status == 1
+    assert said.startswith(f"xgamma: the log {log} cannot be written: ")
+    assert said.count("\n") == 1
+
+
+def test_the_log_is_of_the_last_run(log):
+    run(log, "logger.info('first run')")
+    assert "first run" not in run(log, "pass")[2]
+
+
+def test_a_chosen_exit_status_is_kept(log):
+    assert run(log, "sys.exit(3)")[0] == 3

@@ -1,0 +1,139 @@
+"""What a user sees when the config is wrong or a service does not answer as it should."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from project_copy import ProjectCopy, Run
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> ProjectCopy:
+    return ProjectCopy(tmp_path_factory.mktemp("errors") / "project")
+
+
+@contextlib.contextmanager
+def web_server(status: int, body: bytes, media_type: str) -> Iterator[str]:
+    """A server on a free port that answers everything alike; gives its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            self.send_header("Content-Type", media_type)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def ask(project: ProjectCopy, url: str, name: str, **tap) -> Run:
+    """Run with an archive `name`, all of whose services are at `url`."""
+    service = {"url": url, "max_requests": 1, "mode": "sync", "upload": True}
+    archive = {"simulated": True, "heasarc": service, "gaia": service, "irsa": service}
+    settings = {
+        "archive": name,
+        "archives": {name: archive},
+        "tap": {"timeout_s": 5, "deadline_s": 10, "attempts": 1, **tap},
+    }
+    return project.run("--configfile", project.configure(f"{name}.yaml", settings))
+
+
+def lines_of_xgamma(run: Run) -> list[str]:
+    return [line for line in run.output.splitlines() if line.startswith("xgamma: ")]
+
+
+def check_failed_plainly(project: ProjectCopy, run: Run, name: str) -> None:
+    """One line of ours, no stack trace, and nothing made but the log that says why."""
+    assert run.returncode == 1, run.output
+    assert "Traceback" not in run.output
+    assert len(lines_of_xgamma(run)) == 1, run.output
+    assert run.jobs == ["describe_services"]
+    made = [
+        path
+        for path in project.results(name).rglob("*")
+        if path.is_file() and path.parent.name not in ("logs", "benchmarks")
+    ]
+    assert made == []
+
+
+def test_nobody_listens(project):
+    run = ask(project, "http://127.0.0.1:9/tap", "dead")
+    check_failed_plainly(project, run, "dead")
+    (line,) = lines_of_xgamma(run)
+    assert line.startswith(
+        "xgamma: heasarc (http://127.0.0.1:9/tap) does not answer: connection refused"
+    )
+    assert "check its url in the config" in line
+
+
+def test_page_for_people_instead_of_a_service(project):
+    page = b"<!doctype html><html><head><title>Welcome</title></head><body>Hello<br></body></html>"
+    with web_server(200, page, "text/html") as address:
+        run = ask(project, f"{address}/portal", "page")
+    check_failed_plainly(project, run, "page")
+    (line,) = lines_of_xgamma(run)
+    assert f"heasarc ({address}/portal)" in line
+    assert "check its url in the config" in line
+
+
+def test_wrong_path(project):
+    with web_server(404, b"<html><body><h1>Not Found</h1></body></html>", "text/html") as address:
+        run = ask(project, f"{address}/tap", "lost")
+    check_failed_plainly(project, run, "lost")
+    (line,) = lines_of_xgamma(run)
+    assert f"heasarc ({address}/tap)" in line
+    assert "404" in line
+
+
+def test_silence(project):
+    # a queue that nobody serves: the connection stands, and no byte ever comes
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/tap"
+        run = ask(project, url, "silent", timeout_s=2, deadline_s=3)
+    check_failed_plainly(project, run, "silent")
+    (line,) = lines_of_xgamma(run)
+    assert f"heasarc ({url}) does not answer: timed out" in line
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        (
+            {"sky": {"latitude_cut": 5}},
+            "config: sky.latitude_cut is 5, but there is no such key; "
+            "did you mean sky.latitude_cut_deg?",
+        ),
+        ({"archive": "dmeo"}, "config: archive is 'dmeo'; the archives are demo, live; "),
+    ],
+)
+def test_wrong_config(project, settings, line):
+    run = project.run("--configfile", project.configure("wrong.yaml", settings))
+    assert run.returncode == 1
+    assert run.jobs == []
+    assert "Traceback" not in run.output
+    (shown,) = (text for text in run.output.splitlines() if text.startswith("config: "))
+    assert shown.startswith(line)
+    assert "Error" not in run.output

@@ -1,0 +1,158 @@
+"""The demo's products against brute force, straight from the rows of the simulated sky.
+
+Everything is computed here in another way than in the library: separations from chords
+between unit vectors, every pair of positions tried, no joins and no trees.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from xgamma.tables import read_parquet
+
+pytestmark = pytest.mark.timeout(600)
+
+CUT_DEG, RADIUS_DEG, NEAREST, CSC_RADIUS_DEG = 10.0, 0.03, 3, 2 / 3600
+# rounding of the two ways to compute a separation, degrees
+ROUNDING_DEG = 1e-11
+
+
+def unit_vectors(ra_deg, dec_deg) -> np.ndarray:
+    ra, dec = np.radians(ra_deg), np.radians(dec_deg)
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
+def separations_deg(position, many) -> np.ndarray:
+    """From one unit vector to many: twice the arcsine of half the chord."""
+    return np.degrees(2 * np.arcsin(np.sqrt(np.square(many - position).sum(axis=-1)) / 2))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of the sky's tables."""
+
+    fermi: pd.DataFrame
+    csc: pd.DataFrame
+    gaia: pd.DataFrame
+    twomass: pd.DataFrame
+
+
+@pytest.fixture(scope="module")
+def sky(demo_run) -> Rows:
+    path = demo_run.project.results() / "archive/sky.duckdb"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return Rows(
+            connection.sql(
+                "SELECT name, ra, dec, bii, semi_major_axis_95 AS r95 FROM fermilpsc"
+            ).df(),
+            connection.sql("SELECT name, ra, dec, b_flux_ap FROM csc").df(),
+            connection.sql("SELECT source_id AS id, ra, dec FROM gaiadr3.gaia_source").df(),
+            connection.sql("SELECT designation AS id, ra, dec FROM fp_psc").df(),
+        )
+
+
+@pytest.fixture(scope="module")
+def expected_pairs(sky) -> pd.DataFrame:
+    """fermi_name, csc_name, sep_deg: X-ray sources with a flux inside the circles."""
+    fermi = sky.fermi[(sky.fermi["bii"].abs() <= CUT_DEG) & (sky.fermi["r95"] > 0)]
+    csc = sky.csc[sky.csc["b_flux_ap"] > 0]
+    everywhere = unit_vectors(csc["ra"], csc["dec"])
+    names = csc["name"].to_numpy()
+    found = []
+    for source in fermi.itertuples():
+        apart = separations_deg(unit_vectors(source.ra, source.dec), everywhere)
+        inside = np.flatnonzero(apart <= source.r95)
+        found += [(source.name, names[i], apart[i]) for i in inside]
+    pairs = pd.DataFrame(found, columns=["fermi_name", "csc_name", "sep_deg"])
+    return pairs.sort_values(["fermi_name", "csc_name", "sep_deg"], ignore_index=True)
+
+
+def test_pairs_of_the_circles(demo_run, expected_pairs):
+    pairs = read_parquet(demo_run.project.results() / "crossmatch/pairs.parquet")
+    assert len(expected_pairs) > 1000
+    assert expected_pairs["fermi_name"].nunique() > 50
+    order = ["fermi_name", "csc_name", "sep_deg"]
+    pairs = pairs.sort_values(order, ignore_index=True)
+    pd.testing.assert_frame_equal(
+        pairs[["fermi_name", "csc_name"]], expected_pairs[["fermi_name", "csc_name"]],
+        check_dtype=False,
+    )  # fmt: skip
+    np.testing.assert_allclose(pairs["sep_deg"], expected_pairs["sep_deg"], atol=ROUNDING_DEG)
+
+
+@pytest.mark.parametrize("survey", ["gaia", "twomass"])
+def test_the_three_nearest_around_each_fermi_position(demo_run, sky, expected_pairs, survey):
+    there = getattr(sky, survey)
+    everywhere, ids = unit_vectors(there["ra"], there["dec"]), there["id"].to_numpy()
+    names = expected_pairs["fermi_name"].unique()
+    found = read_parquet(demo_run.project.results() / f"tables/counterparts_{survey}.parquet")
+    found = found[found["around"] == "fermi"]
+    assert set(found["fermi_name"]) <= set(names)
+    without = 0
+    for source in sky.fermi[sky.fermi["name"].isin(names)].itertuples():
+        apart = separations_deg(unit_vectors(source.ra, source.dec), everywhere)
+        inside = np.flatnonzero(apart <= RADIUS_DEG)
+        best = inside[np.argsort(apart[inside])][:NEAREST]
+        rows = found[found["fermi_name"] == source.name].sort_values("rank")
+        assert rows["id"].tolist() == ids[best].tolist(), source.name
+        np.testing.assert_allclose(rows["sep_fermi_arcsec"] / 3600, apart[best], atol=ROUNDING_DEG)
+        assert set(rows["n_in_radius"]) <= {len(inside)}
+        without += len(inside) == 0
+    # the sky has positions with none on purpose, so their absence is tested too
+    assert 0 < without < len(names) / 2
+
+
+@pytest.mark.parametrize("survey", ["gaia", "twomass"])
+def test_all_sources_around_each_candidate(demo_run, sky, expected_pairs, survey):
+    there = getattr(sky, survey)
+    everywhere, ids = unit_vectors(there["ra"], there["dec"]), there["id"].to_numpy()
+    expected = []
+    positions = sky.csc.drop_duplicates("name").set_index("name")
+    around = {}
+    for pair in expected_pairs.itertuples():
+        if pair.csc_name not in around:
+            row = positions.loc[pair.csc_name]
+            apart = separations_deg(unit_vectors(row["ra"], row["dec"]), everywhere)
+            around[pair.csc_name] = np.flatnonzero(apart <= CSC_RADIUS_DEG)
+        expected += [(pair.fermi_name, pair.csc_name, ids[i]) for i in around[pair.csc_name]]
+    found = read_parquet(demo_run.project.results() / f"tables/counterparts_{survey}.parquet")
+    found = found[found["around"] == "csc"]
+    assert len(expected) > 500
+    columns = ["fermi_name", "csc_name", "id"]
+    assert sorted(found[columns].itertuples(index=False, name=None)) == sorted(expected)
+
+
+def test_nested_table_is_the_long_ones(demo_run, expected_pairs):
+    results = demo_run.project.results()
+    nested = pd.read_csv(
+        results / "tables/grouped_csc_fermi_gaia_2mass_pairs.csv", keep_default_na=False
+    )
+    assert set(nested["fermi_name"]) == set(expected_pairs["fermi_name"])
+    long = read_parquet(results / "tables/counterparts_gaia.parquet")
+    long = long[long["around"] == "fermi"]
+    for row in nested.itertuples():
+        mine = expected_pairs[expected_pairs["fermi_name"] == row.fermi_name]
+        assert json.loads(row.csc_names) == sorted(mine["csc_name"])
+        assert row.num_csc_matches == len(mine)
+        # as text: a reader of JSON may take such large numbers for floats
+        ids = long.loc[long["fermi_name"] == row.fermi_name, "id"]
+        assert json.loads(row.gaia_names) == [str(i) for i in ids]
+    assert any(int(name) > 2**53 and int(name) % 2 for name in long["id"])
+
+
+def test_summary_counts(demo_run, sky, expected_pairs):
+    summary = json.loads((demo_run.project.results() / "summary.json").read_text(encoding="utf-8"))
+    assert summary["simulated"] is True
+    assert summary["csc"]["rows"] == len(sky.csc)
+    assert summary["csc"]["with_flux"] == (sky.csc["b_flux_ap"] > 0).sum()
+    assert summary["fermi"]["rows"] == len(sky.fermi)
+    assert summary["fermi"]["in_plane"] == (sky.fermi["bii"].abs() <= CUT_DEG).sum()
+    assert summary["pairs"]["circle"] == len(expected_pairs)
+    assert summary["pairs"]["fermi_sources_circle"] == expected_pairs["fermi_name"].nunique()
+    assert summary["pairs"]["distinct_csc_sources"] == expected_pairs["csc_name"].nunique()
