@@ -201,6 +201,8 @@ def test_a_count_that_differs_is_an_error(fake_tap, count):
         ([1.0, 360.5, 3.0], [0.0, 0.0, 0.0], "'s001' at ra 360.5, dec 0.0"),
         ([1.0, 2.0, 3.0], [0.0, 0.0, -90.01], "'s002' at ra 3.0, dec -90.01"),
         ([None, 2.0, 3.0], [0.0, 0.0, 0.0], "'s000' at ra nan, dec 0.0"),
+        ([1.0, 2.0, 3.0], [0.0, 90.01, 0.0], "'s001' at ra 2.0, dec 90.01"),
+        ([1.0, 2.0, -0.01], [0.0, 0.0, 0.0], "'s002' at ra -0.01, dec 0.0"),
     ],
 )
 def test_an_invalid_position_names_its_row(fake_tap, ra, dec, said):

@@ -184,7 +184,12 @@ def test_finish_pairs_by_hand():
 
 @pytest.mark.parametrize(
     ("name", "confused"),
-    [("4FGL J1820.4-1609c", True), ("4FGL J1820.4-1609", False), ("4FGL J0534.5+2201i", False)],
+    [
+        ("4FGL J1820.4-1609c", True),
+        ("4FGL J1820.4-1609", False),
+        ("4FGL J0534.5+2201i", False),
+        ("c of", False),
+    ],
 )
 def test_confused_is_the_c_at_the_end(name, confused):
     fermi, csc = fermi_catalogue((name, 1, 1, 1, 0.1)), csc_catalogue(("x", 1, 1, 1, 1.0))

@@ -26,6 +26,7 @@ SURVEY = SurveyTable(
 RADIUS, CSC_RADIUS = 0.03, 2.0 / 3600
 # odd, and far above 2**53: floats know only every 512th integer there
 FIRST_ID = 4104196427943626625
+PAIR_COLUMNS = ["fermi_name", "fermi_ra", "fermi_dec", "csc_name", "csc_ra", "csc_dec"]
 
 
 def angle(ra1, dec1, ra2, dec2):
@@ -78,6 +79,18 @@ def make_stars():
             "phot_g_mean_mag": magnitude,
             "phot_variable_flag": ["VARIABLE", "NOT_AVAILABLE", ""] * (len(ra) // 3)
             + [""] * (len(ra) % 3),
+        }
+    )
+
+
+def stars_at(ids, ra, dec):
+    return pd.DataFrame(
+        {
+            "source_id": ids,
+            "ra": ra,
+            "dec": dec,
+            "phot_g_mean_mag": np.float32(10),
+            "phot_variable_flag": "",
         }
     )
 
@@ -230,23 +243,16 @@ def test_what_is_sent(fake_tap, client):
     )
 
 
+@pytest.mark.parametrize("rounding", [-5e-8, 0, 5e-8])
 @pytest.mark.parametrize("upload", [True, False])
-def test_the_edge_of_the_circle_is_decided_here(fake_tap, upload):
-    """A service may round the other way: a star at the very edge is asked for either way."""
-    stars = pd.DataFrame(
-        {
-            "source_id": FIRST_ID + np.arange(4),
-            "ra": 100.0,
-            "dec": [RADIUS - 1e-12, RADIUS + 5e-8, -RADIUS - 5e-8, 0.0],
-            "phot_g_mean_mag": np.float32(10),
-            "phot_variable_flag": "",
-        }
+def test_the_edge_of_the_circle_is_decided_here(fake_tap, upload, rounding):
+    """Services round in different ways: a star at the very edge is asked for from all."""
+    stars = stars_at(
+        FIRST_ID + np.arange(4), 100.0, [RADIUS - 1e-12, RADIUS + 5e-8, -RADIUS - 5e-8, 0.0]
     )
     fake_tap.answer = survey_sky(stars)
-    pairs = pd.DataFrame(
-        [["4FGL", 100.0, 0.0, "2CXO", 100.0, 0.02]],
-        columns=["fermi_name", "fermi_ra", "fermi_dec", "csc_name", "csc_ra", "csc_dec"],
-    )
+    fake_tap.answer.rounding = rounding
+    pairs = pd.DataFrame([["4FGL", 100.0, 0.0, "2CXO", 100.0, 0.02]], columns=PAIR_COLUMNS)
     client = TapClient("gaia", fake_tap.url, upload=upload)
     found, _ = enrich_targets(client, SURVEY, one_shard(pairs), 9)
     assert found["id"].tolist() == [FIRST_ID + 3, FIRST_ID]
@@ -256,20 +262,11 @@ def test_the_edge_of_the_circle_is_decided_here(fake_tap, upload):
 @pytest.mark.parametrize("nearest", [1, 2, 3, 9])
 def test_the_nearest_and_their_ties(fake_tap, nearest):
     """Equally near ones by identifier, and never more than asked for."""
-    ids = FIRST_ID + np.array([6, 2, 4, 0])
-    stars = pd.DataFrame(
-        {
-            "source_id": ids,
-            "ra": [10.0, 10.0, 10.0, 10.0],
-            "dec": [0.01, 0.01, 0.01, 0.02],
-            "phot_g_mean_mag": np.float32(10),
-            "phot_variable_flag": "",
-        }
-    )
+    stars = stars_at(FIRST_ID + np.array([6, 2, 4, 0]), 10.0, [0.01, 0.01, 0.01, 0.02])
     fake_tap.answer = survey_sky(stars)
     pairs = pd.DataFrame(
         [["4FGL", 10.0, 0.0, "2CXO b", 10.0, 0.01], ["4FGL", 10.0, 0.0, "2CXO a", 10.0, 0.01]],
-        columns=["fermi_name", "fermi_ra", "fermi_dec", "csc_name", "csc_ra", "csc_dec"],
+        columns=PAIR_COLUMNS,
     )
     found, _ = enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_shard(pairs), nearest)
     around = found[found["around"] == "fermi"]
@@ -317,15 +314,7 @@ def test_text_identifiers(fake_tap):
 
 def test_an_answer_of_a_suspicious_size_is_counted(fake_tap):
     """2000 rows is where one service cuts without a word: then its own count must agree."""
-    stars = pd.DataFrame(
-        {
-            "source_id": FIRST_ID + np.arange(2100),
-            "ra": 10.0,
-            "dec": np.linspace(0, 0.02, 2100),
-            "phot_g_mean_mag": np.float32(10),
-            "phot_variable_flag": "",
-        }
-    )
+    stars = stars_at(FIRST_ID + np.arange(2100), 10.0, np.linspace(0, 0.02, 2100))
     pairs = make_pairs().iloc[:1].assign(fermi_ra=10.0, fermi_dec=0.0)
     targets = one_shard(pairs)
     whole = survey_sky(stars.iloc[:2000])

@@ -36,7 +36,7 @@ def make_pairs(*rows):
             "csc_name": csc,
             "csc_ra": 10.0,
             "csc_dec": 20.0,
-            "csc_flux": float(ord(csc[-1])),
+            "csc_flux": 200.0 - ord(csc[-1]),  # the order of the fluxes is not that of the names
             "csc_l": float(ord(csc[-1])) + 0.5,
             "csc_b": -float(ord(csc[-1])),
         }
@@ -65,7 +65,7 @@ def test_group_pairs_by_hand():
     assert found["fermi_name"].tolist() == ["4FGL A", "4FGL C", "4FGL B"]
     assert found["num_csc_matches"].tolist() == [1, 1, 3]
     assert found["csc_names"].tolist() == [["2CXO a"], ["2CXO b"], ["2CXO a", "2CXO b", "2CXO c"]]
-    assert found["csc_fluxes"].tolist() == [[97.0], [98.0], [97.0, 98.0, 99.0]]
+    assert found["csc_fluxes"].tolist() == [[103.0], [102.0], [103.0, 102.0, 101.0]]
     assert found["csc_glons"].tolist()[2] == [97.5, 98.5, 99.5]
     assert found["csc_glats"].tolist()[2] == [-97.0, -98.0, -99.0]
 

@@ -116,7 +116,7 @@ def test_tables_without_rows_keep_their_columns(tmp_path, form):
     empty = empty_frame(COLUMNS)
     if form == "csv":
         write_csv(path, empty, COLUMNS)
-        assert path.read_text() == "id,name,ra,mag,flags,inside\n"
+        assert path.read_bytes() == b"id,name,ra,mag,flags,inside\n"
         return
     write, read = (write_parquet, read_parquet) if form == "parquet" else (write_ecsv, read_ecsv)
     write(path, empty, COLUMNS)

@@ -88,6 +88,13 @@ def test_binary_answers_are_the_same(fake_tap):
     assert frame.sort_values("mag", ascending=False)["name"].tolist() == ["abc", ""]
 
 
+def test_the_spelling_of_units_is_no_reason_to_warn(fake_tap):
+    """VOTable 1.4 has VOUnits, where erg is deprecated: archives use it all the same."""
+    fields = [Field(n, "double", [1.0], u) for n, u in (("f", "erg.cm**-2.s**-1"), ("g", "odd"))]
+    fake_tap.answer = lambda *_: votable(*fields).replace(b'version="1.3"', b'version="1.4"')
+    assert client_of(fake_tap).query("SELECT 1").units == {"f": "erg.cm**-2.s**-1", "g": "odd"}
+
+
 def test_an_answer_of_no_rows_keeps_its_types(fake_tap):
     fake_tap.answer = lambda *_: votable(
         Field("id", "long", []), Field("mag", "float", []), Field("name", "char", [])

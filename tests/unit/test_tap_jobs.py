@@ -109,10 +109,12 @@ def test_jobs_queue_and_wait_tells_of_changes(service, session):
     started = time.monotonic()
     session.get(jobs[2].url, params={"WAIT": "0.3"})
     assert time.monotonic() - started == approx(0.3, abs=0.25)
-    threading.Timer(0.2, jobs[0].abort).start()
+    aborting = threading.Timer(0.2, jobs[0].abort)
+    aborting.start()
     started = time.monotonic()
     document = session.get(jobs[2].url, params={"WAIT": "20", "PHASE": "QUEUED"}).text
     assert time.monotonic() - started < 10
+    aborting.join()
     assert "EXECUTING" in document
     listing = session.get(f"{service.baseurl}/async", params={"PHASE": "ABORTED"}).text
     assert f'id="{jobs[0].job_id}"' in listing

@@ -6,6 +6,7 @@ Which jobs ran is read from their logs, not from what Snakemake says.
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from project_copy import ProjectCopy
@@ -117,16 +118,18 @@ def test_one_core_and_a_shard_per_source_give_the_same_bytes(small_cut, tmp_path
 
 def test_kill_in_the_middle_then_a_plain_run(small_cut, tmp_path):
     project = ProjectCopy(tmp_path / "project", small_cut)
-    # as if it had never been asked for
-    whole = final_tables(project)
-    shard = sorted((project.results() / "enrichment/gaia").glob("*.parquet"))[1]
-    for path in (project.results() / "enrichment").rglob("*.parquet"):
-        path.unlink()
-    (project.results() / "tables/counterparts_gaia.parquet").unlink()
+    for folder in ("enrichment", "tables"):
+        shutil.rmtree(project.results() / folder)
     arguments = (*FINAL_TABLES, "--configfile", "strip.yaml")
-    killed = project.run(*arguments, kill_at=f"enrichment/gaia/{shard.name.split('.')[0]}")
+    manifest = project.make("results/demo/enrichment/shards.json", *arguments[-2:])
+    assert manifest.jobs == ["shard_sources"]
+    shards = json.loads((project.results() / "enrichment/shards.json").read_text())["gaia"]
+    shard = next(iter(shards))
+    killed = project.run(*arguments, kill_at=f"enrichment/gaia/{shard}")
     assert killed.returncode == -9
-    assert not list((project.results() / "enrichment/gaia").glob(f"{shard.name.split('.')[0]}.*"))
-    project.make(*arguments)
-    assert final_tables(project) == whole
+    half = project.results() / f"enrichment/gaia/.{shard}.{shards[shard]}.parquet.part"
+    assert half.exists()
+    assert not half.with_name(f"{shard}.{shards[shard]}.parquet").exists()
+    assert f"enrichment/gaia/{shard}.{shards[shard]}" in project.make(*arguments).jobs
+    assert final_tables(project) == final_tables(small_cut)
     assert not list(project.results().rglob(".*.part"))

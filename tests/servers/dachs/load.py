@@ -6,9 +6,9 @@ usage: load.py TABLE_FILE column [column...]   (columns in table order)
 NaN, masked and, in CSV, empty values become NULL. A column that the file lacks is NULL
 in every row, and said so on stderr.
 """
+
 import csv
 import gzip
-import itertools
 import sys
 
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -21,7 +21,7 @@ def find_columns(path, wanted, there):
     """The file's name of each wanted column, None for those that it lacks."""
     known = {name.strip().lower(): name for name in there}
     found = [known.get(w.lower(), known.get(ALIASES.get(w.lower()))) for w in wanted]
-    missing = [w for w, f in zip(wanted, found) if f is None]
+    missing = [w for w, f in zip(wanted, found, strict=True) if f is None]
     if missing:
         print(f"note: {path} has no {', '.join(missing)}: null", file=sys.stderr)
     return found
@@ -57,9 +57,9 @@ def fits_rows(path, wanted):
     with fits.open(path, memmap=True) as hdus:
         hdu = next(h for h in hdus if getattr(h, "columns", None) is not None)
         found = find_columns(path, wanted, hdu.columns.names)
-        yield from zip(
-            *(fits_column(hdu, f) if f else itertools.repeat(NULL, len(hdu.data)) for f in found)
-        )
+        nulls = [NULL] * len(hdu.data)
+        columns = [fits_column(hdu, name) if name else nulls for name in found]
+        yield from zip(*columns, strict=True)
 
 
 def csv_rows(path, wanted):

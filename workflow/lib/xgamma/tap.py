@@ -21,6 +21,7 @@ import pandas as pd
 import pyvo
 import requests
 import tenacity
+from astropy.units import UnitsWarning
 from pyvo.utils.http import create_session, setup_user_agent
 
 from xgamma import __version__
@@ -328,6 +329,7 @@ class TapClient:
             # overflow is an error of ours; astropy warns of archives' spelling of VOTable
             warnings.simplefilter("ignore", pyvo.dal.DALOverflowWarning)
             warnings.filterwarnings("ignore", module="astropy.io.votable")
+            warnings.simplefilter("ignore", UnitsWarning)
             if self.mode == "sync":
                 return self._service.run_sync(adql, uploads=dict(uploads or {}) or None)
             try:

@@ -6,7 +6,7 @@ tree and refuse the rest. `xgamma.demo.functions` lists the functions.
 
 Where ADQL leaves a choice: division is in floating point, nulls sort last,
 delimited identifiers have to match in case, and output columns without a name of
-their own are called as `xgamma.demo.statement` says.
+their own are called as `xgamma.demo.select_list` says.
 """
 
 from __future__ import annotations

@@ -213,6 +213,7 @@ class Archive:
                     f"CREATE TEMP TABLE {quote(upload.physical_name)} AS SELECT * FROM incoming"
                 )
                 connection.unregister("incoming")
+            connection.execute("SET enable_progress_bar = false")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             yield connection

@@ -60,8 +60,8 @@ class Job:
         What went wrong, once the phase is ERROR.
     interrupt : callable or None
         Stops the query that the job runs; does nothing before that has begun.
-    done : threading.Event
-        Set when the job's thread has ended.
+    thread : threading.Thread or None
+        What runs the job, once it may run.
     """
 
     identifier: str
@@ -76,7 +76,7 @@ class Job:
     media_type: str = ""
     error: str = ""
     interrupt: Callable[[], None] | None = None
-    done: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
 
     @property
     def run_id(self) -> str:
@@ -102,14 +102,14 @@ class JobStore:
         self._run = run
         self._jobs: dict[str, Job] = {}
         self._numbers = itertools.count(1)
-        self._changed = threading.Condition(threading.RLock())
+        self._changed = threading.Condition()
         self._slots = threading.BoundedSemaphore(_AT_A_TIME)
         _stores.add(self)
 
     def create(self, parameters: Parameters) -> Job:
         """Make a job that waits to be run."""
+        self._destroy_old()
         with self._changed:
-            self._destroy_old()
             job = Job(str(next(self._numbers)), parameters)
             self._jobs[job.identifier] = job
         return job
@@ -122,16 +122,16 @@ class JobStore:
         TapError
             If there is none, or no longer.
         """
+        self._destroy_old()
         with self._changed:
-            self._destroy_old()
             if identifier not in self._jobs:
                 raise TapError(f"there is no job {identifier}", status=404)
             return self._jobs[identifier]
 
     def list(self, phases: list[str], last: int | None) -> list[Job]:
         """Jobs in any of the phases (all but ARCHIVED if none is given), oldest first."""
+        self._destroy_old()
         with self._changed:
-            self._destroy_old()
             jobs = [job for job in self._jobs.values() if not phases or job.phase in phases]
         return jobs if last is None else jobs[-last:] if last else []
 
@@ -141,17 +141,21 @@ class JobStore:
             if job.phase != "PENDING":
                 return
             self._set_phase(job, "QUEUED")
-        threading.Thread(target=self._work, args=(job,), daemon=True).start()
+            job.thread = threading.Thread(target=self._work, args=(job,), daemon=True)
+            job.thread.start()
 
     def abort(self, job: Job) -> None:
-        """Stop a job, whatever it is doing."""
+        """Stop a job, whatever it is doing; its query has ended when this returns."""
         with self._changed:
             if job.phase in FINAL_PHASES:
                 return
             started = job.phase == "EXECUTING"
             self._set_phase(job, "ABORTED")
-        if started:
-            threading.Thread(target=_stop, args=(job,), daemon=True).start()
+        # Again and again: the query may just be about to begin.
+        while started and job.thread is not None and job.thread.is_alive():
+            if (interrupt := job.interrupt) is not None:
+                interrupt()
+            job.thread.join(_INTERRUPT_SECONDS)
 
     def delete(self, job: Job) -> None:
         """Stop a job and forget it with its result."""
@@ -163,12 +167,13 @@ class JobStore:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Abort all jobs and wait until their queries have ended."""
-        for job in self.list(["QUEUED", "EXECUTING"], None):
-            started = job.phase == "EXECUTING"
+        """Abort all jobs and wait until their threads have ended."""
+        jobs = self.list([], None)
+        for job in jobs:
             self.abort(job)
-            if started:
-                job.done.wait()
+        for job in jobs:
+            if job.thread is not None:
+                job.thread.join()
 
     def wait(self, job: Job, seconds: float, phase: str) -> None:
         """Return when an active job has left its phase, or after so many seconds.
@@ -211,7 +216,7 @@ class JobStore:
             else:
                 self._finish(job, "COMPLETED", result=output)
             finally:
-                job.done.set()
+                job.interrupt = None
                 overtime.cancel()
                 if job.result is not output:
                     output.close()
@@ -234,9 +239,10 @@ class JobStore:
 
     def _destroy_old(self) -> None:
         now = _now()
-        for job in list(self._jobs.values()):
-            if job.destruction <= now:
-                self.delete(job)
+        with self._changed:
+            old = [job for job in self._jobs.values() if job.destruction <= now]
+        for job in old:
+            self.delete(job)
 
 
 _stores: weakref.WeakSet[JobStore] = weakref.WeakSet()
@@ -247,13 +253,6 @@ def _stop_all() -> None:
     """End queries before the interpreter ends: it aborts if a thread is still in one."""
     for store in list(_stores):
         store.stop()
-
-
-def _stop(job: Job) -> None:
-    """Interrupt a job's query, again and again: it may just be about to begin."""
-    while not job.done.wait(_INTERRUPT_SECONDS):
-        if job.interrupt is not None:
-            job.interrupt()
 
 
 def _time(name: str, time: datetime.datetime | None) -> str:

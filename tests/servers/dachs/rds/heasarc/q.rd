@@ -53,7 +53,7 @@
     <column name="assoc_name" type="text" ucd="meta.id" description="association"/>
     <column name="assoc_prob_bay" type="double precision" ucd="stat.probability" description="Bayesian association probability"/>
     <column name="assoc_prob_lr" type="double precision" ucd="stat.probability" description="likelihood-ratio association probability"/>
-    <column name="analysis_flags" type="integer" ucd="meta.code.qual" description="analysis flags"/>
+    <column name="analysis_flags" type="integer" ucd="meta.code.qual" description="analysis flags"><values nullLiteral="-32768"/></column>
   </table>
   <data id="chanmaster_data"><make table="chanmaster"/></data>
   <data id="csc_data"><make table="csc"/></data>

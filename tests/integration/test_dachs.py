@@ -1,0 +1,193 @@
+"""The whole workflow against a real TAP server, GAVO DaCHS on PostgreSQL.
+
+With the demo sky's rows its products must be those of the demo archive, byte for byte, though
+parser, geometry, row order and VOTable writer are different ones. With real rows, if there are
+any, known numbers and objects must come out.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from export_sky import export_sky
+from project_copy import ProjectCopy
+
+from xgamma.tables import read_parquet
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+
+
+def run_against(folder: Path, url: str, name: str, simulated: bool) -> ProjectCopy:
+    """Run the workflow with an archive `name` whose three services are one server."""
+    service = {"url": url, "max_requests": 2, "mode": "sync", "upload": True}
+    archive = {
+        "simulated": simulated,
+        "heasarc": service,
+        "gaia": {**service, "mode": "async"},
+        "irsa": service,
+    }
+    project = ProjectCopy(folder)
+    settings = project.configure("server.yaml", {"archive": name, "archives": {name: archive}})
+    project.make("--configfile", settings)
+    return project
+
+
+def summary_of(project: ProjectCopy, archive: str) -> dict:
+    summary = json.loads((project.results(archive) / "summary.json").read_text(encoding="utf-8"))
+    del summary["run"]
+    return summary
+
+
+class TestDemoRows:
+    @pytest.fixture(scope="class")
+    def served(self, demo_run, dachs, tmp_path_factory) -> ProjectCopy:
+        folder = tmp_path_factory.mktemp("dachs")
+        export_sky(demo_run.project.results() / "archive/sky.duckdb", folder / "rows")
+        url = dachs.serve(folder / "rows")
+        return run_against(folder / "project", url, "dachs", simulated=True)
+
+    def test_products_are_the_same_bytes(self, demo_run, served):
+        ours, theirs = demo_run.project.products(), served.products("dachs")
+        assert set(ours) == set(theirs)
+        assert [name for name in ours if ours[name] != theirs[name]] == []
+        kinds = {name.partition("/")[0] for name in ours}
+        assert kinds == {"catalogs", "plane", "crossmatch", "tables", "enrichment", "figures"}
+        # all shards of both surveys, 15 and more figures
+        assert len(ours) > 60
+
+    def test_summary_is_the_same(self, demo_run, served):
+        assert summary_of(demo_run.project, "demo") == summary_of(served, "dachs")
+
+    def test_nothing_is_asked_again(self, served):
+        assert served.make("--configfile", "server.yaml").jobs == []
+
+
+# Published positions in the names of the Chandra Source Catalog 2.1, and identifiers of the
+# optical and infrared counterparts in Gaia DR3 and 2MASS where they are certain.
+KNOWN_OBJECTS = {
+    "LS 5039": (
+        "4FGL J1826.2-1450",
+        "18 26 15.0 -14 50 55",
+        4104196427943626624,
+        None,
+    ),
+    "LS I +61 303": (
+        "4FGL J0240.5+6113",
+        "02 40 31.6 +61 13 45",
+        465645515129855872,
+        "02403165+6113456",
+    ),
+    "1FGL J1018.6-5856": (
+        "4FGL J1018.9-5856",
+        "10 18 55.6 -58 56 45",
+        5255509901121774976,
+        "10185560-5856459",
+    ),
+    "HESS J0632+057": (
+        "4FGL J0632.8+0550",
+        "06 32 59.2 +05 48 01",
+        3131822364779745536,
+        None,
+    ),
+    "PSR B1259-63": (
+        "4FGL J1302.9-6349",
+        "13 02 47.6 -63 50 08",
+        5862299960127967488,
+        None,
+    ),
+    "PSR J2032+4127": (
+        "4FGL J2032.2+4127",
+        "20 32 13.1 +41 27 24",
+        2067835682818358400,
+        "20321312+4127243",
+    ),
+    "Cyg X-3": ("4FGL J2032.4+4056", "20 32 25.7 +40 57 28", None, None),
+    "Kes 75": ("4FGL J1846.4-0258", "18 46 24.9 -02 58 30", None, None),
+    "3C 111": ("4FGL J0418.2+3807", "04 18 21.2 +38 01 35", None, None),
+}
+
+
+class TestRealRows:
+    @pytest.fixture(scope="class")
+    def served(self, dachs, real_sky, tmp_path_factory) -> ProjectCopy:
+        url = dachs.serve(real_sky)
+        return run_against(tmp_path_factory.mktemp("real") / "project", url, "real", False)
+
+    def test_numbers(self, served):
+        """Computed beforehand in three independent ways from the same rows."""
+        summary = summary_of(served, "real")
+        assert summary["simulated"] is False
+        pairs = summary["pairs"]
+        assert (pairs["circle"], pairs["fermi_sources_circle"]) == (286, 104)
+        assert (pairs["ellipse"], pairs["fermi_sources_ellipse"]) == (265, 95)
+        assert pairs["circle_without_flux_cut"] == 1428
+        assert pairs["fermi_sources_without_flux_cut"] == 183
+        found = read_parquet(served.results("real") / "crossmatch/pairs.parquet")
+        assert len(found) == 286
+        assert found["fermi_name"].nunique() == 104
+        assert found["in_ellipse_95"].sum() == 265
+        assert found.loc[found["in_ellipse_95"], "fermi_name"].nunique() == 95
+
+    def test_all_products_and_figures(self, demo_run, served):
+        ours, theirs = demo_run.project.products(), served.products("real")
+        not_of_shards = {name for name in ours if name.count("/") == 1}
+        assert not_of_shards <= set(theirs)
+        for name, content in theirs.items():
+            assert content, name
+            assert not name.endswith(".png") or content.startswith(b"\x89PNG")
+
+    def test_known_objects(self, served, real_sky):
+        """Every one whose rows were loaded is a candidate, with its star beside it."""
+        results = served.results("real")
+        csc = read_parquet(results / "catalogs/csc.parquet")
+        csc = csc[csc["b_flux_ap"] > 0]
+        everywhere = SkyCoord(csc["ra"], csc["dec"], unit="deg")
+        pairs = read_parquet(results / "crossmatch/pairs.parquet")
+        loaded = {
+            "gaia": set(fits.getdata(real_sky / "gaia_source.fits.gz")["source_id"].tolist()),
+            "twomass": {d.strip() for d in fits.getdata(real_sky / "fp_psc.fits")["designation"]},
+        }
+        found = {
+            survey: read_parquet(results / f"tables/counterparts_{survey}.parquet")
+            for survey in loaded
+        }
+        candidates, stars = [], []
+        for name, (fermi_name, position, *published) in KNOWN_OBJECTS.items():
+            target = SkyCoord(position, unit=("hourangle", "deg"))
+            names = set(csc.loc[everywhere.separation(target).arcsec < 2, "name"])
+            if not names:
+                continue
+            assert names <= set(pairs.loc[pairs["fermi_name"] == fermi_name, "csc_name"]), name
+            candidates.append(name)
+            for (survey, table), identifier in zip(found.items(), published, strict=True):
+                if identifier in loaded[survey]:
+                    rows = table[(table["around"] == "csc") & table["csc_name"].isin(names)]
+                    rows = rows[(rows["fermi_name"] == fermi_name) & (rows["id"] == identifier)]
+                    assert len(rows) == 1, (name, survey)
+                    assert rows["sep_csc_arcsec"].item() < 2
+                    stars.append(f"{name}: {survey}")
+        # what is known to be among the rows; more of them may be loaded
+        assert set(candidates) >= set(KNOWN_OBJECTS) - {"HESS J0632+057"}
+        assert set(stars) >= {
+            "LS 5039: gaia",
+            "LS I +61 303: gaia",
+            "LS I +61 303: twomass",
+            "PSR J2032+4127: gaia",
+            "PSR J2032+4127: twomass",
+        }
+
+    def test_sagittarius_a_star_lies_outside(self, served):
+        """At 0.01096 deg from the Galactic Centre's Fermi source, whose R95 is 0.0103 deg."""
+        results = served.results("real")
+        target = SkyCoord("17 45 40.0 -29 00 28", unit=("hourangle", "deg"))
+        csc = read_parquet(results / "catalogs/csc.parquet")
+        apart = SkyCoord(csc["ra"], csc["dec"], unit="deg").separation(target).arcsec
+        (name,) = csc.loc[apart < 2, "name"]
+        pairs = read_parquet(results / "crossmatch/pairs.parquet")
+        centre = pairs[pairs["fermi_name"] == "4FGL J1745.6-2859"]
+        assert len(centre) > 0
+        assert name not in set(centre["csc_name"])
