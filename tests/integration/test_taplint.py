@@ -18,7 +18,7 @@ RESOURCE = Path(__file__).parents[2] / "resources" / "4fgl_dr4_v35.ecsv.gz"
 #: Errors that stay, by a pattern for the whole line, with the reason.
 ALLOWED = {
     r"E-CAP-KEYX-\d+ Unknown standard feature key .*#features-adql-conditional.*": (
-        "a group of features of ADQL 2.1 that STILTS before 3.5 does not know"
+        "a group of features of ADQL 2.1 that STILTS 3.4.7 does not know"
     ),
     r"E-CAP-MUPM-\d+ Mandatory upload method .*#upload-http not declared.*": (
         "the demo archive takes uploads from the request only: it never opens addresses"

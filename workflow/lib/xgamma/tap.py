@@ -50,7 +50,7 @@ class Answer:
         Columns named as asked (by FIELD name, lower case); text '' and floats NaN for
         null, integers exact.
     units : dict
-        Column name -> unit, as the service spells it.
+        Column name -> unit, as the service spells it or as astropy reads it.
     record : dict
         Service, URL, ADQL, mode, rows, attempts, start time and seconds.
     """
