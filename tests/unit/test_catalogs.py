@@ -210,7 +210,7 @@ def test_an_invalid_position_names_its_row(fake_tap, ra, dec, said):
     with pytest.raises(XgammaError) as caught:
         fetch_catalogue(client, SMALL, names(SMALL))
     message = str(caught.value)
-    assert message == f"heasarc: 1 rows of small have no valid position, the first is {said}"
+    assert message == f"heasarc: rows of small without a valid position: 1, the first is {said}"
 
 
 def test_positions_at_the_ends_of_the_ranges_are_valid(fake_tap):

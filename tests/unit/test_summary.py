@@ -221,7 +221,7 @@ def test_an_empty_sky_has_numbers_too(tmp_path):
     )
     assert summary["csc"]["flux_median"] is None and summary["pairs"]["matches_largest"] == 0
     assert summary["counterparts"]["fermi_sources_with_all_surveys"] == 0
-    summary["run"] |= run_record(tmp_path)
+    summary["run"] |= run_record(tmp_path, {})
     write_json(tmp_path / "summary.json", summary)
     assert "smallest none" in summary_text(summary)
 
@@ -245,18 +245,25 @@ HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\t
 
 def test_run_record(tmp_path):
     (tmp_path / "crossmatch.tsv").write_text(HEAD + "1.5\t0:00:01\t210.5\t1\t1\t1\t0\t0\t0\t1\n")
-    (tmp_path / "deep").mkdir()
     # Snakemake writes - or NA where a job was too short to be measured
-    (tmp_path / "deep" / "quick.tsv").write_text(HEAD + "0.04\t0:00:00\tNA\t-\t-\t-\t-\t-\t-\t-\n")
-    record = run_record(tmp_path)
-    assert record["job_seconds"] == {"crossmatch": 1.5, "quick": 0.04}
-    assert record["job_seconds_total"] == 1.5
-    assert record["job_memory_mb"] == {"crossmatch": 210.5}
+    (tmp_path / "quick.tsv").write_text(HEAD + "0.04\t0:00:00\tNA\t-\t-\t-\t-\t-\t-\t-\n")
+    gaia = tmp_path / "enrichment" / "gaia"
+    gaia.mkdir(parents=True)
+    for shard, seconds, memory in (("a.1", 2.0, 300.0), ("b.2", 3.5, 400.0), ("a.0", 50.0, 999.0)):
+        row = f"{seconds}\t0:00:02\t{memory}\t1\t1\t1\t0\t0\t0\t1\n"
+        (gaia / f"{shard}.tsv").write_text(HEAD + row)
+    # a.0 is of an earlier setting: the manifest does not name it, and it must not count;
+    # c.3 was made before there were benchmarks
+    record = run_record(tmp_path, {"gaia": {"a": "1", "b": "2", "c": "3"}})
+    seconds = {"crossmatch": 1.5, "quick": 0.04, "enrich_shard_gaia": 5.5}
+    assert record["job_seconds"] == seconds
+    assert record["job_seconds_total"] == 7.0
+    assert record["job_memory_mb"] == {"crossmatch": 210.5, "enrich_shard_gaia": 400.0}
     assert record["cores"] >= 1 and record["machine"]
 
 
 def text_of(summary, tmp_path):
-    summary["run"] |= run_record(tmp_path)
+    summary["run"] |= run_record(tmp_path, {})
     return summary_text(summary)
 
 

@@ -48,6 +48,8 @@ rule enrich_shard:
         counterparts=f"{RESULTS}/enrichment/{{survey}}/{{shard}}.{{digest}}.parquet",
     log:
         f"{RESULTS}/logs/enrichment/{{survey}}/{{shard}}.{{digest}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/enrichment/{{survey}}/{{shard}}.{{digest}}.tsv"
     conda:
         ENVIRONMENT
     resources:

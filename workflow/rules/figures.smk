@@ -20,6 +20,8 @@ rule plot_observations:
         exposure_map=figure_files("exposure_map", "Sky"),
     log:
         f"{RESULTS}/logs/plot_observations.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_observations.tsv"
     conda:
         ENVIRONMENT
     resources:
@@ -44,6 +46,8 @@ rule plot_plane:
         plane_histograms=figure_files("plane_histograms", "Sky"),
     log:
         f"{RESULTS}/logs/plot_plane.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_plane.tsv"
     conda:
         ENVIRONMENT
     resources:
@@ -74,6 +78,8 @@ rule plot_associations:
         flux_ratio_by_class=figure_files("flux_ratio_by_class", "Associations"),
     log:
         f"{RESULTS}/logs/plot_associations.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_associations.tsv"
     conda:
         ENVIRONMENT
     resources:
@@ -101,6 +107,8 @@ rule plot_counterparts:
         offsets=figure_files("offsets", "Counterparts"),
     log:
         f"{RESULTS}/logs/plot_counterparts.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_counterparts.tsv"
     conda:
         ENVIRONMENT
     resources:
@@ -133,6 +141,8 @@ rule plot_subsample:
         subsample_html=class_table("class_subsample"),
     log:
         f"{RESULTS}/logs/plot_subsample.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_subsample.tsv"
     conda:
         ENVIRONMENT
     resources:

@@ -12,6 +12,7 @@ rule summarize:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         excluded=f"{RESULTS}/crossmatch/excluded.ecsv",
         verification=f"{RESULTS}/crossmatch/verification.json",
+        manifest=f"{RESULTS}/enrichment/shards.json",
         counterparts=expand(
             f"{RESULTS}/tables/counterparts_{{survey}}.parquet", survey=CONFIG.surveys
         ),

@@ -25,6 +25,7 @@ with job(snakemake.log[0]):
             for name, file in zip(p["surveys"], i.counterparts, strict=True)
         },
     )
-    summary["run"] |= run_record(Path(snakemake.output.json).parent / "benchmarks")
+    manifest = json.loads(Path(i.manifest).read_text(encoding="utf-8"))
+    summary["run"] |= run_record(Path(snakemake.output.json).parent / "benchmarks", manifest)
     write_json(snakemake.output.json, summary)
     write_text(snakemake.output.text, summary_text(summary))

@@ -267,8 +267,9 @@ def fetch_catalogue(client, catalogue: Catalogue, available: Iterable[str]):
     if bad.any():
         first = frame[bad].iloc[0]
         raise XgammaError(
-            f"{client.name}: {int(bad.sum())} rows of {catalogue.table} have no valid position, "
-            f"the first is {first[catalogue.key]!r} at ra {first['ra']}, dec {first['dec']}"
+            f"{client.name}: rows of {catalogue.table} without a valid position: "
+            f"{int(bad.sum())}, the first is {first[catalogue.key]!r} at ra {first['ra']}, "
+            f"dec {first['dec']}"
         )
     missing = [ours for ours, theirs in resolved.items() if theirs is None]
     return frame, {**answer.record, "missing_columns": missing, "units": answer.units}

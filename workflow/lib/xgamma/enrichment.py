@@ -17,7 +17,8 @@ from xgamma.catalogs import ALL_ROWS
 from xgamma.errors import XgammaError
 from xgamma.sky import galactic, separation
 from xgamma.tables import Column, conform, empty_frame
-from xgamma.tap import KNOWN_CAPS, Answer, TapClient
+from xgamma.tap import KNOWN_CAPS, TapClient
+from xgamma.tap_answers import Answer
 
 __all__ = ["SurveyTable", "counterpart_columns", "enrich_targets", "merge_shards"]
 

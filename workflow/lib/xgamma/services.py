@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ __all__ = [
     "registered_services",
     "search_registry",
 ]
+
+logger = logging.getLogger("xgamma.services")
 
 # what to look for in the IVOA registry, per service
 REGISTRY_KEYWORDS = {"heasarc": "heasarc", "gaia": "gaia esa", "irsa": "irsa"}
@@ -60,8 +63,7 @@ def describe_services(
     Raises
     ------
     XgammaError
-        If a required column is missing, or a service takes no uploads where the config
-        says that it does.
+        If a required column is missing.
     """
     required = {
         ("heasarc", c.table): [column.name for column in c.columns if column.required]
@@ -85,9 +87,13 @@ def describe_services(
         described = client.columns(tables)
         uploads = any(s["service"] == service for s in surveys.values())
         if uploads and client.upload and client.declares_upload() is False:
-            raise XgammaError(
-                f"{service} ({client.url}) takes no uploads; set upload: false for it under "
-                f"archives in the config, and it will be asked position by position"
+            # capabilities are often behind what a service can do: no error yet
+            logger.warning(
+                "%s (%s) does not say that it takes uploads; if it refuses them, set "
+                "upload: false for it under archives in the config, and it will be asked "
+                "position by position",
+                service,
+                client.url,
             )
         for table in tables:
             there = described.loc[described["table"] == table, "column"]

@@ -164,21 +164,39 @@ def build_summary(
     }
 
 
-def run_record(benchmarks: Path) -> dict[str, Any]:
+def run_record(benchmarks: Path, manifest: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """Times and machine: what differs between two runs of the same answer.
 
     Parameters
     ----------
     benchmarks : Path
         Folder of Snakemake's benchmark files of the jobs that have run so far.
+    manifest : mapping
+        Survey -> shard -> digest: shards of earlier settings have files there too, and do
+        not count.
+
+    Returns
+    -------
+    dict
+        Seconds and the largest memory (MB) of each rule's jobs, among others; the jobs of a
+        rule are added up. A job too short to be sampled has no memory.
     """
-    seconds, memory = {}, {}
-    for path in sorted(benchmarks.glob("**/*.tsv")):
+    files = [(path.stem, path) for path in sorted(benchmarks.glob("*.tsv"))]
+    files += [
+        (f"enrich_shard_{survey}", benchmarks / "enrichment" / survey / f"{shard}.{digest}.tsv")
+        for survey, shards in manifest.items()
+        for shard, digest in shards.items()
+    ]
+    seconds: dict[str, float] = {}
+    memory: dict[str, float] = {}
+    for rule, path in files:
+        if not path.exists():
+            continue
         with open(path, encoding="utf-8") as stream:
             for row in csv.DictReader(stream, delimiter="\t"):
-                seconds[path.stem] = float(row["s"])
+                seconds[rule] = round(seconds.get(rule, 0.0) + float(row["s"]), 4)
                 if row["max_rss"] not in ("-", "NA"):
-                    memory[path.stem] = float(row["max_rss"])
+                    memory[rule] = max(memory.get(rule, 0.0), float(row["max_rss"]))
     return {
         "xgamma": __version__,
         "python": platform.python_version(),

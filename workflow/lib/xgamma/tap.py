@@ -13,10 +13,8 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyvo
 import requests
@@ -26,8 +24,10 @@ from pyvo.utils.http import create_session, setup_user_agent
 
 from xgamma import __version__
 from xgamma.errors import XgammaError
+from xgamma.tap_answers import Answer, answer_frame
+from xgamma.tap_faults import is_passing, plain_words
 
-__all__ = ["Answer", "TapClient", "TapError"]
+__all__ = ["KNOWN_CAPS", "TapClient", "TapError"]
 
 logger = logging.getLogger("xgamma.tap")
 
@@ -38,26 +38,6 @@ _SAY_AFTER_S, _SAY_EVERY_S = 10.0, 30.0
 
 class TapError(XgammaError):
     """A service did not answer, or its answer cannot be trusted."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer and how it came.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        Columns named as asked (by FIELD name, lower case); text '' and floats NaN for
-        null, integers exact.
-    units : dict
-        Column name -> unit, as the service spells it or as astropy reads it.
-    record : dict
-        Service, URL, ADQL, mode, rows, attempts, start time and seconds.
-    """
-
-    frame: pd.DataFrame
-    units: dict[str, str]
-    record: dict[str, Any] = field(default_factory=dict)
 
 
 class _Timeouts(requests.adapters.HTTPAdapter):
@@ -89,59 +69,6 @@ def _say_that_we_wait(whom: str) -> Iterator[None]:
         yield
     finally:
         done.set()
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what lies behind it: pyvo wraps a lost connection as a format error."""
-    seen: set[int] = set()
-    waiting: list[Any] = [error]
-    while waiting:
-        current = waiting.pop()
-        if not isinstance(current, BaseException) or id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        waiting += [current.__cause__, current.__context__, getattr(current, "cause", None)]
-        waiting += list(current.args)
-
-
-def _is_passing(error: BaseException) -> bool:
-    """True if the same request may well succeed a little later."""
-    if isinstance(error, pyvo.dal.DALQueryError):
-        text = str(error).lower()
-        return any(w in text for w in ("duration", "timed out", "timeout", "abort", "pool"))
-    for cause in _causes(error):
-        code = getattr(cause, "code", None)
-        if isinstance(code, int):
-            return code in (408, 429) or code >= 500
-        if isinstance(cause, requests.ConnectionError | requests.Timeout):
-            return True
-        if type(cause).__name__ == "ProtocolError":
-            return True
-    # not the format that was asked for: a maintenance page, a body cut short
-    return isinstance(error, pyvo.dal.DALFormatError)
-
-
-def _first_line(error: BaseException) -> str:
-    """The plainest words that an error's chain has to offer, on one line."""
-    for cause in _causes(error):
-        if isinstance(cause, requests.ConnectionError):
-            text = str(cause)
-            for mark in (
-                "Connection refused",
-                "Name or service not known",
-                "Temporary failure in name resolution",
-                "Failed to resolve",
-            ):
-                if mark in text:
-                    return mark.lower()
-        if isinstance(cause, requests.Timeout):
-            return "timed out"
-        if isinstance(cause, requests.HTTPError) and not isinstance(error, pyvo.dal.DALQueryError):
-            return f"HTTP {cause.response.status_code} {cause.response.reason}"
-        if type(cause).__name__ == "E19":
-            return "what came is no VOTable, but perhaps a web page"
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 class TapClient:
@@ -227,13 +154,13 @@ class TapClient:
             logger.warning(
                 "%s: %s; asking again (attempt %d of %d)",
                 self.name,
-                _first_line(state.outcome.exception()),
+                plain_words(state.outcome.exception()),
                 state.attempt_number + 1,
                 self._attempts,
             )
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_is_passing),
+            retry=tenacity.retry_if_exception(is_passing),
             wait=tenacity.wait_exponential_jitter(initial=1, max=60),
             stop=tenacity.stop_after_attempt(self._attempts)
             | tenacity.stop_after_delay(self._deadline_s),
@@ -247,12 +174,12 @@ class TapClient:
             raise
         except pyvo.dal.DALQueryError as error:
             raise TapError(
-                f"{self.name} ({self.url}) refuses the query: {_first_line(error)}; "
+                f"{self.name} ({self.url}) refuses the query: {plain_words(error)}; "
                 f"the query was: {adql}"
             ) from error
         except (pyvo.dal.DALAccessError, requests.RequestException, ValueError) as error:
             raise TapError(
-                f"{self.name} ({self.url}) does not answer: {_first_line(error)}"
+                f"{self.name} ({self.url}) does not answer: {plain_words(error)}"
                 f" (asked {attempts} time{'s' * (attempts > 1)}); check its url in the config"
                 f" and the network, or run again later"
             ) from error
@@ -261,7 +188,7 @@ class TapClient:
                 f"{self.name} ({self.url}) cut its answer at {len(result)} rows (OVERFLOW); "
                 f"the query was: {adql}"
             )
-        frame, units = _frame(result)
+        frame, units = answer_frame(result)
         record = {
             "service": self.name,
             "url": self.url,
@@ -275,9 +202,9 @@ class TapClient:
         logger.info("%s: %d rows in %.2f s: %s", self.name, len(frame), record["seconds"], adql)
         return Answer(frame, units, record)
 
-    def count(self, adql: str) -> int:
+    def count(self, adql: str, uploads: Mapping[str, Any] | None = None) -> int:
         """The single number that a query of the form SELECT COUNT(*) AS n gives."""
-        return int(self.query(adql).frame.iloc[0, 0])
+        return int(self.query(adql, uploads).frame.iloc[0, 0])
 
     def query_counted(
         self, adql: str, count_adql: str, uploads: Mapping[str, Any] | None = None
@@ -291,11 +218,7 @@ class TapClient:
             changed in between.
         """
         answer = self.query(adql, uploads)
-        expected = (
-            self.count(count_adql)
-            if uploads is None
-            else int(self.query(count_adql, uploads).frame.iloc[0, 0])
-        )
+        expected = self.count(count_adql, uploads)
         if expected != len(answer.frame):
             raise TapError(
                 f"{self.name} ({self.url}) gave {len(answer.frame)} rows and counts {expected}: "
@@ -367,33 +290,3 @@ class TapClient:
             # a job left behind costs the archive storage; failing to delete costs us nothing
             with contextlib.suppress(Exception):
                 job.delete()
-
-
-def _frame(result) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A pyvo result as a frame: by FIELD name (IDs differ), integers exact."""
-    table = result.resultstable
-    made, units = {}, {}
-    for position, described in enumerate(table.fields):
-        name = described.name.lower()
-        values = table.array[table.array.dtype.names[position]]
-        made[name] = _series(values)
-        units[name] = str(described.unit or "")
-    return pd.DataFrame(made), units
-
-
-def _series(values: np.ma.MaskedArray) -> pd.Series:
-    data, mask = np.ma.getdata(values), np.ma.getmaskarray(values)
-    if data.dtype.kind == "f":
-        return pd.Series(np.where(mask, np.array(np.nan, data.dtype), data))
-    if data.dtype.kind in "iub":
-        kind = data.dtype.newbyteorder("=")
-        if data.dtype.kind == "b":
-            return pd.Series(pd.array(np.where(mask, False, data), dtype="boolean").astype("Int64"))
-        return pd.Series(pd.arrays.IntegerArray(data.astype(kind).astype("int64"), mask.copy()))
-    return pd.Series(
-        [
-            "" if hidden or value is None else str(value)
-            for value, hidden in zip(data.tolist(), mask.tolist(), strict=True)
-        ],
-        dtype="str",
-    )
