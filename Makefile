@@ -28,7 +28,7 @@ demo: $(READY)
 	@echo "A page with all of it:  . $(VENV)/bin/activate && snakemake --report results/demo/report.html"
 
 test: $(READY)
-	@pytest
+	@pytest -q -n 2
 
 lint: $(READY)
 	@ruff check .

@@ -119,7 +119,8 @@ class ProjectCopy:
             shutil.rmtree(logs)
         environment = {**os.environ, "COLUMNS": "300", "NO_COLOR": "1"}
         environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
+            environment.pop(name, None)
         if kill_at:
             (self.folder / "killer").mkdir(exist_ok=True)
             (self.folder / "killer/sitecustomize.py").write_text(_KILLER, encoding="utf-8")

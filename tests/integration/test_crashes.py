@@ -49,7 +49,9 @@ def test_kill_inside_every_rule(demo_run, tmp_path):
     project = ProjectCopy(tmp_path / "project")
     for product, writing in KILLS:
         if writing.endswith("/"):
-            manifest = json.loads((project.results() / "enrichment/shards.json").read_text())
+            project.make("results/demo/enrichment/shards.json")
+            path = project.results() / "enrichment/shards.json"
+            manifest = json.loads(path.read_text(encoding="utf-8"))
             shard, digest = next(iter(manifest[writing.split("/")[1]].items()))
             product = writing = f"{writing}{shard}.{digest}.parquet"
         killed = project.run(f"results/demo/{product}", kill_at=f"results/demo/{writing}")

@@ -4,13 +4,18 @@
 
 import functools
 import json
+import os
 import sys
 from pathlib import Path
 
 LIBRARY = Path(workflow.basedir) / "workflow" / "lib"
-# once, and every script finds the library: Snakemake hands sys.path to the jobs' scripts
 if str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
+# Snakemake hands sys.path to the jobs' scripts too, but behind what is installed, and that may be
+# the library of another clone: the code digest would then be of code that does not run.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    dict.fromkeys([str(LIBRARY), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
+)
 
 from xgamma.code_digest import code_digest as digest_of_script
 from xgamma.config import ConfigError, load_config
