@@ -24,12 +24,3 @@ def demo_run(tmp_path_factory) -> DemoRun:
     """
     project = ProjectCopy(tmp_path_factory.mktemp("demo") / "project")
     return DemoRun(project, project.make())
-
-
-@pytest.hookimpl(tryfirst=True)  # before the plugin reads the groups
-def pytest_collection_modifyitems(items):
-    """Keep together, on one of pytest-xdist's workers, what shares a costly fixture."""
-    for item in items:
-        folder = item.path.parent.name
-        group = "workflow" if folder == "workflow" else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))

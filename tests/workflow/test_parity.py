@@ -16,7 +16,8 @@ import pytest
 
 from xgamma.tables import read_parquet
 
-pytestmark = pytest.mark.timeout(600)
+# one worker: the run that these tests share takes a minute
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("demo_run")]
 
 CUT_DEG, RADIUS_DEG, NEAREST, CSC_RADIUS_DEG = 10.0, 0.03, 3, 2 / 3600
 # rounding of the two ways to compute a separation, degrees

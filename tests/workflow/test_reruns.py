@@ -13,7 +13,8 @@ from project_copy import ProjectCopy
 
 from xgamma.tables import read_parquet
 
-pytestmark = pytest.mark.timeout(600)
+# one worker: the run that these tests share takes a minute
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("demo_run")]
 
 FINAL_TABLES = [
     f"results/demo/tables/{name}"
