@@ -1,6 +1,6 @@
 """A kill inside every rule, and settings that change, on the whole demo sky.
 
-The quick forms of these are in tests/workflow/test_reruns.py.
+The quick forms of these are in tests/workflow/test_demo_run.py.
 """
 
 from __future__ import annotations

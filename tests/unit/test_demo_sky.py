@@ -22,9 +22,6 @@ from xgamma.demo.xray import position_error
 from xgamma.errors import XgammaError
 from xgamma.tables import read_parquet
 
-# one worker: the full-size sky that these tests share takes half a minute
-pytestmark = pytest.mark.xdist_group("demo_sky")
-
 RESOURCE = Path(__file__).parents[2] / "resources" / "4fgl_dr4_v35.ecsv.gz"
 SEED = 4
 LATITUDE_BANDS = ((0, 0.5), (0.5, 1), (1, 2), (2, 5), (5, 10))
