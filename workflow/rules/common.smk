@@ -13,9 +13,8 @@ if str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
 # Snakemake hands sys.path to the jobs' scripts too, but behind what is installed, and that may be
 # the library of another clone: the code digest would then be of code that does not run.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    dict.fromkeys([str(LIBRARY), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))])
-)
+before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *before])))
 
 from xgamma.code_digest import code_digest as digest_of_script
 from xgamma.config import ConfigError, load_config
