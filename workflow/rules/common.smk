@@ -1,6 +1,7 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, ENVIRONMENT, code_digest(), demo_sky(), service_slots(), url().
+# Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, code_digest(), url(), demo_sky(),
+#        demo_sky_record(), service_slots(), survey_slots(), shards_of_manifest().
 
 import functools
 import json
@@ -83,7 +84,8 @@ def survey_slots(wildcards, service):
     return service_slots(service) if service == asked else 0
 
 
-# plain values, as rules' params need them; the field names are xgamma.enrichment.SurveyTable's
+# plain values, as rules' params need them; but for the service, the fields of
+# xgamma.enrichment.SurveyTable
 SURVEY_TABLES = {
     name: {
         "service": survey.service,

@@ -1,6 +1,6 @@
 # The numbers, and whether the IVOA registry knows the configured services.
 # Needs: nearly every product.
-# Makes: summary.json, summary.txt; on demand services/registry.ecsv.
+# Makes: summary.json, summary.txt; on demand services/registry.{ecsv,txt}.
 
 
 rule summarize:
