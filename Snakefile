@@ -39,4 +39,4 @@ rule all:
 
 
 onsuccess:
-    print(f"xgamma: all there: {RESULTS}/summary.txt, {RESULTS}/tables/, {RESULTS}/figures/")
+    print(f"xgamma: products are under {RESULTS}/")

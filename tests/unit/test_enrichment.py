@@ -4,6 +4,8 @@ Expected rows come from looking at every pair of positions with the angle betwee
 unit vectors; the service is a fake one on a port (see fake_tap), and the demo archive.
 """
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -292,6 +294,17 @@ def test_an_empty_answer_keeps_the_types(fake_tap, client, upload, tmp_path):
     assert found.dtypes.tolist() == full.dtypes.tolist()
     write_parquet(tmp_path / "t.parquet", found, columns)
     assert read_parquet(tmp_path / "t.parquet").dtypes.tolist() == full.dtypes.tolist()
+
+
+def test_a_column_that_the_service_lacks_is_not_asked_for_and_null(client):
+    full, columns = enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
+    lacking = next(iter(SURVEY.columns))
+    poorer = dataclasses.replace(SURVEY, missing=[lacking])
+    found, found_columns = enrich_targets(client, poorer, one_shard(make_pairs()), 3)
+    ours = SURVEY.columns[lacking]
+    assert found[ours].isna().all() and len(found) == len(full) > 0
+    assert found.drop(columns=ours).equals(full.drop(columns=ours))
+    assert [c.name for c in found_columns] == [c.name for c in columns]
 
 
 def test_text_identifiers(fake_tap):

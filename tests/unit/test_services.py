@@ -109,7 +109,30 @@ def test_optional_columns_and_aliases(clients, tables):
     frame = describe_services(clients, {"gaia": GAIA})
     assert frame.loc[frame["column"] == "FLAGS", "used"].tolist() == [True]
     available = {key: g["column"].tolist() for key, g in frame.groupby(["service", "table"])}
-    assert missing_optional(available) == ["csc.error_ellipse_r1", "fermilpsc.energy_flux_error"]
+    assert missing_optional(available, {}) == [
+        "csc.error_ellipse_r1",
+        "fermilpsc.energy_flux_error",
+    ]
+
+
+def test_an_optional_column_of_a_survey(clients, tables):
+    """2MASS's jdate may be missing: no error, and named; what is there is used."""
+    tables["fp_psc"] = ["designation", "ra", "dec", "J_M"]
+    survey = {
+        "service": "irsa",
+        "table": "fp_psc",
+        "id": "designation",
+        "ra": "ra",
+        "dec": "dec",
+        "columns": {"j_m": "twomass_j_mag", "jdate": "twomass_jdate"},
+        "optional": ["j_m", "jdate"],
+    }
+    frame = describe_services(clients, {"twomass": survey})
+    assert frame.loc[frame["column"] == "J_M", "used"].tolist() == [True]
+    available = {key: g["column"].tolist() for key, g in frame.groupby(["service", "table"])}
+    assert missing_optional(available, {"twomass": survey}) == ["fp_psc.jdate"]
+    with pytest.raises(XgammaError, match=r"^irsa: table fp_psc has no column jdate; it"):
+        describe_services(clients, {"twomass": {**survey, "optional": []}})
 
 
 def test_column_names_with_quotes(clients, tables):

@@ -19,9 +19,13 @@ SETTINGS = {
     "radius_deg": 0.03,
     "nearest": 3,
     "csc_radius_arcsec": 2.0,
-    "surveys": ["gaia", "twomass"],
+    "surveys": {
+        "gaia": {"service": "gaia", "table": "gaiadr3.gaia_source", "optional": []},
+        "twomass": {"service": "irsa", "table": "fp_psc", "optional": ["jdate"]},
+    },
 }
 DESCRIBED = {("heasarc", c.table): [one.name for one in c.columns] for c in CATALOGUES.values()}
+DESCRIBED |= {("gaia", "gaiadr3.gaia_source"): ["source_id"], ("irsa", "fp_psc"): ["JDATE"]}
 VERIFICATION = {
     "pairs_service": 5,
     "pairs_local": 5,
@@ -293,7 +297,10 @@ def test_the_page_fits_a_terminal_with_the_real_numbers(tmp_path):
     """80 columns, with the numbers of the real archives and every optional column missing."""
     summary = summarize(
         described={
-            key: [c.name for c in CATALOGUES[key[1]].columns if c.required] for key in DESCRIBED
+            key: [c.name for c in CATALOGUES[key[1]].columns if c.required]
+            if key[1] in CATALOGUES
+            else []
+            for key in DESCRIBED
         },
         settings={**SETTINGS, "min_flux": 1.25e-15, "latitude_cut_deg": 12.5},
     )

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import pyvo
 import requests
 from astropy import units as u
 from astropy.io.votable import from_table
@@ -235,6 +236,23 @@ def test_a_job_is_polled_fetched_and_deleted(fake_tap):
     assert fake_tap.asked("POST", "/tap/async/1/phase") == [{"PHASE": "RUN"}]
     assert steps.index(("POST", "/tap/async")) < steps.index(("POST", "/tap/async/1/phase"))
     assert ("DELETE", "/tap/async/1") in steps[-2:]
+
+
+def test_a_dropped_poll_does_not_lose_the_job(fake_tap, pauses, monkeypatch):
+    """ESA drops polling connections: the query must not be sent again for that."""
+    truly, polls = pyvo.dal.AsyncTAPJob.phase, []
+
+    def phase(job):
+        polls.append(None)
+        if len(polls) <= 2:
+            raise requests.ConnectionError("Connection aborted")
+        return truly.fget(job)
+
+    monkeypatch.setattr(pyvo.dal.AsyncTAPJob, "phase", property(phase))
+    monkeypatch.setattr("xgamma.tap.time.sleep", lambda _: None)
+    fake_tap.answer = lambda *_: ONE_ROW
+    assert len(client_of(fake_tap, mode="async").query("SELECT 1 AS n").frame) == 1
+    assert len(polls) == 3 and len(fake_tap.queries) == 1
 
 
 def test_a_job_that_fails_says_why_and_is_deleted(fake_tap, pauses):

@@ -64,6 +64,8 @@ rule filter_plane:
         f"{RESULTS}/logs/filter_plane_{{catalog}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/filter_plane_{{catalog}}.tsv"
+    wildcard_constraints:
+        catalog="csc|fermilpsc",
     conda:
         ENVIRONMENT
     resources:

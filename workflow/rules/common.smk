@@ -94,6 +94,7 @@ SURVEY_TABLES = {
         "ra": survey.ra,
         "dec": survey.dec,
         "columns": dict(survey.columns),
+        "optional": list(survey.optional),
     }
     for name, survey in CONFIG.surveys.items()
 }

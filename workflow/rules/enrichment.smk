@@ -10,6 +10,7 @@ checkpoint shard_sources:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         verification=f"{RESULTS}/crossmatch/verification.json",
+        columns=f"{RESULTS}/services/columns.ecsv",
         sky_record=demo_sky_record,
     output:
         targets=f"{RESULTS}/enrichment/targets.parquet",
@@ -43,6 +44,7 @@ checkpoint shard_sources:
 rule enrich_shard:
     input:
         targets=ancient(f"{RESULTS}/enrichment/targets.parquet"),
+        columns=ancient(f"{RESULTS}/services/columns.ecsv"),
         sky=lambda wildcards: ancient(demo_sky(wildcards)),
     output:
         counterparts=f"{RESULTS}/enrichment/{{survey}}/{{shard}}.{{digest}}.parquet",

@@ -33,7 +33,7 @@ rule summarize:
         radius_deg=CONFIG.enrichment.radius_deg,
         nearest=CONFIG.enrichment.nearest,
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
-        surveys=list(CONFIG.surveys),
+        surveys=SURVEY_TABLES,
         code=code_digest("summarize"),
     message:
         "summarizing"

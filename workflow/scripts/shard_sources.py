@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from xgamma.joblog import job
+from xgamma.services import missing_of_survey, read_description
 from xgamma.shards import TARGET_COLUMNS, build_targets, shard_digests
 from xgamma.tables import read_parquet, write_json, write_parquet
 
@@ -19,8 +20,17 @@ with job(snakemake.log[0]):
     if snakemake.input.sky_record:
         # the demo archive's address is always the same, its sky is not
         common["sky"] = Path(snakemake.input.sky_record).read_text(encoding="utf-8")
+    available = read_description(snakemake.input.columns)
     manifest = {
-        name: shard_digests(targets, {**common, "survey": survey, "url": p.urls[survey["service"]]})
+        name: shard_digests(
+            targets,
+            {
+                **common,
+                "survey": survey,
+                "missing": missing_of_survey(survey, available),
+                "url": p.urls[survey["service"]],
+            },
+        )
         for name, survey in p.surveys.items()
     }
     write_parquet(snakemake.output.targets, targets, TARGET_COLUMNS)

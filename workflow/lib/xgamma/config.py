@@ -128,6 +128,8 @@ class Survey:
         Its columns of identifier, right ascension and declination (ICRS, degrees).
     columns : dict of str to str
         Column at the service -> name in the products, in the order of the products.
+    optional : tuple of str
+        Those columns, by their name at the service, that may be missing there.
     """
 
     name: str
@@ -137,6 +139,7 @@ class Survey:
     ra: str
     dec: str
     columns: dict[str, str]
+    optional: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -275,4 +278,5 @@ def _survey(name: str, block: dict[str, Any]) -> Survey:
         ra=ra,
         dec=dec,
         columns=dict(block["columns"]),
+        optional=tuple(block["optional"]),
     )

@@ -228,6 +228,12 @@ def _other_problems(config: dict[str, Any]) -> Iterator[str]:
                 yield f"{where}; a table of counterparts has a column of that name already"
             elif times[product] > 1:
                 yield f"{where}; each column needs a name of its own"
+        for column in survey["optional"]:
+            if column not in survey["columns"]:
+                yield (
+                    f"surveys.{name}.optional has {_shown(column)}; an optional column is one "
+                    f"of {', '.join(survey['columns'])}"
+                )
     tap = config["tap"]
     if tap["timeout_s"] > tap["deadline_s"]:
         yield (

@@ -31,7 +31,8 @@ MARGIN_DEG = 1e-7
 class SurveyTable:
     """Where a survey's sources are, and what is taken along.
 
-    `columns` maps the service's column names to ours.
+    `columns` maps the service's column names to ours; those in `missing` the service
+    lacks, and they become null.
     """
 
     table: str
@@ -39,11 +40,7 @@ class SurveyTable:
     ra: str
     dec: str
     columns: Mapping[str, str]
-
-    @property
-    def needed(self) -> list[str]:
-        """Every column that the service must have, in the order of the query."""
-        return [self.id, self.ra, self.dec, *self.columns]
+    missing: Sequence[str] = ()
 
 
 _BEFORE = [
@@ -116,7 +113,11 @@ def _select(survey: SurveyTable) -> str:
         f"s.{survey.ra} AS survey_ra",
         f"s.{survey.dec} AS survey_dec",
     ]
-    parts += [f"s.{theirs} AS extra_{i}" for i, theirs in enumerate(survey.columns)]
+    parts += [
+        f"s.{theirs} AS extra_{i}"
+        for i, theirs in enumerate(survey.columns)
+        if theirs not in survey.missing
+    ]
     return ", ".join(parts)
 
 
@@ -218,6 +219,8 @@ def enrich_targets(
             **{f"extra_{i}": ours for i, ours in enumerate(survey.columns.values())},
         }
     )
+    for theirs in survey.missing:
+        found[survey.columns[theirs]] = np.nan
     found["target_id"] = found["target_id"].astype("int64")
     for axis in ("ra", "dec"):
         found[axis] = found[axis].astype("float64")

@@ -22,6 +22,7 @@ __all__ = [
     "REGISTRY_COLUMNS",
     "REGISTRY_KEYWORDS",
     "describe_services",
+    "missing_of_survey",
     "missing_optional",
     "read_description",
     "registered_services",
@@ -53,7 +54,7 @@ def describe_services(
     clients : mapping of str to xgamma.tap.TapClient
         Service name -> client.
     surveys : mapping
-        Survey -> {service, table, id, ra, dec, columns}.
+        Survey -> {service, table, id, ra, dec, columns, optional}.
 
     Returns
     -------
@@ -76,9 +77,12 @@ def describe_services(
         for c in CATALOGUES.values()
     }
     for survey in surveys.values():
-        # all of a survey's columns are required: the user named them
+        # what the user names is required, unless the user says otherwise
         wanted = [survey["id"], survey["ra"], survey["dec"], *survey["columns"]]
-        required.setdefault((survey["service"], survey["table"]), []).extend(wanted)
+        place = (survey["service"], survey["table"])
+        spared = survey.get("optional", ())
+        required.setdefault(place, []).extend(c for c in wanted if c not in spared)
+        optional.setdefault(place, []).extend(spared)
     frames = []
     for service, client in clients.items():
         tables = sorted(table for name, table in required if name == service)
@@ -123,15 +127,33 @@ def read_description(path: str | Path) -> dict[tuple[str, str], list[str]]:
     }
 
 
-def missing_optional(available: Mapping[tuple[str, str], Iterable[str]]) -> list[str]:
-    """The optional columns that HEASARC's tables lack, as table.column, sorted."""
+def missing_of_survey(
+    survey: Mapping[str, Any], available: Mapping[tuple[str, str], Iterable[str]]
+) -> list[str]:
+    """The optional columns of a survey that its service lacks, sorted."""
+    there = {name.lower() for name in available[survey["service"], survey["table"]]}
+    return sorted(name for name in survey.get("optional", ()) if name.lower() not in there)
+
+
+def missing_optional(
+    available: Mapping[tuple[str, str], Iterable[str]],
+    surveys: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
+    """The optional columns that the tables lack, as table.column, sorted."""
     return sorted(
-        f"{catalogue.table}.{name}"
-        for catalogue in CATALOGUES.values()
-        for name, theirs in resolve_columns(
-            catalogue, available["heasarc", catalogue.table]
-        ).items()
-        if theirs is None
+        [
+            f"{catalogue.table}.{name}"
+            for catalogue in CATALOGUES.values()
+            for name, theirs in resolve_columns(
+                catalogue, available["heasarc", catalogue.table]
+            ).items()
+            if theirs is None
+        ]
+        + [
+            f"{survey['table']}.{name}"
+            for survey in surveys.values()
+            for name in missing_of_survey(survey, available)
+        ]
     )
 
 

@@ -32,7 +32,9 @@ def _observations(chanmaster: pd.DataFrame) -> dict[str, Any]:
 
 def _chandra(csc: pd.DataFrame, cut: float, min_flux: float | None) -> dict[str, Any]:
     positive = csc.loc[csc["b_flux_ap"] > 0, "b_flux_ap"]
-    taken = csc["b_flux_ap"] > min_flux if min_flux is not None else csc["b_flux_ap"].notna() | True
+    taken = (
+        csc["b_flux_ap"] > min_flux if min_flux is not None else pd.Series(True, index=csc.index)
+    )
     in_plane = within_latitude(csc["bii"], cut)
     return {
         "rows": len(csc),
@@ -130,7 +132,7 @@ def build_summary(
     ----------
     settings : mapping
         archive, simulated, latitude_cut_deg, min_flux, radius_deg, nearest,
-        csc_radius_arcsec, surveys.
+        csc_radius_arcsec, surveys (survey -> {service, table, columns, optional, ...}).
     described : mapping
         (service, table) -> columns.
     chanmaster, csc, fermi : DataFrame
@@ -149,12 +151,12 @@ def build_summary(
     cut, min_flux = settings["latitude_cut_deg"], settings["min_flux"]
     return {
         "settings": {
-            k: (list(v) if k == "surveys" else v)
+            k: (sorted(v) if k == "surveys" else v)
             for k, v in settings.items()
             if k not in ("archive", "simulated")
         },
         "simulated": settings["simulated"],
-        "missing_columns": missing_optional(described),
+        "missing_columns": missing_optional(described, settings["surveys"]),
         "observations": _observations(chanmaster),
         "csc": _chandra(csc, cut, min_flux),
         "fermi": _fermi(fermi, excluded, cut),

@@ -25,7 +25,7 @@ from pyvo.utils.http import create_session, setup_user_agent
 from xgamma import __version__
 from xgamma.errors import XgammaError
 from xgamma.tap_answers import Answer, answer_frame
-from xgamma.tap_faults import is_passing, plain_words
+from xgamma.tap_faults import causes, is_passing, plain_words
 
 __all__ = ["KNOWN_CAPS", "TapClient", "TapError"]
 
@@ -143,12 +143,14 @@ class TapClient:
         """
         started = datetime.datetime.now(datetime.UTC)
         clock = time.monotonic()
+        # one deadline for the query, its queue and all its attempts
+        end = clock + self._deadline_s
         attempts = 0
 
         def ask():
             nonlocal attempts
             attempts += 1
-            return self._ask_once(adql, uploads)
+            return self._ask_once(adql, uploads, end)
 
         def log_retry(state: tenacity.RetryCallState):
             logger.warning(
@@ -204,7 +206,10 @@ class TapClient:
 
     def count(self, adql: str, uploads: Mapping[str, Any] | None = None) -> int:
         """The single number that a query of the form SELECT COUNT(*) AS n gives."""
-        return int(self.query(adql, uploads).frame.iloc[0, 0])
+        frame = self.query(adql, uploads).frame
+        if frame.size != 1:
+            raise TapError(f"{self.name} ({self.url}) gave no number for: {adql}")
+        return int(frame.iloc[0, 0])
 
     def query_counted(
         self, adql: str, count_adql: str, uploads: Mapping[str, Any] | None = None
@@ -247,7 +252,7 @@ class TapClient:
         frame["column"] = frame["column"].str.strip('"')
         return frame.sort_values(["table", "column"], ignore_index=True)
 
-    def _ask_once(self, adql: str, uploads: Mapping[str, Any] | None):
+    def _ask_once(self, adql: str, uploads: Mapping[str, Any] | None, end: float):
         with warnings.catch_warnings():
             # overflow is an error of ours; astropy warns of archives' spelling of VOTable
             warnings.simplefilter("ignore", pyvo.dal.DALOverflowWarning)
@@ -256,19 +261,18 @@ class TapClient:
             if self.mode == "sync":
                 return self._service.run_sync(adql, uploads=dict(uploads or {}) or None)
             try:
-                return self._run_async(adql, uploads)
+                return self._run_async(adql, uploads, end)
             except ValueError as error:
                 # not XML: raw here, where run_sync says that it is an error of the format
                 raise pyvo.dal.DALFormatError(error, self.url) from error
 
-    def _run_async(self, adql: str, uploads: Mapping[str, Any] | None):
-        end = time.monotonic() + self._deadline_s
+    def _run_async(self, adql: str, uploads: Mapping[str, Any] | None, end: float):
         job = self._service.submit_job(adql, uploads=dict(uploads or {}) or None)
         try:
             job.run()
             # our own polling: pyvo's wait has no deadline, and a slow start for quick jobs
             pause = 0.05
-            while (phase := job.phase) not in ("COMPLETED", "ERROR", "ABORTED"):
+            while (phase := self._phase(job, end)) not in ("COMPLETED", "ERROR", "ABORTED"):
                 if phase is None:
                     raise pyvo.dal.DALFormatError(
                         reason="what came is no job, but perhaps a web page", url=self.url
@@ -290,3 +294,17 @@ class TapClient:
             # a job left behind costs the archive storage; failing to delete costs us nothing
             with contextlib.suppress(Exception):
                 job.delete()
+
+    def _phase(self, job, end: float) -> str | None:
+        """The job's phase. A poll that is dropped does not lose the job: it polls again."""
+        pause = 1.0
+        while True:
+            try:
+                return job.phase
+            except (pyvo.dal.DALAccessError, requests.RequestException) as error:
+                lost = any(isinstance(c, requests.ConnectionError) for c in causes(error))
+                if not lost or pause > 8 or time.monotonic() > end:
+                    raise
+                logger.warning("%s: %s while waiting; polling again", self.name, plain_words(error))
+                time.sleep(pause)
+                pause *= 2

@@ -12,10 +12,10 @@ from typing import Any
 import pyvo
 import requests
 
-__all__ = ["is_passing", "plain_words"]
+__all__ = ["causes", "is_passing", "plain_words"]
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """An error and what lies behind it: pyvo wraps a lost connection as a format error."""
     seen: set[int] = set()
     waiting: list[Any] = [error]
@@ -34,7 +34,7 @@ def is_passing(error: BaseException) -> bool:
     if isinstance(error, pyvo.dal.DALQueryError):
         text = str(error).lower()
         return any(w in text for w in ("duration", "timed out", "timeout", "abort", "pool"))
-    for cause in _causes(error):
+    for cause in causes(error):
         code = getattr(cause, "code", None)
         if isinstance(code, int):
             return code in (408, 429) or code >= 500
@@ -48,7 +48,7 @@ def is_passing(error: BaseException) -> bool:
 
 def plain_words(error: BaseException) -> str:
     """The plainest words that an error's chain has to offer, on one line."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, requests.ConnectionError):
             text = str(cause)
             for mark in (
