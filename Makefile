@@ -1,6 +1,8 @@
 # make demo    makes .venv, runs the workflow on the simulated sky, shows what came out
 # make test    the tests
 # make lint    style and Snakemake's own checks
+# make bundle  one file with products, answers and workflow, for others to replay (ARCHIVE=demo)
+# make replay  makes the products once more from kept answers, and compares them (ARCHIVE=demo)
 # make clean   removes the demo's products, so that the next `make demo` starts anew
 # make lock    pins the packages anew (needs uv)
 
@@ -13,7 +15,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint clean lock
+.PHONY: help demo bundle replay test lint clean lock
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -27,6 +29,14 @@ demo: $(READY)
 	@echo "         results/demo/tables/            the tables: .csv with the data, .ecsv with units"
 	@echo "A page with all of it:  . $(VENV)/bin/activate && snakemake --report results/demo/report.html"
 
+# Without ARCHIVE, the one that the config names.
+bundle: $(READY)
+	@snakemake --cores 1 bundle $(if $(ARCHIVE),--config archive=$(ARCHIVE))
+
+replay: $(READY)
+	@snakemake --cores $(CORES) replay --config archive=replay \
+	  $(if $(ARCHIVE),'replay={archive: $(ARCHIVE)}')
+
 test: $(READY)
 	@pytest -q -n 2
 
@@ -38,7 +48,7 @@ lint: $(READY)
 
 # Products of other archives stay: they may have taken hours.
 clean:
-	rm -rf results/demo
+	rm -rf results/demo results/demo.zip
 
 # The stamp comes last, so an interrupted installation is made anew, from nothing. The lock is
 # complete, so pip need not resolve it. Bytecode is made here, on all cores, and not by pip on

@@ -3,6 +3,7 @@
 #
 #   snakemake --cores 2                          the demo archive
 #   snakemake --cores 2 --config archive=live    the real archives
+#   snakemake --cores 2 --config archive=replay  once more from the kept answers, asking nobody
 
 from snakemake.utils import min_version
 
@@ -22,21 +23,15 @@ include: "workflow/rules/crossmatch.smk"
 include: "workflow/rules/enrichment.smk"
 include: "workflow/rules/summary.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/provenance.smk"
 
 
 rule all:
     input:
-        f"{RESULTS}/summary.txt",
-        f"{RESULTS}/tables/csc_fermi_pairs.ecsv",
-        expand(
-            f"{RESULTS}/tables/grouped_csc_fermi_{{rest}}.{{format}}",
-            rest=["pairs", "gaia_2mass_pairs"],
-            format=["csv", "ecsv"],
-        ),
-        expand(f"{RESULTS}/tables/counterparts_{{survey}}.ecsv", survey=CONFIG.surveys),
-        FIGURES,
+        PRODUCTS,
+        rules.provenance.output,
     localrule: True
 
 
 onsuccess:
-    print(f"xgamma: products are under {RESULTS}/")
+    print(f"xgamma: products are under {RESULTS}/{seconds_of_jobs()}")

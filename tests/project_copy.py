@@ -18,10 +18,14 @@ from pathlib import Path
 
 import yaml
 
-__all__ = ["ProjectCopy", "Run"]
+from xgamma.tables import read_parquet
+
+__all__ = ["ProjectCopy", "Run", "ShardsSeen", "shard_jobs"]
 
 PROJECT = Path(__file__).parents[1]
-_TAKEN = ("Snakefile", "config", "profiles", "workflow", "envs", "resources")
+_FOLDERS = ("config", "envs", "profiles", "resources", "workflow")
+_FILES = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "Snakefile")
+_TAKEN = (*_FOLDERS, *_FILES, "pyproject.toml", "requirements.lock")
 
 # Python reads this at its start: it ends the run's process group as `kill -9` does, at the
 # moment when a file that is named in the environment would be renamed into its place.
@@ -38,6 +42,20 @@ def replace(source, destination, **options):
     _replace(source, destination, **options)
 
 os.replace = replace
+"""
+
+# The same for a run that may not reach any other machine, nor a server on this one.
+_OFFLINE = """\
+import socket
+
+def refuse(self, address):
+    raise OSError(101, f"no network, but {address} was to be reached")
+
+def refuse_names(host, *arguments, **options):
+    raise OSError(101, f"no network, but {host} was to be looked up")
+
+socket.socket.connect = socket.socket.connect_ex = refuse
+socket.getaddrinfo = socket.gethostbyname = refuse_names
 """
 
 
@@ -92,6 +110,13 @@ class ProjectCopy:
             else:
                 shutil.copy2(here, there)
 
+    @classmethod
+    def at(cls, folder: Path) -> ProjectCopy:
+        """The copy that is in `folder` already."""
+        project = cls.__new__(cls)
+        project.folder = folder
+        return project
+
     def results(self, archive: str = "demo") -> Path:
         """The folder of an archive's products."""
         return self.folder / "results" / archive
@@ -101,7 +126,14 @@ class ProjectCopy:
         (self.folder / name).write_text(yaml.safe_dump(settings), encoding="utf-8")
         return name
 
-    def run(self, *arguments: str, cores: int = 2, kill_at: str = "", timeout: float = 900) -> Run:
+    def run(
+        self,
+        *arguments: str,
+        cores: int = 2,
+        kill_at: str = "",
+        offline: bool = False,
+        timeout: float = 900,
+    ) -> Run:
         """Run Snakemake in the copy.
 
         Parameters
@@ -112,6 +144,8 @@ class ProjectCopy:
         kill_at : str
             Part of a product's path: all processes are killed (-9) in place of the renaming
             that would give the product its name, with half of its bytes written.
+        offline : bool
+            Whether every attempt to reach a network is refused.
         timeout : float
             Seconds; what is still running then is killed.
         """
@@ -121,10 +155,10 @@ class ProjectCopy:
         environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
         for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
             environment.pop(name, None)
-        if kill_at:
-            (self.folder / "killer").mkdir(exist_ok=True)
-            (self.folder / "killer/sitecustomize.py").write_text(_KILLER, encoding="utf-8")
-            environment |= {"KILL_AT": kill_at, "PYTHONPATH": str(self.folder / "killer")}
+        if start := (_KILLER if kill_at else "") + (_OFFLINE if offline else ""):
+            (self.folder / "start").mkdir(exist_ok=True)
+            (self.folder / "start/sitecustomize.py").write_text(start, encoding="utf-8")
+            environment |= {"KILL_AT": kill_at, "PYTHONPATH": str(self.folder / "start")}
         process = subprocess.Popen(
             [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments],
             cwd=self.folder,
@@ -157,9 +191,9 @@ class ProjectCopy:
     def products(self, archive: str = "demo") -> dict[str, bytes]:
         """Path -> bytes of every product that is to be the same for the same rows.
 
-        Left out are what tells one run or archive from another: provenance, times, and
-        the descriptions of a service; shards are named without their digest, in which
-        the service's address takes part.
+        Left out are what tells one run or archive from another: provenance with its times, the
+        descriptions of a service, and the archive's name in the summary; shards are named
+        without their digest, in which the service's address takes part.
         """
         results = self.results(archive)
         folders = ("catalogs", "plane", "crossmatch", "tables", "figures")
@@ -176,4 +210,37 @@ class ProjectCopy:
                 name = f"enrichment/{survey}/{shard}"
                 paths[name] = results / f"{name}.{digest}.parquet"
         paths["enrichment/targets.parquet"] = results / "enrichment/targets.parquet"
-        return {name: paths[name].read_bytes() for name in sorted(paths)}
+        products = {name: paths[name].read_bytes() for name in sorted(paths)}
+        name = re.compile(rb'(?<="archive": ")[^"]+|(?<=^xgamma: archive )[^,]+')
+        for path in (results / "summary.json", results / "summary.txt"):
+            if path.exists():
+                products[path.name] = name.sub(b"", path.read_bytes())
+        return products
+
+
+def shard_jobs(jobs: list[str]) -> set[str]:
+    """Those of a run's jobs that asked for a shard."""
+    return {job for job in jobs if job.startswith("enrichment/")}
+
+
+class ShardsSeen:
+    """Contents of the shards that were asked for already, survey by survey."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple] = set()
+
+    def new_ones(self, project: ProjectCopy) -> set[str]:
+        """The shards, as jobs, whose targets were never asked for before."""
+        results = project.results()
+        targets = read_parquet(results / "enrichment/targets.parquet")
+        manifest = json.loads((results / "enrichment/shards.json").read_text(encoding="utf-8"))
+        new = set()
+        for survey, shards in manifest.items():
+            assert set(shards) == set(targets["shard"])
+            for shard, digest in shards.items():
+                rows = targets[targets["shard"] == shard].drop(columns="target_id")
+                content = (survey, shard, *rows.itertuples(index=False, name=None))
+                if content not in self._seen:
+                    new.add(f"enrichment/{survey}/{shard}.{digest}")
+                self._seen.add(content)
+        return new

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from project_copy import ProjectCopy
+from project_copy import ProjectCopy, ShardsSeen, shard_jobs
 
 from xgamma.tables import read_parquet
 
@@ -22,6 +22,7 @@ KILLS = [
     ("archive/sky.duckdb", "archive/truth.parquet"),
     ("archive/sky.duckdb", "archive/sky.json"),
     ("services/columns.ecsv", "services/columns.ecsv"),
+    ("services/columns.ecsv", "services/columns.provenance.json"),
     ("catalogs/csc.parquet", "catalogs/csc.parquet"),
     ("catalogs/csc.parquet", "catalogs/csc.provenance.json"),
     ("plane/fermilpsc.parquet", "plane/fermilpsc.parquet"),
@@ -42,6 +43,8 @@ KILLS = [
     ("figures/separations.png", "figures/separations.png"),
     ("figures/offsets.png", "figures/offsets.png"),
     ("figures/class_shares.png", "tables/class_subsample.ecsv"),
+    ("provenance.json", "provenance.json"),
+    ("provenance.json", "ro-crate-metadata.json"),
 ]
 
 
@@ -84,28 +87,14 @@ def test_another_setting_after_a_kill_leaves_nothing_stale(demo_run, tmp_path):
 def test_latitude_cut_up_down_and_back(demo_run, tmp_path):
     project = ProjectCopy(tmp_path / "project", demo_run.project)
     results = project.results()
-    seen: set[tuple] = set()
-
-    def new_shards() -> set[str]:
-        targets = read_parquet(results / "enrichment/targets.parquet")
-        manifest = json.loads((results / "enrichment/shards.json").read_text(encoding="utf-8"))
-        new = set()
-        for survey, shards in manifest.items():
-            for shard, digest in shards.items():
-                rows = targets[targets["shard"] == shard].drop(columns="target_id")
-                content = (survey, shard, *rows.itertuples(index=False, name=None))
-                if content not in seen:
-                    new.add(f"enrichment/{survey}/{shard}.{digest}")
-                seen.add(content)
-        return new
-
-    new_shards()
+    seen = ShardsSeen()
+    seen.new_ones(project)
     asked = []
     for cut in (12, 9, 10, 12, 9):
         settings = project.configure("cut.yaml", {"sky": {"latitude_cut_deg": cut}})
         run = project.make("results/demo/tables/counterparts_gaia.ecsv", "--configfile", settings)
-        shards = {job for job in run.jobs if job.startswith("enrichment/")}
-        assert shards == new_shards(), cut
+        shards = shard_jobs(run.jobs)
+        assert shards == seen.new_ones(project), cut
         asked.append((cut, bool(shards)))
         assert read_parquet(results / "crossmatch/pairs.parquet")["fermi_b"].abs().max() <= cut
         if cut == 10:

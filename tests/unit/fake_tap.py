@@ -6,15 +6,20 @@ and not against itself.
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import email.parser
 import email.policy
 import io
 import re
+import socket
 import socketserver
+import struct
 import threading
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape, quoteattr
 
@@ -22,6 +27,10 @@ import numpy as np
 from astropy.table import Table
 
 XML = "application/x-votable+xml"
+UWS = (
+    'xmlns:uws="http://www.ivoa.net/xml/UWS/v1.0" version="1.1" '
+    'xmlns:xlink="http://www.w3.org/1999/xlink"'
+)
 
 CAPABILITIES = """<?xml version="1.0"?>
 <vosi:capabilities xmlns:vosi="http://www.ivoa.net/xml/VOSICapabilities/v1.0"
@@ -97,17 +106,62 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Wire:
+    """An answer as it goes over the wire, headers and all; a number is a pause in seconds.
+
+    After the last piece the connection is closed, or reset.
+    """
+
+    pieces: Iterable[bytes | float]
+    reset: bool = False
+
+
+#: The connection is closed, and nothing is answered.
+LOST = Wire(())
+
+
+def head(*headers: str, status: str = "200 OK") -> bytes:
+    """Status line and headers."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {XML}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+@dataclass
+class FakeJob:
+    """A job as it is created; `started` when it was told to run."""
+
+    adql: str
+    uploads: dict
+    run_id: str
+    destruction: str
+    started: bool = False
+
+
 class FakeTap:
     """The service: give it `answer(adql, uploads)`, read `queries` and `requests` after.
 
     Attributes
     ----------
     answer : callable
-        (adql, {name: Table}) -> bytes of a VOTable, or a `Reply`.
+        (adql, {name: Table}) -> bytes of a VOTable, or a `Reply` or `Wire`.
+    meddle : callable
+        (method, path, form, respond) -> Reply or Wire, for each request: by default what
+        respond() gives, which is the service's own answer and does what was asked.
+    queries, requests : list
+        The ADQL of each query and created job; (method, path, form) of each request.
+    jobs : dict
+        Number -> `FakeJob`, those that were not deleted; `made` is how many there were.
     phases : list of str
-        What the polls of an asynchronous job see, one after the other; the last stays.
+        What the polls of asynchronous jobs see, one after the other; the last stays.
     job_error : str
         The message of a job that ends in ERROR.
+    href : str
+        Where a job's document says that its result is; with {url} and {job}.
+    keeps_run_id, takes_destruction, lists_jobs : bool
+        Whether a job's RUNID shows, DESTRUCTION is heeded in its creation, jobs are listed.
+    in_two_days : str
+        The destruction time of jobs that are given none.
     user_agent : str
         What the last request said that it was from.
     capabilities : bytes or None
@@ -116,12 +170,19 @@ class FakeTap:
 
     def __init__(self, answer: Callable[[str, dict], bytes | Reply] = lambda *_: votable()):
         self.answer = answer
+        self.meddle: Callable[..., Reply | Wire] = lambda _method, _path, _form, respond: respond()
         self.queries: list[str] = []
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.jobs: dict[str, FakeJob] = {}
+        self.made = 0
         self.phases = ["COMPLETED"]
         self.job_error = ""
+        self.href = "{url}/async/{job}/results/result"
+        self.keeps_run_id = self.takes_destruction = self.lists_jobs = True
         self.user_agent = ""
-        self._pending: tuple[str, dict] = ("", {})
+        then = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
+        self.in_two_days = then.strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.closing = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _handler_of(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/tap"
         self.capabilities: bytes | None = CAPABILITIES.format(
@@ -130,15 +191,19 @@ class FakeTap:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def close(self) -> None:
+        self.closing.set()
         self._server.shutdown()
         self._server.server_close()
 
     def asked(self, method: str, path: str) -> list[dict[str, str]]:
-        """The parameters of every request of this method and path."""
-        return [form for m, p, form in self.requests if (m, p) == (method, path)]
+        """The parameters of every request of this method and path, in which * is anything."""
+        return [form for m, p, form in self.requests if m == method and fnmatchcase(p, path)]
 
-    def respond(self, method: str, path: str, form: dict[str, str], uploads: dict) -> Reply:
+    def respond(self, method: str, path: str, form: dict[str, str], uploads: dict) -> Reply | Wire:
         self.requests.append((method, path, form))
+        return self.meddle(method, path, form, lambda: self._work(method, path, form, uploads))
+
+    def _work(self, method: str, path: str, form: dict[str, str], uploads: dict) -> Reply | Wire:
         if path == "/tap/capabilities":
             return Reply(self.capabilities or b"", 200 if self.capabilities else 404, "text/xml")
         if path == "/tap/sync":
@@ -146,32 +211,57 @@ class FakeTap:
             return self._reply(form["QUERY"], uploads)
         if path == "/tap/async" and method == "POST":
             self.queries.append(form["QUERY"])
-            self._pending = (form["QUERY"], uploads)
-            return Reply(status=303, headers={"Location": f"{self.url}/async/1"})
-        if path == "/tap/async/1/results/result":
-            return self._reply(*self._pending)
-        if path == "/tap/async/1/phase" and method == "POST":
-            return Reply(status=303, headers={"Location": f"{self.url}/async/1"})
-        if path == "/tap/async/1" and method in ("DELETE", "POST"):
-            return Reply(status=303, headers={"Location": f"{self.url}/async"})
-        if path == "/tap/async/1":
-            return Reply(self._job(), content_type="text/xml")
+            until = form.get("DESTRUCTION") if self.takes_destruction else None
+            self.made += 1
+            self.jobs[f"{self.made}"] = FakeJob(
+                form["QUERY"], uploads, form.get("RUNID", ""), until or self.in_two_days
+            )
+            return self._see_other(f"/async/{self.made}")
         if path == "/tap/async":
-            return Reply(b"<jobs/>", content_type="text/xml")
-        return Reply(status=404)
+            return Reply(self._list(form), 200 if self.lists_jobs else 403, "text/xml")
+        number, _, what = path.removeprefix("/tap/async/").partition("/")
+        job = self.jobs.get(number)
+        if job is None:
+            return Reply(error_document(f"there is no job {number}"), 404)
+        if (method, what) == ("DELETE", ""):
+            del self.jobs[number]
+            return self._see_other("/async")
+        if (method, what) == ("POST", "phase"):
+            job.started = job.started or form["PHASE"] == "RUN"
+            return self._see_other(f"/async/{number}")
+        if (method, what) == ("POST", "destruction"):
+            job.destruction = form["DESTRUCTION"]
+            return self._see_other(f"/async/{number}")
+        if what == "results/result":
+            return self._reply(job.adql, job.uploads)
+        return Reply(self._document(number, job), content_type="text/xml")
 
-    def _reply(self, adql: str, uploads: dict) -> Reply:
+    def _see_other(self, where: str) -> Reply:
+        return Reply(status=303, headers={"Location": f"{self.url}{where}"})
+
+    def _reply(self, adql: str, uploads: dict) -> Reply | Wire:
         made = self.answer(adql, uploads)
-        return made if isinstance(made, Reply) else Reply(made)
+        return Reply(made) if isinstance(made, bytes) else made
 
-    def _job(self) -> bytes:
-        started = self.asked("POST", "/tap/async/1/phase")
+    def _run_id(self, job: FakeJob) -> str:
+        return f"<uws:runId>{escape(job.run_id)}</uws:runId>" if self.keeps_run_id else ""
+
+    def _list(self, form: dict[str, str]) -> bytes:
+        listed = "".join(
+            f'<uws:jobref id="{number}"><uws:phase>PENDING</uws:phase>{self._run_id(job)}'
+            "</uws:jobref>"
+            for number, job in self.jobs.items()
+            if not job.started or form.get("PHASE") != "PENDING"
+        )
+        return f"<uws:jobs {UWS}>{listed}</uws:jobs>".encode()
+
+    def _document(self, number: str, job: FakeJob) -> bytes:
         phase = "PENDING"
-        if started:
+        if job.started:
             phase = self.phases.pop(0) if len(self.phases) > 1 else self.phases[0]
         result = error = ""
         if phase == "COMPLETED":
-            where = f"{self.url}/async/1/results/result"
+            where = self.href.format(url=self.url, job=number)
             result = f'<uws:result id="result" xlink:href="{where}"/>'
         if phase == "ERROR":
             error = (
@@ -179,10 +269,10 @@ class FakeTap:
                 f"<uws:message>{escape(self.job_error)}</uws:message></uws:errorSummary>"
             )
         return (
-            '<uws:job xmlns:uws="http://www.ivoa.net/xml/UWS/v1.0" version="1.1"'
-            ' xmlns:xlink="http://www.w3.org/1999/xlink">'
-            f"<uws:jobId>1</uws:jobId><uws:phase>{phase}</uws:phase>"
-            f"<uws:results>{result}</uws:results>{error}</uws:job>"
+            f"<uws:job {UWS}><uws:jobId>{number}</uws:jobId>{self._run_id(job)}"
+            f"<uws:phase>{phase}</uws:phase><uws:destruction>{job.destruction}</uws:destruction>"
+            f'<uws:parameters><uws:parameter id="query">{escape(job.adql)}</uws:parameter>'
+            f"</uws:parameters><uws:results>{result}</uws:results>{error}</uws:job>"
         ).encode()
 
 
@@ -194,6 +284,9 @@ class _Server(ThreadingHTTPServer):
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]
 
+    def shutdown_request(self, request: socket.socket) -> None:
+        request.close()  # only that: a shutdown first would make an end of a reset
+
 
 def _handler_of(service: FakeTap) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
@@ -201,14 +294,33 @@ def _handler_of(service: FakeTap) -> type[BaseHTTPRequestHandler]:
             length = int(self.headers.get("Content-Length") or 0)
             form, uploads = _parse(self.headers.get("Content-Type", ""), self.rfile.read(length))
             url = urllib.parse.urlsplit(self.path)
+            form.update(urllib.parse.parse_qsl(url.query))
             service.user_agent = self.headers.get("User-Agent", "")
             reply = service.respond(self.command, url.path, form, uploads)
+            # a client that has had enough is no fault of the service
+            with contextlib.suppress(ConnectionError):
+                self._send(reply)
+
+        def _send(self, reply: Reply | Wire) -> None:
+            if isinstance(reply, Wire):
+                self._send_raw(reply)
+                return
             self.send_response(reply.status)
             usual = {"Content-Type": reply.content_type, "Content-Length": len(reply.body)}
             for name, value in {**usual, **reply.headers}.items():
                 self.send_header(name, str(value))
             self.end_headers()
             self.wfile.write(reply.body)
+
+        def _send_raw(self, wire: Wire) -> None:
+            for piece in wire.pieces:
+                if isinstance(piece, bytes):
+                    self.connection.sendall(piece)
+                elif service.closing.wait(piece):
+                    return
+            if wire.reset:
+                at_once = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
 
         do_GET = do_POST = do_DELETE = _answer
 

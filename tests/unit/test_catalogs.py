@@ -11,6 +11,7 @@ from xgamma.catalogs import (
     Catalogue,
     ServiceColumn,
     catalogue_adql,
+    check_asked,
     count_adql,
     fetch_catalogue,
     fit_to_catalogue,
@@ -18,6 +19,7 @@ from xgamma.catalogs import (
     resolve_columns,
 )
 from xgamma.errors import XgammaError
+from xgamma.names import MirrorLacks, Names
 from xgamma.tables import Column
 from xgamma.tap import TapClient, TapError
 
@@ -72,7 +74,7 @@ def test_resolve_columns_knows_aliases_case_and_absence():
 
 def test_adql_asks_for_all_rows_and_only_for_what_is_there():
     there = [n for n in names(FERMI) if n not in ("analysis_flags", "position_angle_95")]
-    adql = catalogue_adql(FERMI, resolve_columns(FERMI, [*there, "flags"]))
+    adql = catalogue_adql(FERMI, resolve_columns(FERMI, [*there, "flags"]), Names())
     # without TOP HEASARC gives 100,000 rows and says nothing
     assert adql.startswith(f"SELECT TOP {ALL_ROWS} ") and ALL_ROWS > 3_000_000
     assert adql.endswith(" FROM fermilpsc")
@@ -83,9 +85,73 @@ def test_adql_asks_for_all_rows_and_only_for_what_is_there():
 def test_the_count_is_of_the_same_rows():
     """A condition in one of the two queries only makes every fetch an error, or none."""
     for catalogue in CATALOGUES.values():
-        adql = catalogue_adql(catalogue, resolve_columns(catalogue, names(catalogue)))
-        assert count_adql(catalogue).split(" FROM ")[1] == adql.split(" FROM ")[1]
-    assert count_adql(CATALOGUES["csc"]) == "SELECT COUNT(*) AS n FROM csc"
+        adql = catalogue_adql(catalogue, resolve_columns(catalogue, names(catalogue)), Names())
+        assert count_adql(catalogue, Names()).split(" FROM ")[1] == adql.split(" FROM ")[1]
+    assert count_adql(CSC, Names()) == "SELECT COUNT(*) AS n FROM csc"
+
+
+def test_the_queries_to_heasarc_word_for_word():
+    """Kept answers are found again by these texts: a change makes every one of them useless."""
+    chanmaster = CATALOGUES["chanmaster"]
+    assert catalogue_adql(chanmaster, resolve_columns(chanmaster, names(chanmaster)), Names()) == (
+        "SELECT TOP 9999999 obsid, name, ra, dec, time, exposure, detector, status "
+        "FROM chanmaster WHERE ra IS NOT NULL AND dec IS NOT NULL"
+    )
+    assert catalogue_adql(CSC, resolve_columns(CSC, names(CSC)), Names()) == (
+        "SELECT TOP 9999999 name, ra, dec, lii, bii, error_ellipse_r0, error_ellipse_r1, "
+        "error_ellipse_angle, b_flux_ap, significance FROM csc"
+    )
+
+
+MAP = {
+    "chanmaster": {
+        "table": '"B/chandra/chandra"',
+        "columns": {
+            "obsid": "ObsID", "name": '"_Target"', "RA": "RAJ2000", "dec": "dec",
+            "time": "MJD", "exposure": "ExpTime", "det": "Det", "status": "Status",
+        },
+    }
+}  # fmt: skip
+
+
+def test_a_mirror_is_asked_in_its_names_and_answers_in_ours():
+    chanmaster = CATALOGUES["chanmaster"]
+    there = [n for n in names(chanmaster) if n != "status"]
+    adql = catalogue_adql(chanmaster, resolve_columns(chanmaster, there) | {"detector": "DET"},
+                          Names(MAP))  # fmt: skip
+    # `time` is a reserved word; what is spelt alike needs no alias
+    assert adql == (
+        'SELECT TOP 9999999 ObsID AS obsid, "_Target" AS name, RAJ2000 AS ra, dec, '
+        'MJD AS "time", ExpTime AS exposure, Det AS detector FROM "B/chandra/chandra" '
+        "WHERE RAJ2000 IS NOT NULL AND dec IS NOT NULL"
+    )
+    assert count_adql(chanmaster, Names(MAP)) == (
+        'SELECT COUNT(*) AS n FROM "B/chandra/chandra" WHERE RAJ2000 IS NOT NULL AND dec IS NOT '
+        "NULL"
+    )
+
+
+def test_a_mirror_whose_map_lacks_a_column_is_not_asked():
+    """Not even for an optional one: null would say that the source has no such value."""
+    chanmaster = CATALOGUES["chanmaster"]
+    with pytest.raises(MirrorLacks, match=r"^the map has no column chanmaster.detector;"):
+        catalogue_adql(chanmaster, resolve_columns(chanmaster, names(chanmaster)), Names(MAP))
+    with pytest.raises(MirrorLacks, match=r"^the map has no column csc.name;|no table csc;"):
+        catalogue_adql(CSC, resolve_columns(CSC, names(CSC)), Names(MAP))
+
+
+def test_check_asked_says_what_came_instead():
+    check_asked("heasarc", "csc", pd.DataFrame({"a": [], "b": []}), {"b": "b", "a": "x"})
+    asked = {"a": "a", "b": "b", "c": "flux"}
+    with pytest.raises(XgammaError) as caught:
+        check_asked("heasarc", "csc", pd.DataFrame({"a": [], "x_b": []}), asked)
+    assert str(caught.value) == (
+        "heasarc: the answer for table csc has no column b, c (flux), which was asked for; "
+        "it has a, x_b: is the service's URL the right one?"
+    )
+    with pytest.raises(XgammaError) as caught:
+        check_asked("heasarc", "csc", pd.DataFrame({f"x{i}\n": [] for i in range(999)}), asked)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
 
 
 def test_require_columns_says_what_is_missing_and_what_is_there():
@@ -152,6 +218,9 @@ def test_order_does_not_depend_on_the_order_of_the_answer():
     assert first["name"].is_monotonic_increasing
 
 
+SERVED = ["name", "ra", "dec", "kind"]
+
+
 def serve(fake_tap, rows, count=None, **columns):
     """Let the service give `rows` sources, and count `count`."""
     table = {
@@ -172,7 +241,7 @@ def serve(fake_tap, rows, count=None, **columns):
 
 
 def test_fetch_catalogue(fake_tap):
-    frame, record = fetch_catalogue(
+    frame, (record,) = fetch_catalogue(
         serve(fake_tap, 3, flags=Field("flags", "short", [1, None, 2], null="-99")),
         SMALL,
         ["name", "ra", "dec", "kind", "bits"],
@@ -208,12 +277,43 @@ def test_a_count_that_differs_is_an_error(fake_tap, count):
 def test_an_invalid_position_names_its_row(fake_tap, ra, dec, said):
     client = serve(fake_tap, 3, ra=Field("ra", "double", ra), dec=Field("dec", "double", dec))
     with pytest.raises(XgammaError) as caught:
-        fetch_catalogue(client, SMALL, names(SMALL))
+        fetch_catalogue(client, SMALL, SERVED)
     message = str(caught.value)
     assert message == f"heasarc: rows of small without a valid position: 1, the first is {said}"
 
 
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        # what HEASARC's joins do to names
+        (
+            Field("small_dec", "double", [0.5] * 3),
+            "heasarc: the answer for table small has no column dec, which was asked for; it has "
+            "name, ra, small_dec, kind: is the service's URL the right one?",
+        ),
+        (
+            Field("dec", "double", [0.5] * 3, "rad"),
+            "heasarc: small: column dec came in 'rad', ",
+        ),
+        (
+            Field("name", "char", ["a", "b", "a "]),
+            "heasarc: rows of small that came more than once: 1, the first is name 'a'; ",
+        ),
+        (
+            Field("name", "char", ["a", None, "  "]),
+            "heasarc: rows of small without name: 2; ",
+        ),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_a_line(fake_tap, column, said):
+    replaced = "dec" if column.name == "small_dec" else column.name
+    client = serve(fake_tap, 3, **{replaced: column})
+    with pytest.raises(XgammaError) as caught:
+        fetch_catalogue(client, SMALL, SERVED)
+    assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
+
+
 def test_positions_at_the_ends_of_the_ranges_are_valid(fake_tap):
     ends = Field("ra", "double", [0.0, 360.0]), Field("dec", "double", [-90.0, 90.0])
-    frame, _ = fetch_catalogue(serve(fake_tap, 2, ra=ends[0], dec=ends[1]), SMALL, names(SMALL))
+    frame, _ = fetch_catalogue(serve(fake_tap, 2, ra=ends[0], dec=ends[1]), SMALL, SERVED)
     assert frame["dec"].tolist() == [-90, 90]

@@ -12,9 +12,7 @@ from xgamma.classes import (
     GROUPS,
     binomial_interval,
     class_shares,
-    description_of,
     group_of,
-    is_identified,
     label_of,
     latitude_edges,
     ordered_classes,
@@ -74,15 +72,11 @@ def test_padding_and_blanks_do_not_matter_but_case_does():
     assert group_of("psr  ") == "Galactic"
     assert label_of("     ") == "unclassified"
     assert label_of("psr  ") == "psr"
-    assert is_identified("PSR ") and is_identified("NLSY1")
-    assert not is_identified("psr") and not is_identified("  ")
 
 
 def test_an_unknown_class_is_unclassified_and_keeps_its_name():
     assert group_of("xyz") == "unclassified"
     assert label_of("xyz") == "xyz"
-    assert "unknown" in description_of("xyz")
-    assert description_of("HMB") == "high-mass binary"
 
 
 def test_order_is_galactic_to_extragalactic_then_the_unknown():

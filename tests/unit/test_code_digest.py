@@ -117,6 +117,25 @@ def test_names_that_only_look_like_ours_do_not_count(library):
     assert library.modules() == set()
 
 
+def test_a_package_can_be_left_out(library):
+    """Live answers do not come from the simulation: its code does not count for them."""
+    library.script.write_text("from xgamma.demo.transport import mount\nimport xgamma.tables\n")
+    module, script = library.module, library.script
+    modules = {
+        str(p.relative_to(library.folder)) for p in module.imported_modules(script, ["xgamma.demo"])
+    }
+    assert "tables.py" in modules and "demo/transport.py" in library.modules()
+    assert not any(name.startswith("demo/") for name in modules)
+    with_demo, without = library.digest(), module.code_digest(script, ["xgamma.demo"])
+    library.edit("demo/service.py")
+    assert module.code_digest(script, ["xgamma.demo"]) == without
+    assert library.digest() != with_demo
+    # of the name, not of what begins like it
+    (library.folder / "demolition.py").write_text("")
+    script.write_text("import xgamma.demolition\n")
+    assert len(module.imported_modules(script, ["xgamma.demo"])) == 1
+
+
 def test_the_enrichment_does_not_depend_on_the_figures():
     """A changed colour may not ask the archives again."""
     scripts = LIBRARY.parents[1] / "scripts"

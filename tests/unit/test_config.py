@@ -1,6 +1,8 @@
 """The configuration: what is accepted, how it is read, and what a user is told."""
 
 import copy
+import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from xgamma.config import Config, ConfigError, Service, Shards, load_config
+from xgamma.config import Config, ConfigError, Mirror, Service, Shards, load_config
 from xgamma.config_check import FIXED_COLUMNS, SCHEMA_PATH
 from xgamma.enrichment import SurveyTable, counterpart_columns
 from xgamma.errors import XgammaError
@@ -32,6 +34,21 @@ def archive_at(url: str, **settings) -> dict:
     """An archive whose three services are at one URL."""
     service = {"url": url, **settings}
     return {"simulated": False, "heasarc": service, "gaia": service, "irsa": service}
+
+
+def mirrored(
+    change=None, *, url="http://b/tap", names=("one",), releases=None, simulated=False
+) -> dict:
+    """A config whose archive `a` has mirrors of HEASARC, their table csc changed."""
+    table = {"table": '"IX/70/csc21mas"', "release": "2.1", "columns": {"ra": "RAICRS"}}
+    mirrors = [{"name": n, "url": url, "tables": {"csc": table | (change or {})}} for n in names]
+    archive = archive_at("http://a/tap")
+    archive["heasarc"] = {
+        "url": "http://a/tap",
+        "releases": {"csc": "2.1"} if releases is None else releases,
+        "mirrors": mirrors,
+    }
+    return {"archive": "a", "archives": {"a": {**archive, "simulated": simulated}}}
 
 
 REFUSED = [
@@ -130,8 +147,8 @@ REFUSED = [
     ),
     (
         {True: 1},
-        "config: True is 1, but there is no such key; the keys there are archive, archives, demo, "
-        "sky, crossmatch, enrichment, surveys, subsample, figures, tap",
+        "config: True is 1, but there is no such key; the keys there are archive, replay, "
+        "archives, demo, sky, crossmatch, enrichment, surveys, subsample, figures, tap",
     ),
     # words from a list
     (
@@ -163,10 +180,30 @@ REFUSED = [
     # archives
     (
         {"archive": "lve"},
-        "config: archive is 'lve'; the archives are demo, live; did you mean live?",
+        "config: archive is 'lve'; the archives are demo, live, replay; did you mean live?",
     ),
-    ({"archive": "mast"}, "config: archive is 'mast'; the archives are demo, live"),
-    ({"archive": "demo\n"}, "config: archive is 'demo\\n'; it is the name of one of the archives"),
+    ({"archive": "mast"}, "config: archive is 'mast'; the archives are demo, live, replay"),
+    (
+        {"archive": "demo\n"},
+        "config: archive is 'demo\\n'; it is the name of one of the archives, or replay",
+    ),
+    (
+        {"archive": "replay", "replay": {"archive": "lve"}},
+        "config: replay.archive is 'lve'; the archives are demo, live; did you mean live?",
+    ),
+    (
+        {"archive": "replay", "replay": {"archive": "replay"}},
+        "config: replay.archive is 'replay'; the archives are demo, live",
+    ),
+    (
+        {
+            "archive": "replay",
+            "archives": {"replay": archive_at("http://a/tap")},
+            "replay": {"archive": "replay"},
+        },
+        "config: archives.replay is no name to use; archive: replay repeats what another one "
+        "answered",
+    ),
     (
         {"archives": {"../live": archive_at("http://a/tap")}},
         "config: archives.../live is no name to use; an archive's name is of a-z, 0-9, _ and -, "
@@ -183,7 +220,7 @@ REFUSED = [
     (
         {"archive": "a", "archives": {"a": {**archive_at("http://a/tap"), "irsa": {}}}},
         "config: archives.a.irsa.url is missing; a service is a block with url, max_requests, "
-        "mode and upload",
+        "mode, upload, releases and mirrors",
     ),
     (
         {"archive": "a", "archives": {"a": {"simulated": False, "heasarc": {"url": "http://a"}}}},
@@ -191,6 +228,98 @@ REFUSED = [
         "and irsa\n"
         "config: archives.a.irsa is missing; an archive is a block with simulated, heasarc, gaia "
         "and irsa",
+    ),
+    # mirrors
+    (
+        mirrored({"release": "2.0"}),
+        "config: archives.a.heasarc.mirrors[0].tables.csc.release is '2.0', but heasarc holds "
+        "release '2.1'; a mirror holds the same release",
+    ),
+    (
+        mirrored({"release": 2.1}),
+        "config: archives.a.heasarc.mirrors[0].tables.csc.release is 2.1; a release is text; a "
+        "number such as 2.1 needs quotes",
+    ),
+    (
+        mirrored(releases={"fermilpsc": "4FGL-DR4"}),
+        "config: archives.a.heasarc.releases.csc is missing; without it nobody can tell whether "
+        "the mirror one holds the same release",
+    ),
+    (
+        mirrored(releases={"csc": 2.1}),
+        "config: archives.a.heasarc.releases.csc is 2.1; a release is text; a number such as 2.1 "
+        "needs quotes",
+    ),
+    (
+        mirrored(names=("one", "two", "one")),
+        "config: archives.a.heasarc.mirrors[0].name is 'one'; each mirror needs a name of its own\n"
+        "config: archives.a.heasarc.mirrors[2].name is 'one'; each mirror needs a name of its own",
+    ),
+    (
+        mirrored(url="http://a/tap/"),
+        "config: archives.a.heasarc.mirrors[0].url is 'http://a/tap/'; that is heasarc itself, and "
+        "no mirror",
+    ),
+    (
+        mirrored(url="mirror.example/tap"),
+        "config: archives.a.heasarc.mirrors[0].url is 'mirror.example/tap'; a TAP service's base "
+        "URL starts with http:// or https:// and ends before /sync or /async",
+    ),
+    (
+        mirrored(url="http://demo.invalid/tap"),
+        "config: archives.a.simulated is false; under http://demo.invalid/ the sky is simulated",
+    ),
+    (
+        mirrored(names=("One",)),
+        "config: archives.a.heasarc.mirrors[0].name is 'One'; a mirror's name is of a-z, 0-9, _ "
+        "and -, and starts with a letter",
+    ),
+    (
+        mirrored({"columns": None}),
+        "config: archives.a.heasarc.mirrors[0].tables.csc.columns is null; it is a block of "
+        "columns, service's name and mirror's name",
+    ),
+    (
+        mirrored({"columns": {"ra": "2CXO"}}),
+        "config: archives.a.heasarc.mirrors[0].tables.csc.columns.ra is '2CXO'; a column of a "
+        "mirror is of letters, digits and _, or in double quotes within single ones",
+    ),
+    (
+        mirrored({"columns": {"ra, dec": "x"}}),
+        "config: archives.a.heasarc.mirrors[0].tables.csc.columns.ra, dec is no name to use; a "
+        "column at a service is of letters, digits and _, and starts with a letter",
+    ),
+    (
+        mirrored({"table": "IX/70/csc21mas"}),
+        "config: archives.a.heasarc.mirrors[0].tables.csc.table is 'IX/70/csc21mas'; a table's "
+        "name is of letters, digits and _, or in double quotes within single ones",
+    ),
+    (
+        mirrored({"rows": -1}),
+        "config: archives.a.heasarc.mirrors[0].tables.csc.rows is -1; a number of rows is a whole "
+        "number in [0, 1000000000000], or null if it is not known",
+    ),
+    (
+        mirrored({"coloums": {}}),
+        "config: archives.a.heasarc.mirrors[0].tables.csc.coloums is a block of keys, but there is "
+        "no such key; did you mean archives.a.heasarc.mirrors[0].tables.csc.columns?",
+    ),
+    (
+        {"archive": "a", "archives": {"a": archive_at("http://a/tap", mirrors=[{"name": "one"}])}},
+        "\n".join(
+            f"config: archives.a.{service}.mirrors[0].{key} is missing; a mirror is a block with "
+            "name, url, mode and tables"
+            for service in ("heasarc", "gaia", "irsa")
+            for key in ("url", "tables")
+        ).rsplit("\n", 1)[0]
+        + "\n… and 1 more",
+    ),
+    (
+        mirrored({"table": None, "release": None}),
+        "config: archives.a.heasarc.mirrors[0].tables.csc.table is null; a table's name is of "
+        "letters, digits and _, or in double quotes within single ones\n"
+        "config: archives.a.heasarc.mirrors[0].tables.csc.release is null; a release is text; a "
+        "number such as 2.1 needs quotes",
     ),
     # surveys
     (
@@ -231,6 +360,21 @@ REFUSED = [
         {"surveys": {"gaia": {**GAIA, "columns": {"pmra": "pm", "pmdec": "pm"}}}},
         "config: surveys.gaia.columns.pmra is 'pm'; each column needs a name of its own\n"
         "config: surveys.gaia.columns.pmdec is 'pm'; each column needs a name of its own",
+    ),
+    # what a service may take
+    (
+        {"tap": {"sync_timeout_s": 0}},
+        "config: tap.sync_timeout_s is 0; a time-out of sync queries lies in [1, 86400] seconds",
+    ),
+    (
+        {"tap": {"max_bytes": "2 GB"}},
+        "config: tap.max_bytes is '2 GB'; the largest size of an answer is a whole number in "
+        "[1000000, 100000000000] bytes",
+    ),
+    (
+        {"tap": {"max_rows": 10_000_000}},
+        "config: tap.max_rows is 10000000; the largest number of rows is a whole number in "
+        "[1000, 9999999]",
     ),
     # values that do not go together
     (
@@ -313,6 +457,72 @@ def test_only_the_chosen_archive_is_in_the_result():
     assert live.services["gaia"].mode == "async"
 
 
+def test_a_replay_has_the_services_of_the_archive_that_it_repeats():
+    live = load_config({"archive": "live"})
+    replay = load_config({"archive": "replay", "replay": {"archive": "live"}})
+    assert (replay.archive, replay.replay_of) == ("replay", "live")
+    assert (replay.services, replay.simulated) == (live.services, False)
+    assert live.replay_of is None and load_config({}).replay_of is None
+    assert load_config({"archive": "replay"}).simulated, "of the demo, if nothing is said"
+    # what is not read is not held against anybody
+    mine = {"archives": {"mine": archive_at("http://a/tap")}, "archive": "mine"}
+    assert load_config(mine).archive == "mine"
+
+
+def test_a_mirror_is_handed_on_as_plain_data():
+    change = {"rows": "12", "columns": {"name": '"2CXO"', "ra": "RAICRS"}}
+    (mirror,) = load_config(mirrored(change, url="http://b/tap/")).services["heasarc"].mirrors
+    table = {
+        "table": '"IX/70/csc21mas"',
+        "release": "2.1",
+        "rows": 12,
+        "columns": {"name": '"2CXO"', "ra": "RAICRS"},
+    }
+    assert mirror == Mirror("one", "http://b/tap", "async", {"csc": table})
+    assert json.loads(json.dumps(dataclasses.asdict(mirror)))["tables"]["csc"] == table
+    (other,) = load_config(mirrored()).services["heasarc"].mirrors
+    assert "rows" not in other.tables["csc"], "not known is not zero"
+
+
+def test_a_simulated_mirror_of_a_simulated_service():
+    raw = mirrored(url="http://demo.invalid/tap", simulated=True)
+    assert load_config(raw).services["heasarc"].mirrors[0].url == "http://demo.invalid/tap"
+    demo = load_yaml()["archives"]["demo"]
+    demo["heasarc"] |= {"releases": {"csc": "2.1"}, "mirrors": mirrored()["archives"]["a"][
+        "heasarc"]["mirrors"]}  # fmt: skip
+    assert message({"archives": {"demo": demo}}) == (
+        "config: archives.demo.heasarc.mirrors[0].url is 'http://b/tap'; the demo's URLs are "
+        "under http://demo.invalid/, so give an archive elsewhere another name"
+    )
+
+
+def test_the_mirrors_that_are_shipped():
+    """Same releases, certain columns only, and no map of CSC 2.0."""
+    services = load_config({"archive": "live"}).services
+    tables = {
+        (service, mirror.name, ours): (entry["table"], entry["columns"])
+        for service in services
+        for mirror in services[service].mirrors
+        for ours, entry in mirror.tables.items()
+    }
+    assert {key: value[0] for key, value in tables.items()} == {
+        ("heasarc", "vizier", "csc"): '"IX/70/csc21mas"',
+        ("gaia", "vizier", "gaiadr3.gaia_source"): '"I/355/gaiadr3"',
+        ("gaia", "gavo", "gaiadr3.gaia_source"): "gaia.dr3lite",
+        ("irsa", "vizier", "fp_psc"): '"II/246/out"',
+        ("irsa", "gavo", "fp_psc"): "twomass.data",
+    }
+    certain = {
+        ("heasarc", "vizier"): '"2CXO" RAICRS DEICRS Fluxb',
+        ("gaia", "vizier"): "Source RA_ICRS DE_ICRS pmRA pmDE Plx Gmag RUWE",
+        ("gaia", "gavo"): "source_id ra dec phot_g_mean_mag",
+        ("irsa", "vizier"): '"2MASS" RAJ2000 DEJ2000 errMaj errMin errPA Jmag e_Jmag JD',
+        ("irsa", "gavo"): "mainId RAJ2000 DEJ2000 errMaj Jmag",
+    }
+    found = {key[:2]: set(value[1].values()) for key, value in tables.items()}
+    assert found == {key: set(text.split()) for key, text in certain.items()}
+
+
 def test_equal_numbers_give_equal_configs():
     def config(cast, whole):
         return load_config(
@@ -321,13 +531,14 @@ def test_equal_numbers_give_equal_configs():
                 "sky": {"latitude_cut_deg": cast(5)},
                 "crossmatch": {"min_flux": cast(0)},
                 "enrichment": {"csc_radius_arcsec": cast(1), "nearest": whole(2)},
-                "tap": {"timeout_s": cast(7)},
+                "tap": {"timeout_s": cast(7), "max_rows": cast(2000), "max_bytes": cast(2000000)},
             }
         )
 
     # repr, since that is what tells 5 from 5.0
     assert repr(config(int, int)) == repr(config(float, float)) == repr(config(str, str))
     assert isinstance(config(int, float).enrichment.nearest, int)
+    assert load_config({"tap": {"max_bytes": "2e9"}}).tap.max_bytes == 2_000_000_000
     assert repr(load_config({"crossmatch": {"min_flux": -0.0}}).crossmatch.min_flux) == "0.0"
 
 
@@ -393,7 +604,10 @@ def load_schema() -> dict:
 
 
 def schema_keys() -> dict[str, dict]:
-    """Every key of the schema as the README writes it, with its part of the schema."""
+    """Every key of the schema as the README writes it, with its part of the schema.
+
+    A block whose key is a name of the user's choice is not listed, its keys are.
+    """
     schema = load_schema()
 
     def walk(node, place):
@@ -404,6 +618,9 @@ def schema_keys() -> dict[str, dict]:
         for key, child in node.get("properties", {}).items():
             is_service = child.get("$ref", "").endswith("/service")
             yield from walk(child, [*place, "<service>" if is_service else key])
+        if node.get("items", {}).get("$ref") == "#/$defs/mirror":
+            inner = dict(walk(node["items"], [*place[:-1], f"{place[-1]}[]"]))
+            yield from list(inner.items())[1:]
         others = node.get("additionalProperties")
         if (
             place
@@ -411,9 +628,8 @@ def schema_keys() -> dict[str, dict]:
             and "properties"
             in {**schema["$defs"], **others}.get(others.get("$ref", "").rpartition("/")[2], {})
         ):
-            inner = dict(walk(others, [*place, "<name>"]))
-            del inner[".".join([*place, "<name>"])]
-            yield from inner.items()
+            name = "<table>" if place[-1] == "tables" else "<name>"
+            yield from list(dict(walk(others, [*place, name])).items())[1:]
 
     return dict(walk(schema, []))
 
@@ -451,10 +667,13 @@ def test_config_yaml_holds_the_defaults():
 def test_config_yaml_writes_every_key():
     raw = load_yaml()
     for key in schema_keys():
-        key = key.replace("archives.<name>", "archives.live").replace("<service>", "irsa")
+        key = key.replace("archives.<name>", "archives.live").replace("<service>", "heasarc")
+        key = key.replace("<table>", "csc").replace("[]", ".0")
         node = raw
         for part in key.replace("surveys.<name>", "surveys.twomass").split("."):
-            assert part in node, f"{key} is not in config.yaml"
+            part = int(part) if part.isdecimal() else part
+            there = part < len(node) if isinstance(node, list) else part in node
+            assert there, f"{key} is not in config.yaml"
             node = node[part]
 
 
@@ -465,7 +684,7 @@ def test_config_yaml_explains_every_key():
         name = key.rpartition(".")[2]
         if "<name>" in key:  # explained once, above the blocks
             explained = name == "<service>" or any(
-                re.match(rf"#   {name} ", line) for line in comments
+                re.match(rf"# {{3,}}(\w+, )*{name}[, ]", line) for line in comments
             )
         else:
             depth = "  " * key.count(".")

@@ -21,6 +21,7 @@ from xgamma.crossmatch import (
     verify_pairs,
 )
 from xgamma.errors import XgammaError
+from xgamma.names import MirrorLacks, Names
 from xgamma.tap import TapClient
 
 COLUMNS = {name: [c.name for c in CATALOGUES[name].columns] for name in ("fermilpsc", "csc")}
@@ -128,7 +129,7 @@ def sky():
 
 
 def test_adql_cuts_the_fermi_latitude_only_and_names_every_column():
-    adql = crossmatch_adql(9.5, 1e-15, everything("fermilpsc"), everything("csc"))
+    adql = crossmatch_adql(9.5, 1e-15, everything("fermilpsc"), everything("csc"), Names())
     assert adql.startswith(f"SELECT TOP {ALL_ROWS} ")
     select, rest = adql.split(" FROM ")
     columns = select.removeprefix(f"SELECT TOP {ALL_ROWS} ").split(", ")
@@ -146,16 +147,64 @@ def test_adql_cuts_the_fermi_latitude_only_and_names_every_column():
         "CONTAINS(POINT('ICRS', c.ra, c.dec), CIRCLE('ICRS', f.ra, f.dec, f.semi_major_axis_95))"
         " = 1" in rest
     )
-    assert crossmatch_count_adql(9.5, 1e-15) == f"SELECT COUNT(*) AS n FROM {rest}"
+    assert crossmatch_count_adql(9.5, 1e-15, Names()) == f"SELECT COUNT(*) AS n FROM {rest}"
 
 
 def test_adql_without_flux_cut_and_with_what_the_service_has():
     fermi = {**everything("fermilpsc"), "analysis_flags": "flags", "semi_minor_axis_95": None}
-    adql = crossmatch_adql(10, None, fermi, everything("csc"))
+    adql = crossmatch_adql(10, None, fermi, everything("csc"), Names())
     assert "b_flux_ap >" not in adql
     assert "BETWEEN -10 AND 10" in adql
     assert "f.flags AS fermi_flags" in adql, "under the service's own name"
     assert "semi_minor" not in adql
+
+
+def test_the_join_word_for_word():
+    """Kept answers are found again by this text: a change makes them useless."""
+    columns = {"name": "name", "ra": "ra", "bii": None}
+    assert crossmatch_adql(10.0, 0.0, columns, columns, Names()) == (
+        "SELECT TOP 9999999 f.name AS fermi_name, f.ra AS fermi_ra, c.name AS csc_name, "
+        "c.ra AS csc_ra FROM fermilpsc AS f, csc AS c WHERE f.bii BETWEEN -10.0 AND 10.0 AND "
+        "f.semi_major_axis_95 > 0 AND c.b_flux_ap > 0.0 AND CONTAINS(POINT('ICRS', c.ra, c.dec), "
+        "CIRCLE('ICRS', f.ra, f.dec, f.semi_major_axis_95)) = 1"
+    )
+
+
+def test_a_mirror_is_asked_in_its_names_and_answers_in_ours():
+    maps = {
+        "fermilpsc": {
+            "table": '"IX/72/4fgldr4"',
+            "columns": {
+                "name": '"4FGL"', "ra": "RAJ2000", "dec": "DEJ2000", "bii": "GLAT",
+                "semi_major_axis_95": "r95", "flags": "F",
+            },
+        },
+        "csc": {
+            "table": '"IX/70/csc21mas"',
+            "columns": {
+                "name": '"2CXO"', "ra": "RAICRS", "dec": "DEICRS", "b_flux_ap": "Fluxb",
+            },
+        },
+    }  # fmt: skip
+    fermi = {"name": "name", "ra": "ra", "analysis_flags": "flags"}
+    csc = {"name": "name", "ra": "ra", "b_flux_ap": "b_flux_ap"}
+    where = (
+        'FROM "IX/72/4fgldr4" AS f, "IX/70/csc21mas" AS c WHERE f.GLAT BETWEEN -10 AND 10 AND '
+        "f.r95 > 0 AND c.Fluxb > 0 AND CONTAINS(POINT('ICRS', c.RAICRS, c.DEICRS), "
+        "CIRCLE('ICRS', f.RAJ2000, f.DEJ2000, f.r95)) = 1"
+    )
+    assert crossmatch_adql(10, 0, fermi, csc, Names(maps)) == (
+        'SELECT TOP 9999999 f."4FGL" AS fermi_name, f.RAJ2000 AS fermi_ra, f.F AS fermi_flags, '
+        f'c."2CXO" AS csc_name, c.RAICRS AS csc_ra, c.Fluxb AS csc_flux {where}'
+    )
+    assert crossmatch_count_adql(10, 0, Names(maps)) == f"SELECT COUNT(*) AS n {where}"
+    # the condition needs columns too, asked for or not
+    del maps["csc"]["columns"]["b_flux_ap"]
+    assert "Flux" not in crossmatch_count_adql(10, None, Names(maps))
+    with pytest.raises(MirrorLacks, match=r"^the map has no column csc.b_flux_ap;"):
+        crossmatch_count_adql(10, 0, Names(maps))
+    with pytest.raises(MirrorLacks, match=r"^the map has no column fermilpsc.lii;"):
+        crossmatch_adql(10, None, everything("fermilpsc"), csc, Names(maps))
 
 
 def test_finish_pairs_by_hand():
@@ -353,23 +402,69 @@ def test_every_source_in_the_cut_is_either_matched_or_excluded(sky):
     assert len(excluded) == 2
 
 
-def test_fetch_pairs_counts_what_came(fake_tap, sky):
-    """Through the protocol: types, padding, nulls, and the count of the same join."""
-    fermi, csc = sky
-    rows = joined(fermi, csc, brute_force(fermi, csc, 10, 0)).drop(columns="fermi_flags")
+def serve_pairs(fake_tap, rows, units=None, **changed):
+    """Let the service give these pairs, some of their columns changed."""
     text = ("fermi_name", "csc_name", "fermi_class")
-    fields = [
-        Field(n, "char", [f"{v}  " for v in rows[n]]) if n in text
-        else Field(n, "double", [None if pd.isna(v) else v for v in rows[n].tolist()])
+    fields = {
+        n: Field(n, "char", [f"{v}  " for v in rows[n]]) if n in text
+        else Field(n, "double", [None if pd.isna(v) else v for v in rows[n].tolist()],
+                   (units or {}).get(n, ""))
         for n in rows.columns
-    ]  # fmt: skip
+    }  # fmt: skip
+    fields |= changed
     fake_tap.answer = lambda adql, _: (
-        votable(Field("n", "long", [len(rows)])) if "COUNT(*)" in adql else votable(*fields)
+        votable(Field("n", "long", [len(rows)]))
+        if "COUNT(*)" in adql
+        else votable(*fields.values())
     )
     available = {("heasarc", n): [c for c in cs if c != "analysis_flags"] for n, cs in
                  COLUMNS.items()}  # fmt: skip
-    found, record = fetch_pairs(TapClient("heasarc", fake_tap.url), 10, 0, available)
+    return fetch_pairs(TapClient("heasarc", fake_tap.url), 10, 0, available)
+
+
+@pytest.fixture
+def rows(sky):
+    fermi, csc = sky
+    pairs = brute_force(fermi, csc, 10, 0)
+    return joined(fermi, csc, pairs).drop(columns="fermi_flags")
+
+
+def test_fetch_pairs_counts_what_came(fake_tap, rows):
+    """Through the protocol: types, padding, nulls, and the count of the same join."""
+    found, (record,) = serve_pairs(fake_tap, rows)
     pd.testing.assert_frame_equal(found, finish_pairs(rows))
     assert record["counted"] == len(rows)
     assert "fermi_flags" not in fake_tap.queries[0]
-    assert fake_tap.queries[1] == crossmatch_count_adql(10, 0)
+    assert fake_tap.queries[1] == crossmatch_count_adql(10, 0, Names())
+
+
+def test_units_that_are_spelt_in_other_ways_are_the_same(fake_tap, rows):
+    spelt = {"fermi_ra": "degree", "csc_flux": "erg/s/cm^2", "fermi_flux": "mW.m**-2"}
+    found, _ = serve_pairs(fake_tap, rows, {**spelt, "csc_error_r0": "arcsec"})
+    assert len(found) == len(rows)
+
+
+def test_pairs_that_cannot_be_used_are_an_error(fake_tap, rows):
+    """A unit, a position, a name, a column, and a row that came twice."""
+    here = "heasarc: .*fermilpsc joined with csc.*"
+    with pytest.raises(XgammaError, match=f"{here}column csc_flux came in 'W'"):
+        serve_pairs(fake_tap, rows, {"csc_flux": "W"})
+    with pytest.raises(XgammaError, match=f"{here}column csc_error_r0 came in 'deg'"):
+        serve_pairs(fake_tap, rows, {"csc_error_r0": "deg"})
+    for column, worst in (("fermi_ra", 360.5), ("csc_dec", -90.5), ("csc_ra", np.nan)):
+        bad = rows.copy()
+        bad.loc[3, column] = worst
+        name = bad.loc[3, f"{column.split('_')[0]}_name"]
+        with pytest.raises(XgammaError, match=rf"{here}without a valid position: 1, .*{name}"):
+            serve_pairs(fake_tap, bad)
+    with pytest.raises(XgammaError, match=f"{here}more than once: 1, .*{rows.csc_name[0]}"):
+        serve_pairs(fake_tap, pd.concat([rows, rows.iloc[:1]], ignore_index=True))
+    for name in ("fermi_name", "csc_name"):
+        blank = Field(name, "char", [" ", *rows[name].tolist()[1:]])
+        with pytest.raises(XgammaError, match=f"^heasarc: pairs without {name}: 1; "):
+            serve_pairs(fake_tap, rows, **{name: blank})
+    renamed = Field("c_csc_l", "double", [1.0] * len(rows))
+    with pytest.raises(
+        XgammaError, match=r"no column csc_l \(csc.lii\), which was asked for; it has .*c_csc_l"
+    ):
+        serve_pairs(fake_tap, rows, csc_l=renamed)

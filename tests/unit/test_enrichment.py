@@ -156,7 +156,7 @@ def client(fake_tap, stars):
 def test_rows_are_those_of_looking_at_everything(client, stars):
     """Catches a wrong radius or unit, a global TOP, ranks by row order, lost and double rows."""
     pairs = make_pairs()
-    found, _ = enrich_targets(client, SURVEY, one_shard(pairs), 3)
+    found, _, _ = enrich_targets(client, SURVEY, one_shard(pairs), 3)
     expected = expected_rows(pairs, stars, 3)
     columns = ["around", "fermi_name", "csc_name", "rank", "id"]
     assert [tuple(row) for row in found[columns].itertuples(index=False)] == [
@@ -171,7 +171,7 @@ def test_rows_are_those_of_looking_at_everything(client, stars):
 def test_separations_of_each_row(client):
     """From the target, the Fermi position, and the nearest candidate of *that* Fermi source."""
     pairs = make_pairs()
-    found, _ = enrich_targets(client, SURVEY, one_shard(pairs), 3)
+    found, _, _ = enrich_targets(client, SURVEY, one_shard(pairs), 3)
     fermi = pairs.drop_duplicates("fermi_name").set_index("fermi_name")
     across = 0
     for row in found.itertuples():
@@ -192,7 +192,7 @@ def test_separations_of_each_row(client):
 
 
 def test_values_are_kept_exactly(client, stars):
-    found, columns = enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
+    found, columns, _ = enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
     assert str(found["id"].dtype) == "int64" and (found["id"] % 2 == 1).all()
     assert str(found["gaia_mean_g_mag"].dtype) == "float32"
     there = stars.set_index("source_id").loc[found["id"]]
@@ -221,13 +221,13 @@ def archive(tmp_path_factory):
 )
 def test_every_way_of_asking_gives_the_same_table(fake_tap, client, archive, where, options):
     targets = one_shard(make_pairs())
-    expected, columns = enrich_targets(client, SURVEY, targets, 3)
+    expected, columns, _ = enrich_targets(client, SURVEY, targets, 3)
     if where == "demo":
         other = TapClient("gaia", "http://demo.invalid/gaia/tap", sky=str(archive), **options)
     else:
         fake_tap.phases = ["QUEUED", "COMPLETED"]
         other = TapClient("gaia", fake_tap.url, **options)
-    found, found_columns = enrich_targets(other, SURVEY, targets, 3)
+    found, found_columns, _ = enrich_targets(other, SURVEY, targets, 3)
     pd.testing.assert_frame_equal(found, expected)
     assert found_columns == columns
 
@@ -256,7 +256,7 @@ def test_the_edge_of_the_circle_is_decided_here(fake_tap, upload, rounding):
     fake_tap.answer.rounding = rounding
     pairs = pd.DataFrame([["4FGL", 100.0, 0.0, "2CXO", 100.0, 0.02]], columns=PAIR_COLUMNS)
     client = TapClient("gaia", fake_tap.url, upload=upload)
-    found, _ = enrich_targets(client, SURVEY, one_shard(pairs), 9)
+    found, _, _ = enrich_targets(client, SURVEY, one_shard(pairs), 9)
     assert found["id"].tolist() == [FIRST_ID + 3, FIRST_ID]
     assert found["n_in_radius"].tolist() == [2, 2]
 
@@ -270,7 +270,7 @@ def test_the_nearest_and_their_ties(fake_tap, nearest):
         [["4FGL", 10.0, 0.0, "2CXO b", 10.0, 0.01], ["4FGL", 10.0, 0.0, "2CXO a", 10.0, 0.01]],
         columns=PAIR_COLUMNS,
     )
-    found, _ = enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_shard(pairs), nearest)
+    found, _, _ = enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_shard(pairs), nearest)
     around = found[found["around"] == "fermi"]
     order = [FIRST_ID + 2, FIRST_ID + 4, FIRST_ID + 6, FIRST_ID]
     assert around["id"].tolist() == order[:nearest]
@@ -284,9 +284,9 @@ def test_the_nearest_and_their_ties(fake_tap, nearest):
 @pytest.mark.parametrize("upload", [True, False])
 def test_an_empty_answer_keeps_the_types(fake_tap, client, upload, tmp_path):
     """Else the shards of the empty sky would differ from the others and could not be merged."""
-    full, columns = enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
+    full, columns, _ = enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
     alone = one_shard(make_pairs().iloc[-1:])
-    found, found_columns = enrich_targets(
+    found, found_columns, _ = enrich_targets(
         TapClient("gaia", fake_tap.url, upload=upload), SURVEY, alone, 3
     )
     assert len(found) == 0
@@ -297,10 +297,10 @@ def test_an_empty_answer_keeps_the_types(fake_tap, client, upload, tmp_path):
 
 
 def test_a_column_that_the_service_lacks_is_not_asked_for_and_null(client):
-    full, columns = enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
+    full, columns, _ = enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
     lacking = next(iter(SURVEY.columns))
     poorer = dataclasses.replace(SURVEY, missing=[lacking])
-    found, found_columns = enrich_targets(client, poorer, one_shard(make_pairs()), 3)
+    found, found_columns, _ = enrich_targets(client, poorer, one_shard(make_pairs()), 3)
     ours = SURVEY.columns[lacking]
     assert found[ours].isna().all() and len(found) == len(full) > 0
     assert found.drop(columns=ours).equals(full.drop(columns=ours))
@@ -318,7 +318,7 @@ def test_text_identifiers(fake_tap):
     survey = SurveyTable("fp_psc", "designation", "ra", "dec", {"err_ang": "twomass_err_ang"})
     pairs = make_pairs().iloc[:1].assign(fermi_ra=10.0, fermi_dec=0.0)
     client = TapClient("irsa", fake_tap.url)
-    found, columns = enrich_targets(client, survey, one_shard(pairs), 3)
+    found, columns, _ = enrich_targets(client, survey, one_shard(pairs), 3)
     assert found["id"].tolist() == ["18261506-1450543", "00000001+0000000"]
     assert found["twomass_err_ang"].tolist() == [pd.NA, 45]
     kinds = {c.name: c.kind for c in columns}
@@ -333,7 +333,7 @@ def test_an_answer_of_a_suspicious_size_is_counted(fake_tap):
     whole = survey_sky(stars.iloc[:2000])
     fake_tap.answer = whole
     client = TapClient("gaia", fake_tap.url)
-    found, _ = enrich_targets(client, SURVEY, targets, 3)
+    found, _, _ = enrich_targets(client, SURVEY, targets, 3)
     assert len(fake_tap.queries) > 1 and "COUNT(*)" in fake_tap.queries[-1]
     assert found["n_in_radius"].tolist() == [2000] * 3
 
@@ -346,11 +346,189 @@ def test_an_answer_of_a_suspicious_size_is_counted(fake_tap):
             enrich_targets(TapClient("gaia", fake_tap.url, upload=upload), SURVEY, targets, 3)
 
 
+THEIRS = {
+    "source_id": "Source", "ra": "RA_ICRS", "dec": '"_DE"', "phot_g_mean_mag": "Gmag",
+    "phot_variable_flag": "VarFlag",
+}  # fmt: skip
+
+
+def mirror_sky(stars, theirs=THEIRS):
+    """The same rows at a service that spells table and columns in its own way."""
+    sky = survey_sky(stars)
+
+    def answer(adql, uploads):
+        for ours, name in theirs.items():
+            assert f"s.{ours} " not in adql and f"s.{ours}," not in adql, "our name at a mirror"
+            adql = adql.replace(f"s.{name} ", f"s.{ours} ").replace(f"s.{name},", f"s.{ours},")
+            adql = adql.replace(f"s.{name})", f"s.{ours})")
+        return sky(adql.replace('"I/355/gaiadr3" AS s', f"{SURVEY.table} AS s"), uploads)
+
+    return answer
+
+
+def mirrored_client(fake_tap, columns=THEIRS, **options):
+    """The service itself is dead: nobody listens at its port."""
+    entry = {"table": '"I/355/gaiadr3"', "release": "DR3", "columns": columns}
+    mirror = {"name": "m", "url": fake_tap.url, "mode": "sync", "tables": {SURVEY.table: entry}}
+    return TapClient("gaia", "http://127.0.0.1:1/tap", attempts=1, mirrors=[mirror], **options)
+
+
+@pytest.mark.parametrize("upload", [True, False])
+def test_a_mirror_gives_the_same_table_and_is_named(fake_tap, client, stars, upload):
+    targets = one_shard(make_pairs())
+    expected, expected_columns, _ = enrich_targets(client, SURVEY, targets, 3)
+    fake_tap.answer = mirror_sky(stars)
+    other = mirrored_client(fake_tap, upload=upload)
+    found, columns, records = enrich_targets(other, SURVEY, targets, 3)
+    pd.testing.assert_frame_equal(found, expected)
+    assert columns == expected_columns
+    assert len(records) == (1 if upload else len(targets))
+    assert {(r["mirror"], r["url"]) for r in records} == {("m", fake_tap.url)}
+    assert 's."_DE"' in records[0]["adql"]
+
+
+def test_a_mirror_without_one_of_the_columns_is_refused(fake_tap, stars):
+    fake_tap.answer = mirror_sky(stars)
+    poorer = {ours: theirs for ours, theirs in THEIRS.items() if ours != "phot_variable_flag"}
+    client = mirrored_client(fake_tap, poorer)
+    with pytest.raises(TapError, match=r"has no column gaiadr3.gaia_source.phot_variable_flag;"):
+        enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
+    assert fake_tap.queries == []
+
+
+def test_the_queries_word_for_word(fake_tap, client):
+    """Kept answers are found again by these texts: a change makes every one of them useless."""
+    targets = one_shard(make_pairs()).iloc[:1].assign(ra=0.25, dec=-5.5, radius_deg=0.03)
+    enrich_targets(client, SURVEY, targets.assign(around="fermi"), 3)
+    enrich_targets(TapClient("gaia", fake_tap.url, upload=False), SURVEY, targets, 3)
+    columns = (
+        "s.source_id AS survey_id, s.ra AS survey_ra, s.dec AS survey_dec, "
+        "s.phot_g_mean_mag AS extra_0, s.phot_variable_flag AS extra_1"
+    )
+    assert fake_tap.queries == [
+        f"SELECT TOP 9999999 t.target_id AS target_id, {columns} FROM gaiadr3.gaia_source AS s, "
+        "TAP_UPLOAD.targets AS t WHERE 1 = CONTAINS(POINT('ICRS', s.ra, s.dec), CIRCLE('ICRS', "
+        "t.target_ra, t.target_dec, t.radius_deg))",
+        f"SELECT TOP 9999999 {columns} FROM gaiadr3.gaia_source AS s WHERE 1 = CONTAINS("
+        "POINT('ICRS', s.ra, s.dec), CIRCLE('ICRS', 0.25, -5.5, 0.0300001))",
+    ]
+
+
+def one_target():
+    pairs = make_pairs().iloc[:1].assign(csc_ra=0.01, csc_dec=5.0)
+    targets = one_shard(pairs)
+    assert targets["around"].tolist() == ["csc", "fermi"]
+    return targets
+
+
+def answer_of(**changed):
+    """Two stars at the target 0 of `one_target`, columns changed or (None) left out."""
+    fields = {
+        "target_id": Field("target_id", "long", [0, 0], null="-1"),
+        "survey_id": Field("survey_id", "long", [FIRST_ID, FIRST_ID + 2], null="-1"),
+        "survey_ra": Field("survey_ra", "double", [0.01, 0.01], "deg"),
+        "survey_dec": Field("survey_dec", "double", [5.0, 5.0003], "degree"),
+        "extra_0": Field("extra_0", "float", [10.0, None], "mag"),
+        "extra_1": Field("extra_1", "char", ["VARIABLE", ""]),
+    } | changed
+    return lambda *_: votable(*[one for one in fields.values() if one is not None])
+
+
+def test_the_answer_that_the_next_test_spoils_is_a_good_one(fake_tap):
+    fake_tap.answer = answer_of()
+    found, _, _ = enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_target(), 3)
+    assert found["id"].tolist() == [FIRST_ID, FIRST_ID + 2]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"survey_ra": Field("survey_ra", "double", [0.01, None], "deg")},
+            "gaia: rows of gaiadr3.gaia_source without a valid position: 1, the first is "
+            f"{FIRST_ID + 2} at ra nan, dec 5.0003",
+        ),
+        (
+            {"survey_dec": Field("survey_dec", "double", [5.0, 95.0], "deg")},
+            "gaia: rows of gaiadr3.gaia_source without a valid position: 1, the first is "
+            f"{FIRST_ID + 2} at ra 0.01, dec 95.0",
+        ),
+        (
+            {"survey_ra": Field("survey_ra", "double", [0.01, 0.01], "rad")},
+            "gaia: gaiadr3.gaia_source: column ra came in 'rad', ",
+        ),
+        (
+            {"survey_id": Field("survey_id", "long", [FIRST_ID, FIRST_ID])},
+            "gaia: rows of gaiadr3.gaia_source that came more than once: 1, the first is "
+            f"target_id 0, id {FIRST_ID}",
+        ),
+        (
+            {"survey_id": Field("survey_id", "long", [None, FIRST_ID], null="-1")},
+            "gaia: rows of gaiadr3.gaia_source without source_id: 1; ",
+        ),
+        (
+            {"survey_id": Field("survey_id", "char", ["a", ""])},
+            "gaia: rows of gaiadr3.gaia_source without source_id: 1; ",
+        ),
+        (
+            {"survey_id": Field("survey_id", "double", [FIRST_ID, FIRST_ID + 2])},
+            "gaia: gaiadr3.gaia_source.source_id came as floating-point numbers, ",
+        ),
+        (
+            {"target_id": Field("target_id", "long", [0, 77])},
+            "gaia: rows of gaiadr3.gaia_source for targets that were not sent: 1, the first has "
+            "target_id 77; ",
+        ),
+        (
+            {"target_id": Field("target_id", "long", [None, 0], null="-1")},
+            "gaia: rows of gaiadr3.gaia_source for targets that were not sent: 1, the first has "
+            "target_id null; ",
+        ),
+        (
+            {"target_id": Field("target_id", "char", ["0", "J"])},
+            "gaia: rows of gaiadr3.gaia_source for targets that were not sent: 1, the first has "
+            "target_id J; ",
+        ),
+        (
+            {"extra_1": None},
+            "gaia: the answer for table gaiadr3.gaia_source has no column extra_1 "
+            "(phot_variable_flag), which was asked for; it has target_id, survey_id, survey_ra, "
+            "survey_dec, extra_0: ",
+        ),
+        (
+            {"survey_id": Field("s_survey_id", "long", [1, 2])},
+            "gaia: the answer for table gaiadr3.gaia_source has no column survey_id (source_id), "
+            "which was asked for; it has target_id, s_survey_id, ",
+        ),
+        (
+            {"target_id": None},
+            "gaia: the answer for table gaiadr3.gaia_source has no column target_id, which was ",
+        ),
+    ],
+)
+def test_an_answer_that_cannot_be_used_is_a_line(fake_tap, changed, said):
+    fake_tap.answer = answer_of(**changed)
+    with pytest.raises(XgammaError) as caught:
+        enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_target(), 3)
+    assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
+
+
+def test_a_column_that_changes_between_two_cones_is_an_error(fake_tap):
+    units = iter(["mag", "mag", "Jy"])
+    fake_tap.answer = lambda *_: answer_of(
+        target_id=None, extra_0=Field("extra_0", "float", [1.0, 2.0], next(units))
+    )()
+    client = TapClient("gaia", fake_tap.url, upload=False)
+    with pytest.raises(XgammaError, match=r"^gaia: gaiadr3.gaia_source: the types or units of its"):
+        enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
+    assert len(fake_tap.queries) == 3
+
+
 def long_table(client, pairs, **shards):
     """The merged table, by way of the shards' files."""
     made = []
     for _, targets in targets_of(pairs, **shards).groupby("shard"):
-        made.append(enrich_targets(client, SURVEY, targets, 3))
+        made.append(enrich_targets(client, SURVEY, targets, 3)[:2])
     classes = {name: f"class of {name}" for name in pairs["fermi_name"]}
     return merge_shards(made[::-1], SURVEY, classes), len(made)
 
@@ -378,7 +556,7 @@ def test_no_shards_give_an_empty_table():
 def test_shards_whose_columns_differ_are_an_error(client, tmp_path):
     """The unit or type changed at the service between two jobs: nothing to be merged."""
     targets = one_shard(make_pairs())
-    found, columns = enrich_targets(client, SURVEY, targets, 3)
+    found, columns, _ = enrich_targets(client, SURVEY, targets, 3)
     write_parquet(tmp_path / "t.parquet", found, columns)
     one = read_parquet(tmp_path / "t.parquet"), read_columns(tmp_path / "t.parquet")
     assert one[1] == columns

@@ -1,15 +1,19 @@
 """What the figures show: the right numbers at the right places, and nothing that crashes."""
 
+import re
 from collections import Counter
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
+from hostile_names import HOSTILE_NAMES
+from matplotlib.cbook import is_math_text
 from matplotlib.collections import PathCollection
 from matplotlib.patches import Ellipse, Rectangle
+from matplotlib.text import Text
 
-from xgamma.classes import CLASSES
+from xgamma.classes import CLASSES, MOST_UNKNOWN
 from xgamma.figures.associations import (
     fermi_sources,
     log_flux_ratio,
@@ -593,3 +597,89 @@ def test_one_row_is_enough(name, csc, tmp_path):
                             "radius_deg": [0.03, 2 / 3600]})  # fmt: skip
     figure = drawings(pairs, one, targets, csc.iloc[:1], ["PSR"])[name]()
     assert drawn(figure, tmp_path / "f.png")
+
+
+# no two alike when stripped, and the worst of each kind: as many as are shown one by one
+HOSTILE_CLASSES = [
+    "$x", "$\\frac{1}{0}$", "\\$", "$a$b$", "_hidden", "__", "a\nb", "\x1b[2J", "\x00",
+    "\u202egnp.exe", "a\u2028b", "{shard}", "%s", "<b>&", "\\N", "#", "星", "🔭", "e\u0301",
+    "x" * 100_000,
+]  # fmt: skip
+assert len(HOSTILE_CLASSES) == MOST_UNKNOWN
+# vector files as well: they hold the text, and XML knows no control characters
+FILES_WITH_TEXT = [
+    "matches_by_position.png", "flux_ratio_by_class.png", "counterparts_by_class.png",
+    "variability_by_class.png", "variable_fraction.png",
+    "class_subsample.png", "class_subsample.pdf", "class_subsample.svg",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def hostile_drawings():
+    """Every figure, of sources whose names and classes are hostile."""
+    pairs = make_pairs([1 + i % 3 for i in range(len(HOSTILE_CLASSES))], HOSTILE_CLASSES)
+    names = dict(zip(pairs["fermi_name"].unique(), HOSTILE_NAMES[-len(HOSTILE_CLASSES) :],
+                     strict=True))  # fmt: skip
+    pairs["fermi_name"] = pairs["fermi_name"].map(names)
+    pairs["csc_name"] = [HOSTILE_NAMES[i % len(HOSTILE_NAMES)] for i in range(len(pairs))]
+    found = pairs[["fermi_name", "fermi_class", "csc_name"]].assign(
+        around="fermi", id=range(len(pairs)), sep_target_arcsec=1.0, n_in_radius=3,
+        gaia_variability=[HOSTILE_NAMES[i] for i in range(len(pairs))],
+    )  # fmt: skip
+    targets = found[["around", "fermi_name", "csc_name"]].assign(radius_deg=0.03)
+    csc = pd.DataFrame(
+        {"name": HOSTILE_NAMES, "lii": 10.0, "bii": 1.0, "b_flux_ap": 1e-14}
+    )  # fmt: skip
+    return drawings(pairs, found, targets, csc, HOSTILE_CLASSES)
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")  # DejaVu Sans has not all scripts: boxes
+@pytest.mark.parametrize("file", FILES_WITH_TEXT)
+def test_hostile_text_is_shown_and_not_obeyed(file, hostile_drawings, tmp_path):
+    """No formula is set, no line is broken, nothing is longer than the figure is wide."""
+    figure = hostile_drawings[file.split(".")[0]]()
+    assert drawn(figure, tmp_path / file)
+    for written in (text.get_text() for text in figure.findobj(Text)):
+        assert written.replace("\n", "").isprintable()
+        assert "x" * 100 not in written
+        for line in written.splitlines():
+            # formulas are ours and matplotlib's: units, logarithms, powers of ten
+            assert not is_math_text(line) or re.search(r"\$(\^|_|\\mathdefault)", line)
+
+
+def test_hostile_classes_have_their_rows_and_legends(hostile_drawings):
+    rows = rows_of(hostile_drawings["flux_ratio_by_class"]().axes[0])
+    assert len(rows) == len(HOSTILE_CLASSES)
+    assert {r"\$x", r"a\nb", r"\u202egnp.exe", " _hidden", "星", "x" * 19 + "…"} <= set(rows)
+    legend = hostile_drawings["class_subsample"]().legends[0]
+    labels = [text.get_text() for text in legend.get_texts()]
+    # matplotlib leaves out labels that begin with an underscore
+    assert {" _hidden", " __", r"\$x"} <= set(labels)
+    assert len(labels) == 1 + len(HOSTILE_CLASSES)
+
+
+def test_thousands_of_unknown_classes_are_one_row():
+    """A row for each would be a figure of 100 metres."""
+    pairs = make_pairs([1] * 3000, [f"class {i}" for i in range(2999)] + ["PSR"])
+    figure = plot_ratio_by_class(pairs)
+    assert list(rows_of(figure.axes[0])) == ["PSR", "2999 unknown classes"]
+    assert figure.get_figheight() < 5
+    counts = class_counterparts(pairs, {}, "fermi")
+    assert counts["sources"].to_dict() == {"PSR": 1, "2999 unknown classes": 2999}
+
+
+@pytest.mark.parametrize("latitude", [np.inf, -np.inf, np.nan, 1e308])
+def test_a_latitude_beyond_the_pole_does_not_stretch_the_map(latitude, tmp_path):
+    pairs = make_pairs([3, 2])
+    expected = plot_association_map(pairs, 10.0).get_figheight()
+    pairs.loc[1, "csc_b"] = latitude
+    figure = plot_association_map(pairs, 10.0)
+    assert figure.get_figheight() == pytest.approx(expected, rel=0.1)
+    assert drawn(figure, tmp_path / "f.png")
+
+
+@pytest.mark.parametrize("exposure", [np.inf, 5e-324, -1.0, np.nan])
+def test_an_impossible_exposure_does_not_spoil_the_map(exposure, tmp_path):
+    for exposures in ([1e3, 2e3, exposure], [exposure] * 3):
+        sky = pd.DataFrame({"ra": [1.0, 2.0, 3.0], "dec": 0.0, "exposure": exposures})
+        assert drawn(plot_exposure_map(sky, 10.0), tmp_path / "f.png")

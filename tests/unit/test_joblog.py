@@ -1,6 +1,8 @@
 """What a user sees of a job that fails: one line; what the log has: everything."""
 
 import os
+import re
+import signal
 import subprocess
 import sys
 
@@ -114,3 +116,64 @@ def test_the_log_is_of_the_last_run(log):
 
 def test_a_chosen_exit_status_is_kept(log):
     assert run(log, "sys.exit(3)")[0] == 3
+
+
+FORGED = "x\\n2026-01-01 00:00:00,000 INFO all is well\\r\\x1b[2J\\u202e\\u2028ERROR"
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ ")
+
+
+@pytest.mark.parametrize(
+    ("action", "status"),
+    [
+        (f"raise XgammaError('csc: {FORGED}')", 1),
+        (f"logger.warning('csc: %s', '{FORGED}')", 0),
+        (f"warnings.warn('csc: {FORGED}')", 0),
+        (f"raise ValueError('csc: {FORGED}')", 1),
+        (f"raise OSError(5, 'csc: {FORGED}', 'x')", 1),
+    ],
+)
+def test_data_in_a_message_cannot_forge_a_line(log, action, status):
+    found, said, logged = run(log, action)
+    assert found == status
+    assert said.count("\n") <= 1 and said.rstrip("\n").isprintable()
+    lines = logged.rstrip("\n").split("\n")
+    assert all(line.isprintable() for line in lines)
+    # a line of the log is a message or, indented, a part of a traceback
+    messages = [line for line in lines if not line.startswith("    ")]
+    assert all(LOG_LINE.match(line) for line in messages)
+    assert len(messages) == 2 and "started" in messages[0]
+
+
+@pytest.mark.parametrize("error", ["XgammaError", "ValueError"])
+def test_a_very_long_message_is_cut_for_the_user_only(log, error):
+    _, said, logged = run(log, f"raise {error}('a' * 100_000)")
+    assert len(said) < 2100 and "aaa…" in said
+    assert "a" * 100_000 in logged
+
+
+WAIT = """
+from xgamma.tables import atomic_path
+import time
+with atomic_path(sys.argv[3]) as beside:
+    beside.write_text("half")
+    print("half written", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_job_that_is_told_to_stop_cleans_up_and_says_one_line(log, tmp_path, sent, status, word):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", JOB, str(log), WAIT, str(tmp_path / "t.csv")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout.readline() == "half written\n"
+        process.send_signal(sent)
+        said = process.communicate(timeout=30)[1]
+    assert (process.returncode, said) == (status, f"xgamma: {word} (log: {log})\n")
+    assert f"WARNING {word}" in log.read_text() and "Traceback" not in log.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]

@@ -1,6 +1,8 @@
 """What services say of themselves, and what the registry says of them."""
 
 import re
+import threading
+import time
 
 import pytest
 from fake_tap import CAPABILITIES, INLINE_UPLOAD, Field, Reply, votable
@@ -64,7 +66,7 @@ def clients(fake_tap, tables):
 
 
 def test_describe_services_lists_every_column_of_every_table(clients, tables, tmp_path):
-    frame = describe_services(clients, {"gaia": GAIA})
+    frame, _ = describe_services(clients, {"gaia": GAIA})
     found = frame.groupby(["service", "table"])["column"].apply(list).to_dict()
     expected = {("heasarc", name): sorted(tables[name]) for name in CATALOGUES}
     expected["gaia", "gaiadr3.gaia_source"] = sorted(tables["gaiadr3.gaia_source"])
@@ -106,7 +108,7 @@ def test_optional_columns_and_aliases(clients, tables):
     tables["fermilpsc"] = columns_of("fermilpsc", without=("analysis_flags", "energy_flux_error"))
     tables["fermilpsc"].append("FLAGS")
     tables["csc"].remove("error_ellipse_r1")
-    frame = describe_services(clients, {"gaia": GAIA})
+    frame, _ = describe_services(clients, {"gaia": GAIA})
     assert frame.loc[frame["column"] == "FLAGS", "used"].tolist() == [True]
     available = {key: g["column"].tolist() for key, g in frame.groupby(["service", "table"])}
     assert missing_optional(available, {}) == [
@@ -127,7 +129,7 @@ def test_an_optional_column_of_a_survey(clients, tables):
         "columns": {"j_m": "twomass_j_mag", "jdate": "twomass_jdate"},
         "optional": ["j_m", "jdate"],
     }
-    frame = describe_services(clients, {"twomass": survey})
+    frame, _ = describe_services(clients, {"twomass": survey})
     assert frame.loc[frame["column"] == "J_M", "used"].tolist() == [True]
     available = {key: g["column"].tolist() for key, g in frame.groupby(["service", "table"])}
     assert missing_optional(available, {"twomass": survey}) == ["fp_psc.jdate"]
@@ -138,7 +140,7 @@ def test_an_optional_column_of_a_survey(clients, tables):
 def test_column_names_with_quotes(clients, tables):
     """Some services list a reserved word as it must be written, in double quotes."""
     tables["chanmaster"] = [f'"{c}"' if c == "time" else c for c in tables["chanmaster"]]
-    assert "time" in describe_services(clients, {"gaia": GAIA})["column"].tolist()
+    assert "time" in describe_services(clients, {"gaia": GAIA})[0]["column"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -162,6 +164,53 @@ def test_a_service_that_declares_no_upload_is_said_before_it_is_needed(
     describe_services(clients, {"gaia": GAIA})
     assert ("does not say that it takes uploads" in caplog.text) == warned
     assert ("set upload: false for it" in caplog.text) == warned
+
+
+MIRRORED = {
+    **GAIA,
+    "columns": {"phot_g_mean_mag": "gaia_mean_g_mag", "parallax": "gaia_parallax"},
+    "optional": ["parallax"],
+}
+
+
+def mirrored(fake_tap, columns):
+    """The Gaia service is dead; a mirror has these columns, and describes them as its own."""
+    spelt = {name: name.upper() for name in columns}
+    entry = {"table": '"I/355/gaiadr3"', "release": "DR3", "columns": spelt}
+    mirror = {"name": "m", "url": fake_tap.url, "mode": "sync"}
+    mirror["tables"] = {"gaiadr3.gaia_source": entry}
+    dead = "http://127.0.0.1:1/tap"
+    return TapClient("gaia", dead, attempts=1, upload=False, mirrors=[mirror])
+
+
+def test_a_mirror_describes_its_columns_under_our_names(fake_tap, clients, tables):
+    there = ["source_id", "ra", "dec", "phot_g_mean_mag", "parallax"]
+    tables["I/355/gaiadr3"] = [name.upper() for name in there] + ["PMRA"]
+    clients["gaia"] = mirrored(fake_tap, there)
+    frame, records = describe_services(clients, {"gaia": MIRRORED})
+    found = frame.loc[frame["table"] == "gaiadr3.gaia_source", "column"].tolist()
+    assert found == sorted(there), "what the map does not have is not there"
+    assert [(r["service"], r["mirror"]) for r in records] == [("heasarc", None), ("gaia", "m")]
+
+
+@pytest.mark.parametrize("lacking", ["parallax", "phot_g_mean_mag"])
+def test_a_mirror_s_map_must_be_complete(fake_tap, clients, tables, lacking):
+    """An optional column that the map lacks is not one that the service lacks."""
+    there = ["source_id", "ra", "dec", "phot_g_mean_mag", "parallax"]
+    tables["I/355/gaiadr3"] = [name.upper() for name in there]
+    clients["gaia"] = mirrored(fake_tap, [name for name in there if name != lacking])
+    said = {
+        "parallax": r"^gaia does not answer, and the map of its mirror m has no column parallax "
+        r"of table gaiadr3.gaia_source: ",
+        "phot_g_mean_mag": r"^gaia: table gaiadr3.gaia_source has no column phot_g_mean_mag; ",
+    }
+    with pytest.raises(XgammaError, match=said[lacking]):
+        describe_services(clients, {"gaia": MIRRORED})
+    # the service itself may lack it
+    if lacking == "parallax":
+        tables["gaiadr3.gaia_source"].remove("parallax")
+        clients["gaia"] = TapClient("gaia", fake_tap.url)
+        describe_services(clients, {"gaia": MIRRORED})
 
 
 def registry_rows(*resources):
@@ -236,9 +285,36 @@ def test_search_registry_takes_standard_tap_interfaces(fake_registry):
 @pytest.mark.parametrize("status", [404, 503])
 def test_a_silent_registry_is_said_in_a_line(fake_registry, status):
     fake_registry.answer = lambda *_: Reply(b"<p>\n\nno\n</p>", status, "text/html")
-    with pytest.raises(XgammaError, match=r"^the IVOA registry does not answer: .*; check") as it:
+    with pytest.raises(
+        XgammaError, match=r"^the IVOA registry \(http.*\) does not answer: .*; check"
+    ) as it:
         search_registry("irsa")
     assert "\n" not in str(it.value)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"not XML", b""])
+def test_a_registry_that_answers_nonsense_is_said_in_a_line(fake_registry, body):
+    fake_registry.answer = lambda *_: Reply(body, 200, "text/html")
+    with pytest.raises(XgammaError, match=r"^the IVOA registry \(http.*\) does not answer: ") as it:
+        search_registry("irsa")
+    assert "\n" not in str(it.value)
+
+
+def test_a_registry_that_hangs_is_given_up(fake_registry):
+    hung = threading.Event()
+
+    def never(*_):
+        hung.wait(20)
+        return registry_rows()
+
+    fake_registry.answer = never
+    start = time.monotonic()
+    try:
+        with pytest.raises(XgammaError, match=r"^the IVOA registry \(http.*\) does not answer: "):
+            search_registry("irsa", timeout_s=0.3)
+    finally:
+        hung.set()
+    assert time.monotonic() - start < 5
 
 
 def test_registered_services():

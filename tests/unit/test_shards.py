@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 from astropy import units as u
 from astropy_healpix import HEALPix
+from hostile_names import HOSTILE_NAMES
 
 from xgamma.shards import TARGET_COLUMNS, build_targets, shard_digests
+from xgamma.tables import write_text
 
 SHARD_PATTERN = re.compile(r"[A-Za-z0-9_+-]+")  # the wildcard constraint of the workflow
 DEPENDS_ON = {"nearest": 3, "code": "abc", "url": "https://x.example/tap", "table": "t"}
@@ -221,42 +223,40 @@ def test_digests_are_the_same_on_every_machine():
     assert list(shard_digests(targets, {"a": 1}).values()) == [expected]
 
 
-HOSTILE = [
-    "4FGL J0534.5+2200",
-    "4FGL J0534.5-2200",
-    "4FGL J0534.5 2200",
-    "../x",
-    "..",
-    "/etc/passwd",
-    "a b",
-    "a_b",
-    "a/b",
-    "a\\b",
-    "a" * 300,
-    "a" * 299 + "b",
-    "Ψ Cas",
-    "Ω Cas",
-    "",
-    "{wildcard}",
-    "-rf",
-    "x\n",
-    "x",
-    "X",
-    "CON",
-]
+def shards_by_source(names):
+    """The shard of each Fermi source, in the order of `names`."""
+    pairs = make_pairs(len(names))
+    pairs["fermi_name"] = [names[int(name[5:])] for name in pairs["fermi_name"]]
+    shard = targets_of(pairs, by="source").drop_duplicates("fermi_name").set_index("fermi_name")
+    return [shard.at[name, "shard"] for name in names]
 
 
 def test_names_of_shards_by_source_are_unique_and_safe():
-    pairs = make_pairs(len(HOSTILE))
-    pairs["fermi_name"] = [HOSTILE[int(name[5:])] for name in pairs["fermi_name"]]
-    shards = targets_of(pairs, by="source").drop_duplicates("fermi_name")["shard"]
-    assert len(shards) == len(HOSTILE)
-    assert shards.map(lambda name: SHARD_PATTERN.fullmatch(name) is not None).all()
+    shards = shards_by_source(HOSTILE_NAMES)
+    assert all(SHARD_PATTERN.fullmatch(shard) for shard in shards)
     # on file systems that do not know upper from lower case as well
-    assert shards.str.lower().nunique() == len(HOSTILE)
+    assert len({shard.lower() for shard in shards}) == len(HOSTILE_NAMES)
     # with a digest, an ending and what a half-written file adds: below the usual 255 bytes
-    assert shards.str.len().max() < 100
-    assert any("4FGL_J0534_5+2200" in name for name in shards), "readable"
+    assert max(map(len, shards)) < 100
+    # neither options, nor hidden, nor the names that Windows keeps for itself
+    assert not any(shard.startswith(("-", "+", ".")) for shard in shards)
+    assert not {"con", "nul"} & {shard.lower() for shard in shards}
+
+
+def test_names_of_shards_by_source_are_readable():
+    names = ["4FGL J0534.5+2201", "4FGL J0534.5-2201", "-4FGL"]
+    readable = [shard.rsplit("-", 1)[0] for shard in shards_by_source(names)]
+    assert readable == ["4FGL_J0534_5+2201", "4FGL_J0534_5-2201", "4FGL"]
+
+
+def test_files_named_by_hostile_sources_stay_in_their_folder(tmp_path):
+    folder = tmp_path / "enrichment" / "gaia"
+    for shard in shards_by_source(HOSTILE_NAMES):
+        # as the rule enrich_shard names them
+        write_text(folder / f"{shard}.{'0' * 16}.parquet", shard)
+    assert len(list(folder.iterdir())) == len(HOSTILE_NAMES)
+    everything = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.parent for path in everything} == {folder}
 
 
 def test_astropy_healpix_agrees_with_the_definition():

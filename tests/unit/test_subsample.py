@@ -1,14 +1,16 @@
 """The table of chosen classes, and its page."""
 
 import math
+from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
+from hostile_names import HOSTILE_NAMES
 
 from xgamma.classes import class_shares
 from xgamma.subsample import SHARE_COLUMNS, class_subsample, subsample_columns
-from xgamma.table_page import table_page, write_table_and_page
+from xgamma.table_page import PAGE_TEXT, table_page, write_table_and_page
 from xgamma.tables import Column, read_ecsv
 
 
@@ -83,6 +85,44 @@ def test_the_page_escapes_names_and_says_simulated(fermi, pairs):
     assert "simulated sky" in page
     assert "simulated sky" not in table_page(table, subsample_columns([]), "t", False)
     assert page.count("<tr>") == 2
+
+
+class Page(HTMLParser):
+    """The tags of a page, its attributes' values, and the text of its cells."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.values, self.cells, self.inside = set(), [], [], False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.values += [value for _, value in attrs]
+        if tag in ("td", "th"):
+            self.cells.append("")
+            self.inside = True
+
+    def handle_endtag(self, tag):
+        self.inside = self.inside and tag not in ("td", "th")
+
+    def handle_data(self, data):
+        if self.inside:
+            self.cells[-1] += data
+
+
+def test_hostile_text_is_shown_in_the_page_and_not_obeyed():
+    ours = Page(table_page(pd.DataFrame({"t": ["a"]}), [Column("t", "text", "m", "d")], "t", False))
+    for name in HOSTILE_NAMES:
+        column = Column("t", "text", name, name)
+        page = table_page(pd.DataFrame({"t": [name]}), [column], name, False, name)
+        found = Page(page)
+        assert found.tags <= ours.tags | {"p"}
+        assert len(found.cells) == 2, "one heading, one cell"
+        assert page.replace("\n", "").isprintable()
+        assert len(found.cells[1]) <= PAGE_TEXT
+        if name.isprintable() and len(name) <= PAGE_TEXT:
+            assert found.cells[1] == name
+            assert name in found.values, "the description, shown when the pointer rests"
 
 
 def test_the_page_writes_every_kind_of_value():

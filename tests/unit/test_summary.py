@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from xgamma.catalogs import CATALOGUES, fit_to_catalogue
-from xgamma.summary import build_summary, run_record, summary_text
+from xgamma.summary import build_summary, summary_text
 from xgamma.tables import write_json
 
 SETTINGS = {
@@ -225,7 +225,6 @@ def test_an_empty_sky_has_numbers_too(tmp_path):
     )
     assert summary["csc"]["flux_median"] is None and summary["pairs"]["matches_largest"] == 0
     assert summary["counterparts"]["fermi_sources_with_all_surveys"] == 0
-    summary["run"] |= run_record(tmp_path, {})
     write_json(tmp_path / "summary.json", summary)
     assert "smallest none" in summary_text(summary)
 
@@ -240,39 +239,12 @@ def test_the_summary_is_json_and_the_same_for_the_same_rows(tmp_path):
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
     written = json.loads((tmp_path / "one.json").read_text())
     assert written["settings"]["latitude_cut_deg"] == 10
-    # wall times and the archive's name are apart, so that the rest can be compared
+    # the archive's name is apart, so that the rest can be compared
     assert written["run"] == {"archive": "demo"} and "archive" not in written["settings"]
 
 
-HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
-
-
-def test_run_record(tmp_path):
-    (tmp_path / "crossmatch.tsv").write_text(HEAD + "1.5\t0:00:01\t210.5\t1\t1\t1\t0\t0\t0\t1\n")
-    # Snakemake writes - or NA where a job was too short to be measured
-    (tmp_path / "quick.tsv").write_text(HEAD + "0.04\t0:00:00\tNA\t-\t-\t-\t-\t-\t-\t-\n")
-    gaia = tmp_path / "enrichment" / "gaia"
-    gaia.mkdir(parents=True)
-    for shard, seconds, memory in (("a.1", 2.0, 300.0), ("b.2", 3.5, 400.0), ("a.0", 50.0, 999.0)):
-        row = f"{seconds}\t0:00:02\t{memory}\t1\t1\t1\t0\t0\t0\t1\n"
-        (gaia / f"{shard}.tsv").write_text(HEAD + row)
-    # a.0 is of an earlier setting: the manifest does not name it, and it must not count;
-    # c.3 was made before there were benchmarks
-    record = run_record(tmp_path, {"gaia": {"a": "1", "b": "2", "c": "3"}})
-    seconds = {"crossmatch": 1.5, "quick": 0.04, "enrich_shard_gaia": 5.5}
-    assert record["job_seconds"] == seconds
-    assert record["job_seconds_total"] == 7.0
-    assert record["job_memory_mb"] == {"crossmatch": 210.5, "enrich_shard_gaia": 400.0}
-    assert record["cores"] >= 1 and record["machine"]
-
-
-def text_of(summary, tmp_path):
-    summary["run"] |= run_record(tmp_path, {})
-    return summary_text(summary)
-
-
-def test_the_page_has_the_numbers(tmp_path):
-    text = text_of(summarize(), tmp_path)
+def test_the_page_has_the_numbers():
+    text = summary_text(summarize())
     plain = [" ".join(line.split()) for line in text.splitlines()]
     # the words before the first number
     lines = {re.split(r" \d", line)[0]: line for line in plain}
@@ -288,12 +260,12 @@ def test_the_page_has_the_numbers(tmp_path):
     assert "mean 4.00e-14, largest 1.00e-13" in text
 
 
-def test_a_real_sky_does_not_call_itself_simulated(tmp_path):
-    text = text_of(summarize(settings={**SETTINGS, "simulated": False}), tmp_path)
+def test_a_real_sky_does_not_call_itself_simulated():
+    text = summary_text(summarize(settings={**SETTINGS, "simulated": False}))
     assert "SIMULATED" not in text and "real sky" in text.splitlines()[0]
 
 
-def test_the_page_fits_a_terminal_with_the_real_numbers(tmp_path):
+def test_the_page_fits_a_terminal_with_the_real_numbers():
     """80 columns, with the numbers of the real archives and every optional column missing."""
     summary = summarize(
         described={
@@ -317,6 +289,6 @@ def test_the_page_fits_a_terminal_with_the_real_numbers(tmp_path):
         "matches_largest_of": "4FGL J1820.4-1609c",
     }
     summary["counterparts"]["by_survey"]["twomass"] |= {"candidates_with": 9_000}
-    text = text_of(summary, tmp_path)
+    text = summary_text(summary)
     assert [line for line in text.splitlines() if len(line) > 80] == []
     assert "csc.error_ellipse_angle" in text and "fermilpsc.semi_minor_axis_95" in text

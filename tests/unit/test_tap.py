@@ -1,42 +1,25 @@
 """Asking a TAP service and not believing it: types, cuts, faults that pass and that do not."""
 
+import datetime
 import io
+import re
 import time
+import types
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
-import pyvo
 import requests
+from asking import MODES, ONE_ROW, answers, client_of, refusal
 from astropy import units as u
 from astropy.io.votable import from_table
 from astropy.table import MaskedColumn, Table
-from fake_tap import FakeTap, Field, Reply, error_document, votable
+from fake_tap import LOST, FakeJob, FakeTap, Field, Reply, error_document, votable
 
 from xgamma import __version__
+from xgamma.errors import XgammaError
 from xgamma.tap import TapClient, TapError
-
-ONE_ROW = votable(Field("n", "long", [1]))
-MODES = ["sync", "async"]
-
-
-def client_of(service, **options):
-    return TapClient("heasarc", service.url, **options)
-
-
-def answers(*replies):
-    """One reply after the other; the last stays."""
-    waiting = list(replies)
-    return lambda *_: waiting.pop(0) if len(waiting) > 1 else waiting[0]
-
-
-def refusal(client, adql="SELECT 1 AS n"):
-    """What is said of a query that ends in an error; always one line."""
-    with pytest.raises(TapError) as caught:
-        client.query(adql)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -62,7 +45,7 @@ def test_values_come_through_exactly(fake_tap, mode):
     # whether the padding survives depends on the serialization: the catalogues strip it
     assert frame["name"].str.strip().tolist() == ["psr", "", ""]
     assert frame["label"].tolist() == ["Ψ <&>", "x", "y"]
-    assert frame["good"].tolist()[:2] == [1, 0]
+    assert frame["good"].tolist() == [1, 0, pd.NA]
     assert answer.units["mag"] == "mag" and answer.units["name"] == ""
     assert answer.record["rows"] == 3 and answer.record["attempts"] == 1
     assert answer.record["mode"] == mode and answer.record["adql"] == "SELECT * FROM t"
@@ -137,10 +120,14 @@ def test_a_refused_query_is_not_asked_again(fake_tap, pauses, status):
     assert len(fake_tap.queries) == 1 and pauses == []
 
 
-HTML = Reply(b"<html><body><h1>Maintenance</h1><br></body></html>", 200, "text/html")
+HTML = Reply(
+    b"<!DOCTYPE html>\n<html><title> Sorry\n</title><h1>Maintenance</h1><br></html>",
+    content_type="text/html",
+)
 PASSING = {
     "503": Reply(b"busy", 503, "text/plain"),
     "500": Reply(b"Pool empty", 500, "text/plain"),
+    "500 in words": Reply(error_document("Pool empty"), 500),
     "429": Reply(b"slowly", 429, "text/plain", {"Retry-After": "1"}),
     "web page": HTML,
     "cut": Reply(votable(Field("n", "long", list(range(500))))[:6000]),
@@ -155,7 +142,9 @@ def test_a_fault_that_passes_is_waited_out(fake_tap, pauses, fault, mode):
     fake_tap.answer = answers(PASSING[fault], PASSING[fault], ONE_ROW)
     answer = client_of(fake_tap, mode=mode).query("SELECT 1 AS n")
     assert answer.frame["n"].tolist() == [1]
-    assert answer.record["attempts"] == len(fake_tap.queries) == 3
+    assert answer.record["attempts"] == 3
+    # of a job the result is fetched again, and the query is not
+    assert len(fake_tap.queries) == (3 if mode == "sync" else 1)
     # at least a second, then longer
     assert len(pauses) == 2 and 1 <= pauses[0] <= pauses[1] <= 5
 
@@ -165,13 +154,20 @@ def test_a_fault_that_stays_is_an_error_in_the_end(fake_tap, pauses, fault):
     fake_tap.answer = lambda *_: PASSING[fault]
     said = refusal(client_of(fake_tap, attempts=3))
     assert said.startswith(f"heasarc ({fake_tap.url}) ")
-    assert len(fake_tap.queries) == 3 and len(pauses) == 2
+    assert len(fake_tap.asked("POST", "/tap/sync")) == 3
+    # a query too long for one request is asked as a job at last, and only such a one
+    assert fake_tap.made == (fault == "timed out")
     plain = {
         "503": "does not answer: HTTP 503 Service Unavailable (asked 3 times); check its url",
-        "web page": "what came is no VOTable, but perhaps a web page (asked 3 times); check its",
+        "500": "does not answer: HTTP 500 Internal Server Error (asked 3 times); check its url",
+        "500 in words": "does not answer: HTTP 500 Internal Server Error: Pool empty (asked 3",
+        "429": "does not answer: HTTP 429 Too Many Requests (asked 3 times); it asks to wait 1 s",
+        "web page": "does not answer: what came is a web page (Sorry) (asked 3 times); check its",
+        "cut": "does not answer: what came is no whole VOTable",
+        "lost": "does not answer: the answer ends early (asked 3 times)",
         "timed out": "refuses the query: query timed out after 600 s; the query was: SELECT 1",
     }
-    assert plain.get(fault, "") in said
+    assert plain[fault] in said
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -193,7 +189,9 @@ def test_a_dead_endpoint_is_named(pauses, mode, caplog):
         "check its url in the config and the network, or run again later"
     )
     assert len(pauses) == 2
-    assert "heasarc: connection refused; asking again (attempt 2 of 3)" in caplog.text
+    waits = re.findall(r"heasarc: connection refused; asking again in (\d) s", caplog.text)
+    assert waits == [f"{pause:.0f}" for pause in pauses]
+    assert "(attempt 2 of 3)" in caplog.text and "(attempt 3 of 3)" in caplog.text
 
 
 def test_a_service_that_hangs_is_given_up(fake_tap, pauses):
@@ -235,32 +233,54 @@ def test_a_job_is_polled_fetched_and_deleted(fake_tap):
     assert ("POST", "/tap/sync") not in steps
     assert fake_tap.asked("POST", "/tap/async/1/phase") == [{"PHASE": "RUN"}]
     assert steps.index(("POST", "/tap/async")) < steps.index(("POST", "/tap/async/1/phase"))
-    assert ("DELETE", "/tap/async/1") in steps[-2:]
+    assert steps[-1] == ("DELETE", "/tap/async/1") and fake_tap.jobs == {}
+    # nothing else: what the service has taken at the creation is not sent again
+    assert {step for step in steps if step[0] != "GET"} == {
+        ("POST", "/tap/async"),
+        ("POST", "/tap/async/1/phase"),
+        ("DELETE", "/tap/async/1"),
+    }
 
 
-def test_a_dropped_poll_does_not_lose_the_job(fake_tap, pauses, monkeypatch):
+@pytest.mark.parametrize(
+    "step",
+    [
+        ("GET", "/tap/async/1"),
+        ("POST", "/tap/async/1/phase"),
+        ("GET", "/tap/async/1/results/result"),
+        ("DELETE", "/tap/async/1"),
+    ],
+)
+@pytest.mark.parametrize("after_the_work", [False, True])
+def test_a_dropped_request_does_not_lose_the_job(fake_tap, pauses, step, after_the_work):
     """ESA drops polling connections: the query must not be sent again for that."""
-    truly, polls = pyvo.dal.AsyncTAPJob.phase, []
-
-    def phase(job):
-        polls.append(None)
-        if len(polls) <= 2:
-            raise requests.ConnectionError("Connection aborted")
-        return truly.fget(job)
-
-    monkeypatch.setattr(pyvo.dal.AsyncTAPJob, "phase", property(phase))
-    monkeypatch.setattr("xgamma.tap.time.sleep", lambda _: None)
+    dropped = drop_twice(fake_tap, *step, after_the_work)
     fake_tap.answer = lambda *_: ONE_ROW
-    assert len(client_of(fake_tap, mode="async").query("SELECT 1 AS n").frame) == 1
-    assert len(polls) == 3 and len(fake_tap.queries) == 1
+    answer = client_of(fake_tap, mode="async").query("SELECT 1 AS n")
+    assert answer.frame["n"].tolist() == [1] and len(dropped) >= 1
+    assert len(fake_tap.queries) == 1 and fake_tap.jobs == {}
+    assert len(fake_tap.asked("GET", "/tap/async")) == 0
+
+
+def drop_twice(fake_tap, method, path, after_the_work):
+    """Let the connection of the first two such requests break; before or after their work."""
+    dropped = []
+
+    def meddle(m, p, _form, respond):
+        if (m, p) == (method, path) and len(dropped) < 2:
+            dropped.append(respond() if after_the_work else None)
+            return LOST
+        return respond()
+
+    fake_tap.meddle = meddle
+    return dropped
 
 
 def test_a_job_that_fails_says_why_and_is_deleted(fake_tap, pauses):
     fake_tap.phases, fake_tap.job_error = ["EXECUTING", "ERROR"], "division by\n zero"
     said = refusal(client_of(fake_tap, mode="async"), "SELECT 1/0 AS n")
     assert "refuses the query" in said and "division by zero" in said and "SELECT 1/0" in said
-    assert len(fake_tap.asked("DELETE", "/tap/async/1")) == 1
-    assert len(fake_tap.queries) == 1
+    assert len(fake_tap.queries) == 1 and fake_tap.jobs == {}
 
 
 def test_an_aborted_job_is_asked_again(fake_tap, pauses):
@@ -269,19 +289,19 @@ def test_an_aborted_job_is_asked_again(fake_tap, pauses):
     fake_tap.answer = lambda *_: ONE_ROW
     answer = client_of(fake_tap, mode="async").query("SELECT 1 AS n")
     assert answer.record["attempts"] == 2 and len(pauses) == 1
-    assert len(fake_tap.asked("DELETE", "/tap/async/1")) == 2
+    assert fake_tap.made == 2 and fake_tap.jobs == {}
 
 
 def test_a_job_that_never_ends_is_aborted_and_deleted(fake_tap, pauses):
     fake_tap.phases = ["EXECUTING"]
     started = time.monotonic()
-    said = refusal(client_of(fake_tap, mode="async", deadline_s=0.3))
+    said = refusal(client_of(fake_tap, mode="async", deadline_s=1.0))
     assert time.monotonic() - started < 3
     assert (
         "no answer within 0 s, the job was EXECUTING and is aborted; raise tap.deadline_s" in said
     )
     assert fake_tap.asked("POST", "/tap/async/1/phase") == [{"PHASE": "RUN"}, {"PHASE": "ABORT"}]
-    assert len(fake_tap.asked("DELETE", "/tap/async/1")) == 1
+    assert fake_tap.jobs == {}
     assert pauses == [], "what took too long once is not asked again"
 
 
@@ -290,12 +310,231 @@ def test_a_job_that_never_ends_is_aborted_and_deleted(fake_tap, pauses):
 )
 def test_a_web_page_for_a_job_is_not_polled_for_ever(fake_tap, pauses, page):
     """Well-formed, it has no phase; else it is no XML at all."""
-    fake_tap.respond = lambda *_: page
+    fake_tap.meddle = lambda *_: page
     started = time.monotonic()
     said = refusal(client_of(fake_tap, mode="async", attempts=2, deadline_s=60))
     assert time.monotonic() - started < 10
     assert f"heasarc ({fake_tap.url}) does not answer: " in said and "(asked 2 times)" in said
     assert len(pauses) == 1
+
+
+def seconds_from_now(moment):
+    """From now to a time as the protocol writes it."""
+    then = datetime.datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ")
+    return (then - datetime.datetime.now(datetime.UTC).replace(tzinfo=None)).total_seconds()
+
+
+@pytest.fixture
+def fast_polls(monkeypatch):
+    """No pause between the polls of a job."""
+    clock = types.SimpleNamespace(sleep=lambda _: None, monotonic=time.monotonic, time=time.time)
+    monkeypatch.setattr("xgamma.tap_jobs.time", clock)
+
+
+def lose_first(fake_tap, method, path):
+    """Let the first such request do its work, and lose the answer."""
+    lost = []
+
+    def meddle(m, p, _form, respond):
+        if (m, p) == (method, path) and not lost:
+            lost.append(respond())
+            return LOST
+        return respond()
+
+    fake_tap.meddle = meddle
+
+
+def rows_of_upload(_adql, uploads):
+    """The uploaded numbers: whoever gets another job's answer gets other numbers."""
+    return votable(Field("n", "long", uploads["t"]["n"].tolist()))
+
+
+def test_a_job_is_known_by_its_run_and_ends_by_itself(fake_tap):
+    fake_tap.answer = lambda *_: ONE_ROW
+    client = client_of(fake_tap, mode="async")
+    for _ in range(2):
+        client.query("SELECT 1 AS n")
+    first, second = fake_tap.asked("POST", "/tap/async")
+    assert first["RUNID"] != second["RUNID"] and first["RUNID"].startswith("xgamma-")
+    assert 800 < seconds_from_now(first["DESTRUCTION"]) <= 900
+
+
+def test_a_destruction_time_that_is_not_taken_is_set(fake_tap):
+    """Some services heed it only when the job is there."""
+    fake_tap.takes_destruction, until = False, []
+
+    def meddle(method, path, _form, respond):
+        if path.endswith("/phase"):
+            until.append(fake_tap.jobs["1"].destruction)
+        return respond()
+
+    fake_tap.answer, fake_tap.meddle = lambda *_: ONE_ROW, meddle
+    client_of(fake_tap, mode="async").query("SELECT 1 AS n")
+    assert len(until) == 1 and 800 < seconds_from_now(until[0]) <= 900, "before it runs"
+    assert len(fake_tap.asked("POST", "/tap/async/1/destruction")) == 1
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_destruction_is_put_off_while_a_job_is_followed(fake_tap, monkeypatch, refused):
+    monkeypatch.setattr("xgamma.tap_jobs.ORPHAN_S", 0.3)
+    monkeypatch.setattr("xgamma.tap_jobs._LONGEST_PAUSE_S", 0.02)
+    monkeypatch.setattr("xgamma.tap_jobs._FIRST_PAUSE_S", 0.02)
+    fake_tap.phases = ["EXECUTING"] * 20 + ["COMPLETED"]
+    fake_tap.answer = lambda *_: ONE_ROW
+    if refused:
+        fake_tap.meddle = lambda _method, path, _form, respond: (
+            Reply(b"", 403) if path.endswith("/destruction") else respond()
+        )
+    started = time.monotonic()
+    client_of(fake_tap, mode="async").query("SELECT 1 AS n")
+    took = time.monotonic() - started
+    put_off = len(fake_tap.asked("POST", "/tap/async/1/destruction"))
+    # every third of its life: 0.1 s
+    assert 2 <= put_off <= took / 0.1
+    assert fake_tap.jobs == {}
+
+
+def test_a_lost_creation_is_found_by_its_run(fake_tap, pauses):
+    """Never by its query: another shard's job has the same, and other positions."""
+    table = Table({"n": [7]})
+    other = FakeJob("SELECT n FROM TAP_UPLOAD.t", {"t": Table({"n": [8]})}, "xgamma-other", "")
+    fake_tap.jobs["other"] = other
+    fake_tap.answer = rows_of_upload
+    lose_first(fake_tap, "POST", "/tap/async")
+    answer = client_of(fake_tap, mode="async").query("SELECT n FROM TAP_UPLOAD.t", {"t": table})
+    assert answer.frame["n"].tolist() == [7]
+    assert fake_tap.made == 1 and fake_tap.jobs == {"other": other}
+    assert other.destruction == "", "it is somebody else's"
+    assert answer.record["attempts"] == 2
+
+
+def test_a_lost_creation_that_cannot_be_known_is_left_to_end_soon(fake_tap, pauses):
+    fake_tap.keeps_run_id = fake_tap.takes_destruction = False
+    unlike = FakeJob("SELECT other", {}, "", fake_tap.in_two_days)
+    fake_tap.jobs["other"] = unlike
+    fake_tap.answer = rows_of_upload
+    lose_first(fake_tap, "POST", "/tap/async")
+    client = client_of(fake_tap, mode="async")
+    answer = client.query("SELECT n FROM TAP_UPLOAD.t", {"t": Table({"n": [7]})})
+    assert answer.frame["n"].tolist() == [7] and fake_tap.made == 2
+    assert sorted(fake_tap.jobs) == ["1", "other"]
+    assert not fake_tap.jobs["1"].started, "nobody runs it, and nobody took it for ours"
+    assert 800 < seconds_from_now(fake_tap.jobs["1"].destruction) <= 900
+    assert unlike.destruction == fake_tap.in_two_days
+
+
+@pytest.mark.parametrize("listing", [Reply(b"", 403), HTML, Reply(b"<odd"), LOST])
+def test_a_lost_creation_without_a_list_is_made_anew(fake_tap, pauses, listing):
+    """It had its short destruction time with it."""
+    creations, lists = [], []
+
+    def meddle(method, path, _form, respond):
+        if (method, path) == ("POST", "/tap/async"):
+            creations.append(respond())
+            return LOST if len(creations) == 1 else creations[-1]
+        if path == "/tap/async":
+            lists.append(path)
+            return listing if listing is not LOST or len(lists) == 1 else respond()
+        return respond()
+
+    fake_tap.answer, fake_tap.meddle = lambda *_: ONE_ROW, meddle
+    assert len(client_of(fake_tap, mode="async").query("SELECT 1 AS n").frame) == 1
+    # a list that comes at the second try says what there is
+    assert len(creations) == (1 if listing is LOST else 2)
+
+
+def test_a_web_page_in_answer_to_a_creation_is_no_job(fake_tap, pauses):
+    fake_tap.answer = lambda *_: ONE_ROW
+    page = answers(HTML, None)
+    fake_tap.meddle = lambda method, path, _form, respond: (
+        ((method, path) == ("POST", "/tap/async") and page()) or respond()
+    )
+    assert client_of(fake_tap, mode="async").query("SELECT 1").record["attempts"] == 2
+    assert fake_tap.made == 1 and fake_tap.jobs == {}
+
+
+@pytest.mark.parametrize("gone", ["while it ran", "before its result was fetched"])
+def test_a_job_that_vanishes_is_made_anew(fake_tap, pauses, fast_polls, gone):
+    """A restarted service may know nothing of it."""
+    fake_tap.phases = ["EXECUTING", "EXECUTING", "COMPLETED"]
+
+    def meddle(_method, path, _form, respond):
+        ended = path.endswith("/results/result") or gone == "while it ran"
+        if fake_tap.made == 1 and "1" in fake_tap.jobs and fake_tap.jobs["1"].started and ended:
+            del fake_tap.jobs["1"]
+        return respond()
+
+    fake_tap.answer, fake_tap.meddle = lambda *_: ONE_ROW, meddle
+    answer = client_of(fake_tap, mode="async").query("SELECT 1 AS n")
+    assert answer.frame["n"].tolist() == [1] and answer.record["attempts"] == 2
+    assert fake_tap.made == 2 and fake_tap.jobs == {}
+
+
+def test_a_job_that_always_vanishes_is_an_error_in_the_end(fake_tap, pauses):
+    fake_tap.meddle = lambda method, path, _form, respond: (
+        Reply(b"", 404) if (method, path.count("/")) == ("GET", 3) else respond()
+    )
+    said = refusal(client_of(fake_tap, mode="async", attempts=2))
+    assert said == (
+        f"heasarc ({fake_tap.url}) does not finish the query: the service no longer knows the "
+        "job (asked 2 times); run again later, or make smaller shards"
+    )
+
+
+def test_a_start_that_was_swallowed_is_sent_again(fake_tap, fast_polls):
+    """A web page with 200 in its place, from a proxy on the way: the job waits for ever."""
+    fake_tap.answer, page = lambda *_: ONE_ROW, answers(HTML, None)
+    fake_tap.meddle = lambda _method, path, _form, respond: (
+        (path.endswith("/phase") and page()) or respond()
+    )
+    assert len(client_of(fake_tap, mode="async").query("SELECT 1 AS n").frame) == 1
+    assert fake_tap.asked("POST", "/tap/async/1/phase") == [{"PHASE": "RUN"}] * 2
+
+
+@pytest.mark.parametrize("href", ["/tap/async/{job}/results/result", "{job}/results/result"])
+def test_the_address_of_a_result_may_be_relative(fake_tap, href):
+    """HEASARC's is."""
+    fake_tap.answer, fake_tap.href = lambda *_: ONE_ROW, href
+    assert len(client_of(fake_tap, mode="async").query("SELECT 1 AS n").frame) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        votable(Field("n", "long", [1]), status="OVERFLOW"),
+        Reply(error_document("no"), 400),
+        Reply(b"", 403),
+        votable(Field("n", "long", [1]), Field("N", "long", [2])),
+        HTML,
+        LOST,
+    ],
+)
+def test_a_job_is_deleted_whatever_its_answer(fake_tap, pauses, reply):
+    fake_tap.answer = lambda *_: reply
+    refusal(client_of(fake_tap, mode="async", attempts=2))
+    assert fake_tap.made == 1 and fake_tap.jobs == {}
+
+
+def test_a_service_without_jobs_gives_its_first_error(fake_tap, pauses):
+    fake_tap.answer = lambda *_: Reply(b"", 504)
+    fake_tap.meddle = lambda _method, path, _form, respond: (
+        Reply(b"", 404) if "async" in path else respond()
+    )
+    said = refusal(client_of(fake_tap, attempts=2))
+    assert "does not answer: HTTP 504 Gateway Timeout (asked 3 times)" in said
+
+
+@pytest.mark.parametrize("reply", [Reply(b"", 502), Reply(b"", 504), PASSING["timed out"]])
+def test_what_is_too_slow_for_one_request_is_asked_as_a_job(fake_tap, pauses, caplog, reply):
+    """IRSA gives 502 after a minute where a job succeeds."""
+    fake_tap.answer = lambda *_: ONE_ROW
+    fake_tap.meddle = lambda _method, path, _form, respond: (
+        reply if path == "/tap/sync" else respond()
+    )
+    answer = client_of(fake_tap, attempts=2).query("SELECT 1 AS n")
+    assert answer.frame["n"].tolist() == [1]
+    assert answer.record["mode"] == "async" and answer.record["attempts"] == 3
+    assert "asking as a job" in caplog.text and fake_tap.jobs == {}
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -360,7 +599,7 @@ def test_requests_say_who_asks(fake_tap):
 
 
 def test_the_demo_archive_needs_its_sky():
-    with pytest.raises(TapError, match="is the demo archive, and its sky was not given"):
+    with pytest.raises(XgammaError, match="is the demo archive, and its sky was not given"):
         TapClient("gaia", "http://demo.invalid/gaia/tap")
 
 
@@ -375,7 +614,7 @@ def test_real_services_have_time_outs_beside_a_demo_sky(fake_tap, tmp_path, monk
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", record)
     fake_tap.answer = lambda *_: ONE_ROW
-    client = client_of(fake_tap, timeout_s=7, deadline_s=9, sky=str(tmp_path / "sky.duckdb"))
+    client = client_of(fake_tap, timeout_s=7, sync_timeout_s=9, sky=str(tmp_path / "sky.duckdb"))
     client.query("SELECT 1 AS n")
     client.declares_upload()
     # (to connect, to read): a synchronous answer begins when the query is done

@@ -123,6 +123,44 @@ def test_jobs_queue_and_wait_tells_of_changes(service, session):
         job.delete()
 
 
+def test_limits_and_name_given_at_creation(service, session):
+    """A client that never learns its job's address can find it, and need not clean up."""
+    url = f"{service.baseurl}/async"
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=15)
+    limits = {
+        "RUNID": "lost & found",
+        "DESTRUCTION": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "EXECUTIONDURATION": "77",
+    }
+    query = {"QUERY": "SELECT COUNT(*) AS n FROM csc", "PHASE": "RUN"}
+    posted = session.post(url, data={**query, **limits}, allow_redirects=False)
+    (found,) = [job for job in service.get_job_list() if job.runid == "lost & found"]
+    job = service.get_job(found.jobid)
+    assert posted.headers["Location"] == f"{url}/{found.jobid}"
+    assert session.get(f"{url}/{found.jobid}/destruction").text == limits["DESTRUCTION"]
+    assert job.executionduration.value == 77
+    before = len(service.get_job_list())
+    for name, wrong in [("DESTRUCTION", "soon"), ("EXECUTIONDURATION", "1 h")]:
+        refused = session.post(url, data={**query, name: wrong})
+        assert refused.status_code == 400
+        assert f"{name}={wrong} is not a" in refused.text
+    assert len(service.get_job_list()) == before
+    session.delete(posted.headers["Location"])
+
+
+def test_the_list_of_jobs_since_a_time(service, session):
+    job = service.submit_job("SELECT COUNT(*) AS n FROM csc")
+    created = service.get_job(job.job_id).creationtime.to_datetime(timezone=datetime.UTC)
+    for seconds, is_listed in [(-1, True), (0, False), (3600, False)]:
+        after = (created + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        listing = session.get(f"{service.baseurl}/async", params={"AFTER": after}).text
+        assert (f'id="{job.job_id}"' in listing) == is_listed, seconds
+    refused = session.get(f"{service.baseurl}/async", params={"AFTER": "lately"})
+    assert refused.status_code == 400
+    assert "AFTER=lately is not a time" in refused.text
+    job.delete()
+
+
 def test_jobs_end_with_their_destruction_time(service, session):
     job = service.submit_job("SELECT COUNT(*) FROM csc")
     session.post(f"{job.url}/destruction", data={"DESTRUCTION": "2001-01-01T00:00:00Z"})

@@ -126,7 +126,10 @@ def test_silence(project):
             "config: sky.latitude_cut is 5, but there is no such key; "
             "did you mean sky.latitude_cut_deg?",
         ),
-        ({"archive": "dmeo"}, "config: archive is 'dmeo'; the archives are demo, live; "),
+        (
+            {"archive": "dmeo"},
+            "config: archive is 'dmeo'; the archives are demo, live, replay; did you mean demo?",
+        ),
     ],
 )
 def test_wrong_config(project, settings, line):

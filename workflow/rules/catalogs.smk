@@ -1,6 +1,6 @@
 # What the services say of their tables, the catalogues, and their part in the plane.
 # Needs: the services of the archive.
-# Makes: services/columns.ecsv, catalogs/{catalog}.parquet with .provenance.json,
+# Makes: services/columns.ecsv, catalogs/{catalog}.parquet, each with .provenance.json,
 #        plane/{catalog}.parquet.
 
 
@@ -9,6 +9,7 @@ rule describe_services:
         sky=demo_sky,
     output:
         columns=f"{RESULTS}/services/columns.ecsv",
+        provenance=f"{RESULTS}/services/columns.provenance.json",
     log:
         f"{RESULTS}/logs/describe_services.log",
     benchmark:
@@ -17,12 +18,13 @@ rule describe_services:
         ENVIRONMENT
     resources:
         mem_mb=600,
-        heasarc=service_slots("heasarc"),
-        gaia=service_slots("gaia"),
-        irsa=service_slots("irsa"),
+        heasarc=service_slots("heasarc", *CONFIG.services),
+        gaia=service_slots("gaia", *CONFIG.services),
+        irsa=service_slots("irsa", *CONFIG.services),
     params:
         urls={name: service.url for name, service in CONFIG.services.items()},
         surveys=SURVEY_TABLES,
+        kept_answers=KEPT_ANSWERS,
         code=code_digest("describe_services"),
     message:
         "asking the services for their tables and columns"
@@ -45,9 +47,10 @@ rule fetch_catalog:
         ENVIRONMENT
     resources:
         mem_mb=2000,
-        heasarc=service_slots("heasarc"),
+        heasarc=service_slots("heasarc", "heasarc"),
     params:
         url=url("heasarc"),
+        kept_answers=KEPT_ANSWERS,
         code=code_digest("fetch_catalog"),
     message:
         "fetching {wildcards.catalog}"

@@ -1,8 +1,10 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, code_digest(), url(), demo_sky(),
-#        demo_sky_record(), service_slots(), survey_slots(), shards_of_manifest().
+# Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, KEPT_ANSWERS, code_digest(), url(),
+#        demo_sky(), demo_sky_record(), service_slots(), survey_slots(), shards_of_manifest(),
+#        records_of_shards(), codes(), seconds_of_jobs().
 
+import dataclasses
 import functools
 import json
 import os
@@ -19,6 +21,9 @@ os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *befor
 
 from xgamma.code_digest import code_digest as digest_of_script
 from xgamma.config import ConfigError, load_config
+from xgamma.config_check import DEMO_URL
+from xgamma.kept_answers import answers_digest
+from xgamma.slots import slots_taken
 
 try:
     CONFIG = load_config(config)
@@ -30,18 +35,28 @@ except ConfigError as error:
 RESULTS = f"results/{CONFIG.archive}"
 ENVIRONMENT = f"{workflow.basedir}/envs/xgamma.yaml"
 
+# A run keeps every answer it gets; a replay asks nobody and reads those of the run it repeats.
+ANSWERS = f"results/{CONFIG.replay_of or CONFIG.archive}/answers"
+# Of the answers that a replay reads, so that other answers give other products.
+KEPT_ANSWERS = answers_digest(ANSWERS) if CONFIG.replay_of else None
+
 # How to ask does not change what is answered, so it is not in any rule's params, and a
 # longer deadline reruns nothing. The jobs' scripts find it in snakemake.config.
 config["connections"] = {
     name: {
         "mode": service.mode,
         "upload": service.upload,
-        "timeout_s": CONFIG.tap.timeout_s,
-        "deadline_s": CONFIG.tap.deadline_s,
-        "attempts": CONFIG.tap.attempts,
+        **dataclasses.asdict(CONFIG.tap),
+        "mirrors": [dataclasses.asdict(mirror) for mirror in service.mirrors],
+        "answers": ANSWERS,
+        "replay": CONFIG.replay_of is not None,
     }
     for name, service in CONFIG.services.items()
 }
+# Whether jobs answer themselves, from the simulated sky.
+IN_PROCESS = not CONFIG.replay_of and any(
+    service.url.startswith(DEMO_URL) for service in CONFIG.services.values()
+)
 
 
 wildcard_constraints:
@@ -52,9 +67,17 @@ wildcard_constraints:
 
 
 @functools.cache
-def code_digest(script):
+def digest_of(script):
     """Digest of a rule's script and of the library modules it uses."""
-    return digest_of_script(Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py")
+    # a change of the simulation concerns simulated answers only
+    leave_out = () if IN_PROCESS else ("xgamma.demo",)
+    path = Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py"
+    return digest_of_script(path, leave_out)
+
+
+def code_digest(script):
+    """That digest as a param: a job computes its own rule's only, of all in the Snakefile."""
+    return lambda wildcards: digest_of(script)
 
 
 def url(service):
@@ -63,8 +86,7 @@ def url(service):
 
 def demo_sky(wildcards):
     """The simulated sky's file, for rules that ask the demo archive; else nothing."""
-    simulated = any(s.url.startswith("http://demo.invalid/") for s in CONFIG.services.values())
-    return f"{RESULTS}/archive/sky.duckdb" if simulated else []
+    return f"{RESULTS}/archive/sky.duckdb" if IN_PROCESS else []
 
 
 def demo_sky_record(wildcards):
@@ -73,15 +95,14 @@ def demo_sky_record(wildcards):
     return sky.replace("sky.duckdb", "sky.json") if sky else []
 
 
-def service_slots(service):
-    """The part of a service's 100 slots (see profiles/default) that one job takes."""
-    return 100 // CONFIG.services[service].max_requests
+def service_slots(resource, *asked):
+    """The part of a service's 100 slots (see profiles/default) that a job takes."""
+    return 0 if CONFIG.replay_of else slots_taken(CONFIG.services, resource, asked)
 
 
-def survey_slots(wildcards, service):
-    """`service_slots` for the service that has the survey, none for the others."""
-    asked = CONFIG.surveys[wildcards.survey].service
-    return service_slots(service) if service == asked else 0
+def survey_slots(wildcards, resource):
+    """`service_slots` for a job that asks the service that has the survey."""
+    return service_slots(resource, CONFIG.surveys[wildcards.survey].service)
 
 
 # plain values, as rules' params need them; but for the service, the fields of
@@ -110,3 +131,27 @@ def shards_of_manifest(wildcards):
         for survey in CONFIG.surveys
         for shard, digest in shards[survey].items()
     ]
+
+
+def records_of_shards(wildcards):
+    """What was asked for each of them."""
+    return [
+        f"{path.removesuffix('.parquet')}.provenance.json" for path in shards_of_manifest(wildcards)
+    ]
+
+
+def codes(wildcards):
+    """Script -> digest of its code, of those that take part in products."""
+    scripts = (Path(workflow.basedir) / "workflow" / "scripts").glob("*.py")
+    apart = ("bundle", "discover_services", "drift", "provenance", "replay")
+    return {path.stem: digest_of(path.stem) for path in sorted(scripts) if path.stem not in apart}
+
+
+def seconds_of_jobs():
+    """What the jobs of the products took, in words, if it is recorded."""
+    try:
+        with open(f"{RESULTS}/provenance.json", encoding="utf-8") as stream:
+            run = json.load(stream)["run"]
+    except (OSError, ValueError):
+        return ""
+    return f", made in {run['job_seconds_total']:.0f} s of jobs on {run['cores']} cores"

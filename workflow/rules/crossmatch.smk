@@ -21,11 +21,12 @@ rule crossmatch:
         ENVIRONMENT
     resources:
         mem_mb=1000,
-        heasarc=service_slots("heasarc"),
+        heasarc=service_slots("heasarc", "heasarc"),
     params:
         url=url("heasarc"),
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,
+        kept_answers=KEPT_ANSWERS,
         code=code_digest("crossmatch"),
     message:
         "joining Fermi and Chandra sources at HEASARC"

@@ -1,6 +1,7 @@
 # Optical and infrared sources around the Fermi sources and their Chandra candidates.
 # Needs: crossmatch/pairs.parquet, the services of the surveys.
-# Makes: enrichment/{targets.parquet, shards.json}, enrichment/{survey}/{shard}.{digest}.parquet,
+# Makes: enrichment/{targets.parquet, shards.json}, enrichment/{survey}/{shard}.{digest}.parquet
+#        with .provenance.json,
 #        tables/{counterparts_{survey}.parquet, .ecsv, grouped_csc_fermi_gaia_2mass_pairs.csv, .ecsv}.
 
 
@@ -31,6 +32,7 @@ checkpoint shard_sources:
         order=CONFIG.enrichment.shards.order,
         surveys=SURVEY_TABLES,
         urls={survey.service: url(survey.service) for survey in CONFIG.surveys.values()},
+        kept_answers=KEPT_ANSWERS,
         enrichment_code=code_digest("enrich_shard"),
         code=code_digest("shard_sources"),
     message:
@@ -48,6 +50,7 @@ rule enrich_shard:
         sky=lambda wildcards: ancient(demo_sky(wildcards)),
     output:
         counterparts=f"{RESULTS}/enrichment/{{survey}}/{{shard}}.{{digest}}.parquet",
+        provenance=f"{RESULTS}/enrichment/{{survey}}/{{shard}}.{{digest}}.provenance.json",
     log:
         f"{RESULTS}/logs/enrichment/{{survey}}/{{shard}}.{{digest}}.log",
     benchmark:

@@ -12,7 +12,6 @@ rule summarize:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         excluded=f"{RESULTS}/crossmatch/excluded.ecsv",
         verification=f"{RESULTS}/crossmatch/verification.json",
-        manifest=f"{RESULTS}/enrichment/shards.json",
         counterparts=expand(
             f"{RESULTS}/tables/counterparts_{{survey}}.parquet", survey=CONFIG.surveys
         ),
@@ -26,7 +25,7 @@ rule summarize:
     resources:
         mem_mb=1000,
     params:
-        archive=CONFIG.archive,
+        archive=CONFIG.replay_of or CONFIG.archive,
         simulated=CONFIG.simulated,
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,

@@ -2,8 +2,9 @@
 
 from xgamma.crossmatch import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources, fetch_pairs
 from xgamma.joblog import job
+from xgamma.provenance import fetch_record, write_provenance
 from xgamma.services import read_description
-from xgamma.tables import read_parquet, write_ecsv, write_json, write_parquet
+from xgamma.tables import read_parquet, write_ecsv, write_parquet
 from xgamma.tap import TapClient
 
 with job(snakemake.log[0]):
@@ -15,8 +16,14 @@ with job(snakemake.log[0]):
     )
     cut, min_flux = snakemake.params.latitude_cut_deg, snakemake.params.min_flux
     available = read_description(snakemake.input.columns)
-    pairs, record = fetch_pairs(client, cut, min_flux, available)
+    pairs, answers = fetch_pairs(client, cut, min_flux, available)
     excluded = excluded_sources(read_parquet(snakemake.input.fermi), cut)
     write_parquet(snakemake.output.pairs, pairs, PAIR_COLUMNS)
     write_ecsv(snakemake.output.excluded, excluded, EXCLUDED_COLUMNS)
-    write_json(snakemake.output.provenance, record)
+    settings = {
+        "url": snakemake.params.url,
+        "latitude_cut_deg": cut,
+        "min_flux": min_flux,
+    }
+    record = fetch_record(snakemake.output.pairs, pairs, PAIR_COLUMNS, answers, settings)
+    write_provenance(snakemake.output.provenance, record)

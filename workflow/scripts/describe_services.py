@@ -2,6 +2,7 @@
 
 from xgamma.catalogs import DESCRIPTION_COLUMNS
 from xgamma.joblog import job
+from xgamma.provenance import fetch_record, write_provenance
 from xgamma.services import describe_services
 from xgamma.tables import write_ecsv
 from xgamma.tap import TapClient
@@ -12,5 +13,10 @@ with job(snakemake.log[0]):
         name: TapClient(name, url, sky=sky, **snakemake.config["connections"][name])
         for name, url in snakemake.params.urls.items()
     }
-    described = describe_services(clients, snakemake.params.surveys)
+    settings = {"urls": snakemake.params.urls, "surveys": snakemake.params.surveys}
+    described, answers = describe_services(clients, settings["surveys"])
     write_ecsv(snakemake.output.columns, described, DESCRIPTION_COLUMNS)
+    record = fetch_record(
+        snakemake.output.columns, described, DESCRIPTION_COLUMNS, answers, settings
+    )
+    write_provenance(snakemake.output.provenance, record)

@@ -2,23 +2,27 @@
 
 from xgamma.enrichment import SurveyTable, enrich_targets
 from xgamma.joblog import job
+from xgamma.provenance import fetch_record, write_provenance
 from xgamma.services import missing_of_survey, read_description
 from xgamma.tables import read_parquet, write_parquet
 from xgamma.tap import TapClient
 
 with job(snakemake.log[0]):
-    survey = dict(snakemake.params.survey)
+    p, survey = snakemake.params, dict(snakemake.params.survey)
     missing = missing_of_survey(survey, read_description(snakemake.input.columns))
     service, _ = survey.pop("service"), survey.pop("optional")
     client = TapClient(
         service,
-        snakemake.params.url,
+        p.url,
         sky=snakemake.input.get("sky") or None,
         **snakemake.config["connections"][service],
     )
     targets = read_parquet(snakemake.input.targets)
     targets = targets[targets["shard"] == snakemake.wildcards.shard]
-    found = enrich_targets(
-        client, SurveyTable(**survey, missing=missing), targets, snakemake.params.nearest
+    found, columns, answers = enrich_targets(
+        client, SurveyTable(**survey, missing=missing), targets, p.nearest
     )
-    write_parquet(snakemake.output.counterparts, *found)
+    write_parquet(snakemake.output.counterparts, found, columns)
+    settings = {"url": p.url, "survey": dict(p.survey), "nearest": p.nearest}
+    record = fetch_record(snakemake.output.counterparts, found, columns, answers, settings)
+    write_provenance(snakemake.output.provenance, record)

@@ -20,6 +20,8 @@ with job(snakemake.log[0]):
     if snakemake.input.sky_record:
         # the demo archive's address is always the same, its sky is not
         common["sky"] = Path(snakemake.input.sky_record).read_text(encoding="utf-8")
+    if p.kept_answers:
+        common["kept_answers"] = p.kept_answers
     available = read_description(snakemake.input.columns)
     manifest = {
         name: shard_digests(

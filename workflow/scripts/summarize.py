@@ -6,7 +6,7 @@ from pathlib import Path
 from xgamma.crossmatch import EXCLUDED_COLUMNS
 from xgamma.joblog import job
 from xgamma.services import read_description
-from xgamma.summary import build_summary, run_record, summary_text
+from xgamma.summary import build_summary, summary_text
 from xgamma.tables import read_ecsv, read_parquet, write_json, write_text
 
 with job(snakemake.log[0]):
@@ -25,7 +25,5 @@ with job(snakemake.log[0]):
             for name, file in zip(p["surveys"], i.counterparts, strict=True)
         },
     )
-    manifest = json.loads(Path(i.manifest).read_text(encoding="utf-8"))
-    summary["run"] |= run_record(Path(snakemake.output.json).parent / "benchmarks", manifest)
     write_json(snakemake.output.json, summary)
     write_text(snakemake.output.text, summary_text(summary))

@@ -7,13 +7,18 @@ in the summary. Sources: HEASARC's table documentation for chanmaster, csc and f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from xgamma.answer_checks import check_positions, check_unique, check_units
 from xgamma.errors import XgammaError
+from xgamma.names import Names
+from xgamma.printable import shortened
 from xgamma.tables import Column, conform
 
 __all__ = [
@@ -22,6 +27,7 @@ __all__ = [
     "Catalogue",
     "ServiceColumn",
     "catalogue_adql",
+    "check_asked",
     "count_adql",
     "fetch_catalogue",
     "fit_to_catalogue",
@@ -31,6 +37,9 @@ __all__ = [
 
 # HEASARC answers 100,000 rows unless TOP asks for more, and MAXREC cannot raise that
 ALL_ROWS = 9_999_999
+
+# Our names that are reserved words of ADQL: as an alias they need quotes
+_RESERVED = {"time"}
 
 
 @dataclass(frozen=True)
@@ -51,12 +60,12 @@ class ServiceColumn:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A table at HEASARC, the columns that we take, and what makes a row ours to take."""
+    """A table at HEASARC, the columns that we take, and those without which a row is none."""
 
     table: str
     columns: tuple[ServiceColumn, ...]
     key: str
-    where: str = ""
+    not_null: tuple[str, ...] = ()
 
 
 def _text(name: str, description: str, **options) -> ServiceColumn:
@@ -88,7 +97,7 @@ CATALOGUES = {
         ),
         key="obsid",
         # observations that are planned may have no position yet
-        where="ra IS NOT NULL AND dec IS NOT NULL",
+        not_null=("ra", "dec"),
     ),
     "csc": Catalogue(
         "csc",
@@ -196,25 +205,75 @@ def require_columns(service: str, table: str, wanted: Iterable[str], available: 
         )
 
 
-def catalogue_adql(catalogue: Catalogue, resolved: dict[str, str | None]) -> str:
+def catalogue_adql(catalogue: Catalogue, resolved: Mapping[str, str | None], names: Names) -> str:
     """The query for the whole catalogue, only the columns that are there.
 
     AS only where the names differ: a query of one table keeps its columns' names, and
     `time`, a reserved word, is no good alias.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    resolved : mapping
+        As `resolve_columns` gives it.
+    names : Names
+        How the service that is asked spells the table and `resolved`'s columns.
+
+    Raises
+    ------
+    MirrorLacks
+        If it is a mirror whose map lacks one of them.
     """
-    select = ", ".join(
-        f"{theirs} AS {ours}" if theirs != ours else ours
-        for ours, theirs in resolved.items()
-        if theirs
-    )
-    where = f" WHERE {catalogue.where}" if catalogue.where else ""
-    return f"SELECT TOP {ALL_ROWS} {select} FROM {catalogue.table}{where}"
+    select = []
+    for ours, column in resolved.items():
+        if column:
+            theirs = names.column(catalogue.table, column)
+            alias = f'"{ours}"' if ours in _RESERVED else ours
+            select.append(ours if theirs == ours else f"{theirs} AS {alias}")
+    return f"SELECT TOP {ALL_ROWS} {', '.join(select)} {_from_where(catalogue, names)}"
 
 
-def count_adql(catalogue: Catalogue) -> str:
+def count_adql(catalogue: Catalogue, names: Names) -> str:
     """The query for the service's own count of the rows of `catalogue_adql`."""
-    where = f" WHERE {catalogue.where}" if catalogue.where else ""
-    return f"SELECT COUNT(*) AS n FROM {catalogue.table}{where}"
+    return f"SELECT COUNT(*) AS n {_from_where(catalogue, names)}"
+
+
+def _from_where(catalogue: Catalogue, names: Names) -> str:
+    """The part that both have in common: the same rows."""
+    conditions = [
+        f"{names.column(catalogue.table, column)} IS NOT NULL" for column in catalogue.not_null
+    ]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"FROM {names.table(catalogue.table)}{where}"
+
+
+def check_asked(service: str, table: str, frame: pd.DataFrame, asked: Mapping[str, str]) -> None:
+    """Raise if an answer lacks a column that was asked for, or has it under another name.
+
+    Parameters
+    ----------
+    service, table : str
+    frame : DataFrame
+        The answer.
+    asked : mapping
+        Name asked for -> column of the service that it stands for.
+
+    Raises
+    ------
+    XgammaError
+        Naming what is missing and what came.
+    """
+    missing = [
+        name if name == column else f"{name} ({column})"
+        for name, column in asked.items()
+        if name not in frame.columns
+    ]
+    if missing:
+        came = shortened(", ".join(frame.columns), 200)
+        raise XgammaError(
+            f"{service}: the answer for table {table} has no column {', '.join(missing)}, which "
+            f"was asked for; it has {came or 'none'}: is the service's URL the right one?"
+        )
 
 
 def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
@@ -238,7 +297,9 @@ def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     return frame.sort_values([catalogue.key, *rest], kind="stable", ignore_index=True)
 
 
-def fetch_catalogue(client, catalogue: Catalogue, available: Iterable[str]):
+def fetch_catalogue(
+    client, catalogue: Catalogue, available: Iterable[str]
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The whole catalogue, its rows counted by the service as well.
 
     Parameters
@@ -252,24 +313,33 @@ def fetch_catalogue(client, catalogue: Catalogue, available: Iterable[str]):
     -------
     frame : DataFrame
         The catalogue's columns, sorted by its key.
-    record : dict
-        How it was fetched, and which optional columns are missing.
+    records : list of dict
+        How it was fetched: one record, with `missing_columns`, the optional ones that the
+        service lacks, and `units` as it states them.
 
     Raises
     ------
     XgammaError
-        If the answer is cut, or a row has no valid position.
+        If the answer is cut, lacks a column, has one in another unit, or has a row without a
+        key of its own or without a valid position.
     """
     resolved = resolve_columns(catalogue, available)
-    answer = client.query_counted(catalogue_adql(catalogue, resolved), count_adql(catalogue))
+    answer = client.query_counted(
+        partial(catalogue_adql, catalogue, resolved), partial(count_adql, catalogue)
+    )
+    here = client.name, catalogue.table
+    asked = {ours: theirs for ours, theirs in resolved.items() if theirs}
+    check_asked(*here, answer.frame, asked)
+    units = {c.name: c.column.unit for c in catalogue.columns if c.name in asked and c.column.unit}
+    check_units(*here, answer.units, units)
     frame = fit_to_catalogue(answer.frame, catalogue)
-    bad = ~(frame["ra"].between(0, 360) & frame["dec"].between(-90, 90))
-    if bad.any():
-        first = frame[bad].iloc[0]
+    check_positions(*here, frame, catalogue.key)
+    blank = frame[catalogue.key] == ""
+    if blank.any():
         raise XgammaError(
-            f"{client.name}: rows of {catalogue.table} without a valid position: "
-            f"{int(bad.sum())}, the first is {first[catalogue.key]!r} at ra {first['ra']}, "
-            f"dec {first['dec']}"
+            f"{client.name}: rows of {catalogue.table} without {catalogue.key}: {int(blank.sum())}"
+            f"; the service's table is damaged: run again later"
         )
+    check_unique(*here, frame, [catalogue.key])
     missing = [ours for ours, theirs in resolved.items() if theirs is None]
-    return frame, {**answer.record, "missing_columns": missing, "units": answer.units}
+    return frame, [{**answer.record, "missing_columns": missing, "units": answer.units}]

@@ -25,9 +25,8 @@ __all__ = [
     "UNCLASSIFIED_LABEL",
     "binomial_interval",
     "class_shares",
-    "description_of",
+    "fold_unknown",
     "group_of",
-    "is_identified",
     "label_of",
     "latitude_edges",
     "ordered_classes",
@@ -46,33 +45,36 @@ GROUPS: tuple[Group, ...] = (GALACTIC, CANDIDATE, UNCLASSIFIED, EXTRAGALACTIC)
 UNCLASSIFIED_LABEL = "unclassified"
 """What a blank class is called on a figure."""
 
+MOST_UNKNOWN = 20
+"""Classes outside the vocabulary that a figure shows one by one."""
+
 # Capitals of 'spp' are 4FGL's as well: six such sources are in the plane.
-_VOCABULARY: tuple[tuple[str, Group, str], ...] = (
-    ("GC", GALACTIC, "Galactic Centre"),
-    ("PSR", GALACTIC, "young pulsar"),
-    ("MSP", GALACTIC, "millisecond pulsar"),
-    ("PWN", GALACTIC, "pulsar wind nebula"),
-    ("SNR", GALACTIC, "supernova remnant"),
-    ("GLC", GALACTIC, "globular cluster"),
-    ("HMB", GALACTIC, "high-mass binary"),
-    ("LMB", GALACTIC, "low-mass binary"),
-    ("BIN", GALACTIC, "binary"),
-    ("NOV", GALACTIC, "nova"),
-    ("SFR", GALACTIC, "star-forming region"),
-    ("SPP", CANDIDATE, "supernova remnant or pulsar wind nebula, potentially"),
-    ("", UNCLASSIFIED, "no association"),
-    ("UNK", UNCLASSIFIED, "counterpart of unknown nature"),
-    ("BCU", EXTRAGALACTIC, "active galaxy, blazar candidate of uncertain type"),
-    ("BLL", EXTRAGALACTIC, "BL Lac object"),
-    ("FSRQ", EXTRAGALACTIC, "flat-spectrum radio quasar"),
-    ("SSRQ", EXTRAGALACTIC, "soft-spectrum radio quasar"),
-    ("CSS", EXTRAGALACTIC, "compact steep-spectrum radio source"),
-    ("RDG", EXTRAGALACTIC, "radio galaxy"),
-    ("NLSY1", EXTRAGALACTIC, "narrow-line Seyfert 1 galaxy"),
-    ("SEY", EXTRAGALACTIC, "Seyfert galaxy"),
-    ("AGN", EXTRAGALACTIC, "active galaxy, other"),
-    ("SBG", EXTRAGALACTIC, "starburst galaxy"),
-    ("GAL", EXTRAGALACTIC, "galaxy, or a part of one"),
+_VOCABULARY: tuple[tuple[str, Group], ...] = (
+    ("GC", GALACTIC),  # Galactic Centre
+    ("PSR", GALACTIC),  # young pulsar
+    ("MSP", GALACTIC),  # millisecond pulsar
+    ("PWN", GALACTIC),  # pulsar wind nebula
+    ("SNR", GALACTIC),  # supernova remnant
+    ("GLC", GALACTIC),  # globular cluster
+    ("HMB", GALACTIC),  # high-mass binary
+    ("LMB", GALACTIC),  # low-mass binary
+    ("BIN", GALACTIC),  # binary
+    ("NOV", GALACTIC),  # nova
+    ("SFR", GALACTIC),  # star-forming region
+    ("SPP", CANDIDATE),  # supernova remnant or pulsar wind nebula, potentially
+    ("", UNCLASSIFIED),  # no association
+    ("UNK", UNCLASSIFIED),  # counterpart of unknown nature
+    ("BCU", EXTRAGALACTIC),  # active galaxy, blazar candidate of uncertain type
+    ("BLL", EXTRAGALACTIC),  # BL Lac object
+    ("FSRQ", EXTRAGALACTIC),  # flat-spectrum radio quasar
+    ("SSRQ", EXTRAGALACTIC),  # soft-spectrum radio quasar
+    ("CSS", EXTRAGALACTIC),  # compact steep-spectrum radio source
+    ("RDG", EXTRAGALACTIC),  # radio galaxy
+    ("NLSY1", EXTRAGALACTIC),  # narrow-line Seyfert 1 galaxy
+    ("SEY", EXTRAGALACTIC),  # Seyfert galaxy
+    ("AGN", EXTRAGALACTIC),  # active galaxy, other
+    ("SBG", EXTRAGALACTIC),  # starburst galaxy
+    ("GAL", EXTRAGALACTIC),  # galaxy, or a part of one
 )
 
 
@@ -81,12 +83,10 @@ def _both_cases(designation: str) -> tuple[str, ...]:
     return (designation, designation.lower()) if designation else ("",)
 
 
-CLASSES: dict[str, tuple[Group, str]] = {
-    spelling: (group, description)
-    for designation, group, description in _VOCABULARY
-    for spelling in _both_cases(designation)
+CLASSES: dict[str, Group] = {
+    spelling: group for designation, group in _VOCABULARY for spelling in _both_cases(designation)
 }
-"""Every known spelling with its group and description, in the order of display."""
+"""Every known spelling with its group, in the order of display."""
 
 _RANK = {name: rank for rank, name in enumerate(CLASSES)}
 
@@ -110,14 +110,7 @@ def group_of(designation: str) -> Group:
         One of `GROUPS`. A class that this vocabulary does not hold is 'unclassified': it is
         not known to be one or the other.
     """
-    known = CLASSES.get(_clean(designation))
-    return known[0] if known else UNCLASSIFIED
-
-
-def description_of(designation: str) -> str:
-    """Describe a class in words; a class unknown to the vocabulary says so."""
-    known = CLASSES.get(_clean(designation))
-    return known[1] if known else "class unknown to xgamma"
+    return CLASSES.get(_clean(designation), UNCLASSIFIED)
 
 
 def label_of(designation: str) -> str:
@@ -125,10 +118,24 @@ def label_of(designation: str) -> str:
     return _clean(designation) or UNCLASSIFIED_LABEL
 
 
-def is_identified(designation: str) -> bool:
-    """Tell whether 4FGL calls the source identified (capitals), not merely associated."""
-    name = _clean(designation)
-    return bool(name) and name == name.upper()
+def fold_unknown(designations: pd.Series) -> pd.Series:
+    """Strip classes; if they hold too many unknown ones for a figure, make those one.
+
+    Parameters
+    ----------
+    designations : Series of str, shape (n,)
+
+    Returns
+    -------
+    Series of str, shape (n,)
+        More than `MOST_UNKNOWN` different classes that the vocabulary lacks have become
+        '7195 unknown classes'.
+    """
+    classes = designations.str.strip()
+    unknown = set(classes) - CLASSES.keys()
+    if len(unknown) <= MOST_UNKNOWN:
+        return classes
+    return classes.where(classes.isin(list(CLASSES)), f"{len(unknown)} unknown classes")
 
 
 def ordered_classes(designations: Iterable[str]) -> list[str]:

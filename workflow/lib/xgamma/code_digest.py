@@ -7,7 +7,9 @@ clone, and not at the modules it imports; this one looks at contents, transitive
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 __all__ = ["code_digest", "imported_modules"]
@@ -26,7 +28,9 @@ def _module_file(name: str) -> Path | None:
     return None
 
 
-def _imports(source: str) -> set[str]:
+# every job reads the Snakefile anew, and most rules use the same modules
+@functools.cache
+def _imports(source: str) -> frozenset[str]:
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -34,15 +38,24 @@ def _imports(source: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] == "xgamma"}
+    return frozenset(name for name in names if name.split(".")[0] == "xgamma")
 
 
-def imported_modules(script: str | Path) -> list[Path]:
-    """The library files that a script imports, directly or not, sorted."""
+def imported_modules(script: str | Path, leave_out: Collection[str] = ()) -> list[Path]:
+    """The library files that a script imports, directly or not, sorted.
+
+    Parameters
+    ----------
+    script : path-like
+    leave_out : collection of str
+        Packages such as 'xgamma.demo' that are not followed: their code does not run here.
+    """
     seen: set[Path] = set()
     waiting = [Path(script)]
     while waiting:
         for name in sorted(_imports(waiting.pop().read_text(encoding="utf-8"))):
+            if any(f"{name}.".startswith(f"{package}.") for package in leave_out):
+                continue
             path = _module_file(name)
             if path is not None and path not in seen:
                 seen.add(path)
@@ -50,9 +63,9 @@ def imported_modules(script: str | Path) -> list[Path]:
     return sorted(seen)
 
 
-def code_digest(script: str | Path) -> str:
+def code_digest(script: str | Path, leave_out: Collection[str] = ()) -> str:
     """Sixteen hexadecimal digits that change when the script or a module it uses does."""
     digest = hashlib.sha256()
-    for path in [Path(script), *imported_modules(script)]:
+    for path in [Path(script), *imported_modules(script, leave_out)]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

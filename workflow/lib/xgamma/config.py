@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xgamma.config_check import SERVICES, completed, problems
+from xgamma.config_check import REPLAY, SERVICES, completed, problems
 from xgamma.errors import XgammaError
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Demo",
     "Enrichment",
     "Figures",
+    "Mirror",
     "Service",
     "Shards",
     "Sky",
@@ -39,6 +40,29 @@ class ConfigError(XgammaError):
 
 
 @dataclass(frozen=True)
+class Mirror:
+    """A service that holds another one's tables, of the same release, under its own names.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in messages and records.
+    url : str
+        Base URL, without a slash at its end.
+    mode : str
+        'sync' or 'async'.
+    tables : dict
+        As `xgamma.names.Names` takes it: our table -> {"table", "release", "columns"}, and
+        "rows" if the number of rows is known.
+    """
+
+    name: str
+    url: str
+    mode: str
+    tables: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Service:
     """A TAP service and how it wants to be asked.
 
@@ -52,12 +76,15 @@ class Service:
         'sync' or 'async'.
     upload : bool
         Whether it takes TAP_UPLOAD tables.
+    mirrors : tuple of Mirror
+        Who is asked, in this order, when it is down.
     """
 
     url: str
     max_requests: int
     mode: str
     upload: bool
+    mirrors: tuple[Mirror, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,11 +186,24 @@ class Figures:
 
 @dataclass(frozen=True)
 class Tap:
-    """Patience with a service: silence and whole query in seconds, and attempts."""
+    """Patience with a service, and what an answer may cost.
+
+    Attributes
+    ----------
+    timeout_s, sync_timeout_s, deadline_s : float
+        Seconds of silence, of silence after a sync query, and for a whole query.
+    attempts : int
+        How often a query is sent.
+    max_bytes, max_rows : int
+        Most that one answer may hold; bytes after decompression.
+    """
 
     timeout_s: float
+    sync_timeout_s: float
     deadline_s: float
     attempts: int
+    max_bytes: int
+    max_rows: int
 
 
 @dataclass(frozen=True)
@@ -173,7 +213,10 @@ class Config:
     Attributes
     ----------
     archive : str
-        Name of the chosen archive.
+        Name of the chosen archive, or 'replay'.
+    replay_of : str or None
+        The archive whose kept answers are read, if `archive` is 'replay'; `simulated` and
+        `services` are then that archive's.
     simulated : bool
         Whether its sky is simulated.
     services : dict of str to Service
@@ -185,6 +228,7 @@ class Config:
     """
 
     archive: str
+    replay_of: str | None
     simulated: bool
     services: dict[str, Service]
     demo: Demo
@@ -225,11 +269,13 @@ def load_config(raw: Mapping[str, Any]) -> Config:
 
 def _typed(config: dict[str, Any]) -> Config:
     """Turn a valid and complete configuration into its typed form."""
-    archive = config["archives"][config["archive"]]
+    replay_of = config["replay"]["archive"] if config["archive"] == REPLAY else None
+    archive = config["archives"][replay_of or config["archive"]]
     enrichment, shards = config["enrichment"], config["enrichment"]["shards"]
     min_flux = config["crossmatch"]["min_flux"]
     return Config(
         archive=config["archive"],
+        replay_of=replay_of,
         simulated=archive["simulated"],
         services={name: _service(archive[name]) for name in SERVICES},
         demo=Demo(size=config["demo"]["size"], seed=int(config["demo"]["seed"])),
@@ -253,8 +299,11 @@ def _typed(config: dict[str, Any]) -> Config:
         ),
         tap=Tap(
             timeout_s=float(config["tap"]["timeout_s"]),
+            sync_timeout_s=float(config["tap"]["sync_timeout_s"]),
             deadline_s=float(config["tap"]["deadline_s"]),
             attempts=int(config["tap"]["attempts"]),
+            max_bytes=int(config["tap"]["max_bytes"]),
+            max_rows=int(config["tap"]["max_rows"]),
         ),
     )
 
@@ -265,6 +314,22 @@ def _service(block: dict[str, Any]) -> Service:
         max_requests=int(block["max_requests"]),
         mode=block["mode"],
         upload=block["upload"],
+        mirrors=tuple(_mirror(mirror) for mirror in block["mirrors"]),
+    )
+
+
+def _mirror(block: dict[str, Any]) -> Mirror:
+    tables = {}
+    for name, table in block["tables"].items():
+        tables[name] = {
+            "table": table["table"],
+            "release": table["release"],
+            "columns": dict(table["columns"]),
+        }
+        if table["rows"] is not None:
+            tables[name]["rows"] = int(table["rows"])
+    return Mirror(
+        name=block["name"], url=block["url"].rstrip("/"), mode=block["mode"], tables=tables
     )
 
 

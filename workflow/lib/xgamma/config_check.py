@@ -23,6 +23,7 @@ import yaml
 __all__ = [
     "DEMO_URL",
     "FIXED_COLUMNS",
+    "REPLAY",
     "SCHEMA_PATH",
     "SERVICES",
     "completed",
@@ -34,6 +35,9 @@ SCHEMA_PATH = Path(__file__).resolve().parents[2] / "schemas" / "config.schema.y
 
 SERVICES = ("heasarc", "gaia", "irsa")
 """The services of every archive."""
+
+REPLAY = "replay"
+"""The archive that is none: the kept answers of another one."""
 
 DEMO_URL = "http://demo.invalid/"
 """Where simulated services are that jobs answer themselves, without a server."""
@@ -205,19 +209,25 @@ def _key_paths(node: Mapping[str, Any], place: tuple[str, ...] = ()) -> Iterator
 
 def _other_problems(config: dict[str, Any]) -> Iterator[str]:
     """Word what a schema cannot say: how values fit together."""
-    archive, archives = config["archive"], config["archives"]
-    if archive not in archives:
-        near = difflib.get_close_matches(archive, archives, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        yield f"archive is {_shown(archive)}; the archives are {', '.join(archives)}{hint}"
+    archives = config["archives"]
+    if config["archive"] == REPLAY:
+        yield from _unknown_archive("replay.archive", config["replay"]["archive"], [*archives])
+    else:
+        yield from _unknown_archive("archive", config["archive"], [*archives, REPLAY])
+    if REPLAY in archives:
+        yield "archives.replay is no name to use; archive: replay repeats what another one answered"
     for name, block in archives.items():
-        urls = {service: block[service]["url"] for service in SERVICES}
+        urls = {f"{service}.url": block[service]["url"] for service in SERVICES}
+        for service in SERVICES:
+            mirrors = block[service]["mirrors"]
+            urls |= {f"{service}.mirrors[{i}].url": m["url"] for i, m in enumerate(mirrors)}
+            yield from _mirror_problems(f"archives.{name}.{service}", service, block[service])
         if not block["simulated"] and any(url.startswith(DEMO_URL) for url in urls.values()):
             yield f"archives.{name}.simulated is false; under {DEMO_URL} the sky is simulated"
-        for service, url in urls.items():
+        for place, url in urls.items():
             if name == "demo" and not url.startswith(DEMO_URL):
                 yield (
-                    f"archives.demo.{service}.url is {_shown(url)}; the demo's URLs are under "
+                    f"archives.demo.{place} is {_shown(url)}; the demo's URLs are under "
                     f"{DEMO_URL}, so give an archive elsewhere another name"
                 )
     for name, survey in config["surveys"].items():
@@ -240,6 +250,37 @@ def _other_problems(config: dict[str, Any]) -> Iterator[str]:
             f"tap.timeout_s is {_shown(tap['timeout_s'])}; a time-out is at most "
             f"tap.deadline_s, which is {_shown(tap['deadline_s'])}"
         )
+
+
+def _unknown_archive(key: str, archive: str, known: list[str]) -> Iterator[str]:
+    """Word an archive that is not in the config."""
+    if archive not in known:
+        near = difflib.get_close_matches(archive, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        yield f"{key} is {_shown(archive)}; the archives are {', '.join(known)}{hint}"
+
+
+def _mirror_problems(where: str, service: str, block: dict[str, Any]) -> Iterator[str]:
+    """Word what keeps mirrors from standing in for a service."""
+    names = Counter(mirror["name"] for mirror in block["mirrors"])
+    for i, mirror in enumerate(block["mirrors"]):
+        here = f"{where}.mirrors[{i}]"
+        if names[mirror["name"]] > 1:
+            yield f"{here}.name is {_shown(mirror['name'])}; each mirror needs a name of its own"
+        if mirror["url"].rstrip("/") == block["url"].rstrip("/"):
+            yield f"{here}.url is {_shown(mirror['url'])}; that is {service} itself, and no mirror"
+        for table, entry in mirror["tables"].items():
+            ours, theirs = block["releases"].get(table), entry["release"]
+            if ours is None:
+                yield (
+                    f"{where}.releases.{table} is missing; without it nobody can tell whether the "
+                    f"mirror {mirror['name']} holds the same release"
+                )
+            elif ours != theirs:
+                yield (
+                    f"{here}.tables.{table}.release is {_shown(theirs)}, but {service} holds "
+                    f"release {_shown(ours)}; a mirror holds the same release"
+                )
 
 
 def _dotted(place: list[Any] | tuple[Any, ...]) -> str:

@@ -8,12 +8,16 @@ is computed here. The same join is done again from the fetched catalogues, and m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xgamma.catalogs import ALL_ROWS, CATALOGUES, resolve_columns
+from xgamma.answer_checks import check_positions, check_unique, check_units
+from xgamma.catalogs import ALL_ROWS, CATALOGUES, check_asked, resolve_columns
 from xgamma.errors import XgammaError
+from xgamma.names import Names
 from xgamma.sky import (
     elliptical_distance,
     match_within,
@@ -41,6 +45,7 @@ __all__ = [
 EDGE_DEG = 1e-7
 
 _FLUX = "erg / (s cm2)"
+_TABLES = {"f": CATALOGUES["fermilpsc"].table, "c": CATALOGUES["csc"].table}
 # our name in the pairs: (alias in the join, column at HEASARC)
 _SELECTED = {
     "fermi_name": ("f", "name"),
@@ -100,14 +105,19 @@ EXCLUDED_COLUMNS = [
 ]
 
 
-def _condition(latitude_cut_deg: float, min_flux: float | None) -> str:
+def _from_where(latitude_cut_deg: float, min_flux: float | None, names: Names) -> str:
+    def column(alias: str, name: str) -> str:
+        return f"{alias}.{names.column(_TABLES[alias], name)}"
+
+    tables = ", ".join(f"{names.table(table)} AS {alias}" for alias, table in _TABLES.items())
+    latitude, radius = column("f", "bii"), column("f", "semi_major_axis_95")
+    flux = "" if min_flux is None else f" AND {column('c', 'b_flux_ap')} > {min_flux!r}"
     # the cut is on the Fermi source only: its counterpart may lie just across the edge
-    flux = "" if min_flux is None else f" AND c.b_flux_ap > {min_flux!r}"
     return (
-        f"WHERE f.bii BETWEEN {-latitude_cut_deg!r} AND {latitude_cut_deg!r}"
-        f" AND f.semi_major_axis_95 > 0{flux}"
-        " AND CONTAINS(POINT('ICRS', c.ra, c.dec),"
-        " CIRCLE('ICRS', f.ra, f.dec, f.semi_major_axis_95)) = 1"
+        f"FROM {tables} WHERE {latitude} BETWEEN {-latitude_cut_deg!r} AND {latitude_cut_deg!r}"
+        f" AND {radius} > 0{flux}"
+        f" AND CONTAINS(POINT('ICRS', {column('c', 'ra')}, {column('c', 'dec')}),"
+        f" CIRCLE('ICRS', {column('f', 'ra')}, {column('f', 'dec')}, {radius})) = 1"
     )
 
 
@@ -116,6 +126,7 @@ def crossmatch_adql(
     min_flux: float | None,
     fermi_columns: dict[str, str | None],
     csc_columns: dict[str, str | None],
+    names: Names,
 ) -> str:
     """The join, for the columns that the service has.
 
@@ -128,25 +139,26 @@ def crossmatch_adql(
         also those without a flux.
     fermi_columns, csc_columns : dict
         As `xgamma.catalogs.resolve_columns` gives them.
+    names : Names
+        How the service that is asked spells the two tables and those columns.
+
+    Raises
+    ------
+    MirrorLacks
+        If it is a mirror whose map lacks one of them.
     """
     known = {"f": fermi_columns, "c": csc_columns}
     select = ", ".join(
-        f"{alias}.{known[alias][name]} AS {ours}"
+        f"{alias}.{names.column(_TABLES[alias], theirs)} AS {ours}"
         for ours, (alias, name) in _SELECTED.items()
-        if known[alias].get(name)
+        if (theirs := known[alias].get(name))
     )
-    return (
-        f"SELECT TOP {ALL_ROWS} {select} FROM {CATALOGUES['fermilpsc'].table} AS f,"
-        f" {CATALOGUES['csc'].table} AS c {_condition(latitude_cut_deg, min_flux)}"
-    )
+    return f"SELECT TOP {ALL_ROWS} {select} {_from_where(latitude_cut_deg, min_flux, names)}"
 
 
-def crossmatch_count_adql(latitude_cut_deg: float, min_flux: float | None) -> str:
+def crossmatch_count_adql(latitude_cut_deg: float, min_flux: float | None, names: Names) -> str:
     """The service's own count of the join's rows."""
-    return (
-        f"SELECT COUNT(*) AS n FROM {CATALOGUES['fermilpsc'].table} AS f,"
-        f" {CATALOGUES['csc'].table} AS c {_condition(latitude_cut_deg, min_flux)}"
-    )
+    return f"SELECT COUNT(*) AS n {_from_where(latitude_cut_deg, min_flux, names)}"
 
 
 def finish_pairs(joined: pd.DataFrame) -> pd.DataFrame:
@@ -329,7 +341,7 @@ def fetch_pairs(
     latitude_cut_deg: float,
     min_flux: float | None,
     available: dict[tuple[str, str], list[str]],
-) -> tuple[pd.DataFrame, dict]:
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Ask for the join, have its rows counted, and finish the pairs.
 
     Parameters
@@ -345,14 +357,41 @@ def fetch_pairs(
     -------
     pairs : DataFrame
         `PAIR_COLUMNS`.
-    record : dict
+    records : list of dict
+        How they were fetched: one record.
+
+    Raises
+    ------
+    XgammaError
+        If the answer is cut, lacks a column, has one in another unit, has a pair twice, or
+        has a source without a name or a valid position.
     """
     columns = {
         name: resolve_columns(CATALOGUES[name], available[client.name, CATALOGUES[name].table])
         for name in ("fermilpsc", "csc")
     }
     answer = client.query_counted(
-        crossmatch_adql(latitude_cut_deg, min_flux, columns["fermilpsc"], columns["csc"]),
-        crossmatch_count_adql(latitude_cut_deg, min_flux),
+        partial(crossmatch_adql, latitude_cut_deg, min_flux, columns["fermilpsc"], columns["csc"]),
+        partial(crossmatch_count_adql, latitude_cut_deg, min_flux),
     )
-    return finish_pairs(answer.frame), answer.record
+    known = {"f": columns["fermilpsc"], "c": columns["csc"]}
+    asked = {
+        ours: f"{_TABLES[alias]}.{theirs}"
+        for ours, (alias, name) in _SELECTED.items()
+        if (theirs := known[alias].get(name))
+    }
+    here = client.name, "fermilpsc joined with csc"
+    check_asked(*here, answer.frame, asked)
+    units = {c.name: c.unit for c in PAIR_COLUMNS if c.name in asked and c.unit}
+    check_units(*here, answer.units, units)
+    for kind in ("fermi", "csc"):
+        check_positions(*here, answer.frame, f"{kind}_name", f"{kind}_ra", f"{kind}_dec")
+    pairs = finish_pairs(answer.frame)
+    for name in ("fermi_name", "csc_name"):
+        if (blank := pairs[name] == "").any():
+            raise XgammaError(
+                f"{client.name}: pairs without {name}: {int(blank.sum())}; the service's table is "
+                f"damaged: run again later"
+            )
+    check_unique(*here, pairs, ["fermi_name", "csc_name"])
+    return pairs, [answer.record]

@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xgamma.catalogs import ALL_ROWS
+from xgamma.answer_checks import check_positions, check_unique, check_units, unit_readings
+from xgamma.catalogs import ALL_ROWS, check_asked
 from xgamma.errors import XgammaError
+from xgamma.names import Names
+from xgamma.printable import shortened
 from xgamma.sky import galactic, separation
 from xgamma.tables import Column, conform, empty_frame
 from xgamma.tap import KNOWN_CAPS, TapClient
@@ -56,19 +61,17 @@ _AFTER = [
     Column("nearest_csc_name", "text", "", "That candidate of the same Fermi source"),
     Column("n_in_radius", "int", "", "Survey sources within the target's radius, kept or not"),
 ]
+_CHANGED = (
+    "the types or units of its columns differ between answers: the service changed in between, "
+    "or a mirror gave some of them"
+)
 _CLASS = Column("fermi_class", "text", "", "4FGL class, blank if unassociated")
 
 
 def _unit(text: str) -> str:
     """A service's spelling of a unit in astropy's; unknown spellings as they are."""
-    from astropy import units as u
-
-    for spelling in ("vounit", "cds", "generic"):
-        try:
-            return u.Unit(text, format=spelling).to_string()
-        except ValueError:
-            continue
-    return text
+    readings = unit_readings(text)
+    return readings[0].to_string() if readings else text
 
 
 def counterpart_columns(survey: SurveyTable, answer: Answer | None = None) -> list[Column]:
@@ -106,22 +109,52 @@ def counterpart_columns(survey: SurveyTable, answer: Answer | None = None) -> li
     ]
 
 
-def _select(survey: SurveyTable) -> str:
+def _asked(survey: SurveyTable) -> dict[str, str]:
+    """Alias -> column of the survey."""
     # aliases of our own: services rename joined columns, and two of ours may be one of theirs
-    parts = [
-        f"s.{survey.id} AS survey_id",
-        f"s.{survey.ra} AS survey_ra",
-        f"s.{survey.dec} AS survey_dec",
-    ]
-    parts += [
-        f"s.{theirs} AS extra_{i}"
-        for i, theirs in enumerate(survey.columns)
-        if theirs not in survey.missing
-    ]
-    return ", ".join(parts)
+    asked = {"survey_id": survey.id, "survey_ra": survey.ra, "survey_dec": survey.dec}
+    extra = {f"extra_{i}": c for i, c in enumerate(survey.columns) if c not in survey.missing}
+    return {**asked, **extra}
 
 
-def _ask_with_upload(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> Answer:
+def _rows_adql(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
+    select = [
+        f"s.{names.column(survey.table, column)} AS {alias}"
+        for alias, column in _asked(survey).items()
+    ]
+    if upload:
+        select.insert(0, "t.target_id AS target_id")
+    return f"SELECT TOP {ALL_ROWS} {', '.join(select)} {_from_where(survey, circle, upload, names)}"
+
+
+def _count_adql(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
+    return f"SELECT COUNT(*) AS n {_from_where(survey, circle, upload, names)}"
+
+
+def _from_where(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
+    # POINT on the survey and CIRCLE on the upload: so that the survey's index is used
+    ra, dec = (names.column(survey.table, axis) for axis in (survey.ra, survey.dec))
+    return (
+        f"FROM {names.table(survey.table)} AS s{upload}"
+        f" WHERE 1 = CONTAINS(POINT('ICRS', s.{ra}, s.{dec}), CIRCLE('ICRS', {circle}))"
+    )
+
+
+def _ask(
+    client: TapClient, survey: SurveyTable, circle: str, upload: str = "", uploads=None
+) -> Answer:
+    rows = partial(_rows_adql, survey, circle, upload)
+    answer = client.query(rows, uploads)
+    if len(answer.frame) in KNOWN_CAPS:
+        # just the size at which services cut silently: have it counted
+        count = partial(_count_adql, survey, circle, upload)
+        answer = client.query_counted(rows, count, uploads)
+    return answer
+
+
+def _ask_with_upload(
+    client: TapClient, survey: SurveyTable, targets: pd.DataFrame
+) -> tuple[Answer, list[dict[str, Any]]]:
     from astropy.table import Table
 
     upload = Table(
@@ -132,35 +165,71 @@ def _ask_with_upload(client: TapClient, survey: SurveyTable, targets: pd.DataFra
             "radius_deg": targets["radius_deg"].to_numpy() + MARGIN_DEG,
         }
     )
-    # POINT on the survey and CIRCLE on the upload: so that the survey's index is used
-    source = (
-        f"FROM {survey.table} AS s, TAP_UPLOAD.targets AS t"
-        f" WHERE 1 = CONTAINS(POINT('ICRS', s.{survey.ra}, s.{survey.dec}),"
-        " CIRCLE('ICRS', t.target_ra, t.target_dec, t.radius_deg))"
+    answer = _ask(
+        client,
+        survey,
+        "t.target_ra, t.target_dec, t.radius_deg",
+        ", TAP_UPLOAD.targets AS t",
+        {"targets": upload},
     )
-    adql = f"SELECT TOP {ALL_ROWS} t.target_id AS target_id, {_select(survey)} {source}"
-    answer = client.query(adql, {"targets": upload})
-    if len(answer.frame) in KNOWN_CAPS:
-        # just the size at which services cut silently: have it counted
-        answer = client.query_counted(adql, f"SELECT COUNT(*) AS n {source}", {"targets": upload})
-    return answer
+    return answer, [answer.record]
 
 
-def _ask_one_by_one(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> Answer:
-    frames, last = [], None
+def _ask_one_by_one(
+    client: TapClient, survey: SurveyTable, targets: pd.DataFrame
+) -> tuple[Answer, list[dict[str, Any]]]:
+    frames, answers = [], []
     for target in targets.itertuples(index=False):
-        source = (
-            f"FROM {survey.table} AS s"
-            f" WHERE 1 = CONTAINS(POINT('ICRS', s.{survey.ra}, s.{survey.dec}),"
-            f" CIRCLE('ICRS', {target.ra!r}, {target.dec!r}, {target.radius_deg + MARGIN_DEG!r}))"
-        )
-        adql = f"SELECT TOP {ALL_ROWS} {_select(survey)} {source}"
-        last = client.query(adql)
-        if len(last.frame) in KNOWN_CAPS:
-            last = client.query_counted(adql, f"SELECT COUNT(*) AS n {source}")
-        frames.append(last.frame.assign(target_id=target.target_id))
+        circle = f"{target.ra!r}, {target.dec!r}, {target.radius_deg + MARGIN_DEG!r}"
+        answers.append(_ask(client, survey, circle))
+        frames.append(answers[-1].frame.assign(target_id=target.target_id))
+        first, last = answers[0], answers[-1]
+        if last.units != first.units or not last.frame.dtypes.equals(first.frame.dtypes):
+            raise XgammaError(f"{client.name}: {survey.table}: {_CHANGED}; run again")
     # the empty ones keep the types, so they take part
-    return Answer(pd.concat(frames, ignore_index=True), last.units, last.record)
+    whole = Answer(pd.concat(frames, ignore_index=True), first.units, first.record)
+    return whole, [answer.record for answer in answers]
+
+
+def _checked(
+    client: TapClient, survey: SurveyTable, answer: Answer, targets: pd.DataFrame
+) -> pd.DataFrame:
+    """The rows of an answer under our names, or an error if they cannot be used."""
+    here = client.name, survey.table
+    ours = {"survey_id": "id", "survey_ra": "ra", "survey_dec": "dec"}
+    extra = {f"extra_{i}": name for i, name in enumerate(survey.columns.values())}
+    asked = {"target_id": "target_id", **_asked(survey)}
+    check_asked(*here, answer.frame, asked)
+    found = answer.frame.rename(columns={**ours, **extra})
+    units = {ours.get(name, name): unit for name, unit in answer.units.items()}
+    check_units(*here, units, {"ra": "deg", "dec": "deg"})
+    ids = pd.to_numeric(found["target_id"], errors="coerce")
+    if not (sent := ids.isin(targets["target_id"])).all():
+        first = found["target_id"][~sent].iloc[0]
+        shown = "null" if pd.isna(first) else shortened(str(first), 40)
+        raise XgammaError(
+            f"{client.name}: rows of {survey.table} for targets that were not sent: "
+            f"{int((~sent).sum())}, the first has target_id {shown}; the service does not join "
+            f"uploads as asked: set upload: false for it in the config"
+        )
+    if found["id"].dtype.kind == "f":
+        raise XgammaError(
+            f"{client.name}: {survey.table}.{survey.id} came as floating-point numbers, which do "
+            f"not hold long identifiers; name a column of whole numbers or text as id in the config"
+        )
+    if (null := found["id"].isna() | (found["id"] == "").fillna(False)).any():
+        raise XgammaError(
+            f"{client.name}: rows of {survey.table} without {survey.id}: {int(null.sum())}; the "
+            f"column that names a row must have no nulls: choose another as id in the config"
+        )
+    check_positions(*here, found, "id")
+    found["target_id"] = ids.astype("int64")
+    for axis in ("ra", "dec"):
+        found[axis] = found[axis].astype("float64")
+    check_unique(*here, found, ["target_id", "id"])
+    for theirs in survey.missing:
+        found[survey.columns[theirs]] = np.nan
+    return found
 
 
 def _nearest_csc(found: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
@@ -188,7 +257,7 @@ def _nearest_csc(found: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
 
 def enrich_targets(
     client: TapClient, survey: SurveyTable, targets: pd.DataFrame, nearest: int
-) -> tuple[pd.DataFrame, list[Column]]:
+) -> tuple[pd.DataFrame, list[Column], list[dict[str, Any]]]:
     """The survey's sources around the targets of one shard.
 
     Parameters
@@ -207,23 +276,19 @@ def enrich_targets(
         Separations in arcsec from the ICRS positions at the survey's epoch, proper
         motion not applied.
     columns : list of Column
+    records : list of dict
+        How the rows were fetched: one record per request.
+
+    Raises
+    ------
+    XgammaError
+        If an answer is cut, lacks a column, has rows of other targets, rows without an
+        identifier or a valid position, or a row twice.
     """
     ask = _ask_with_upload if client.upload else _ask_one_by_one
-    answer = ask(client, survey, targets)
+    answer, records = ask(client, survey, targets)
+    found = _checked(client, survey, answer, targets)
     columns = counterpart_columns(survey, answer)
-    found = answer.frame.rename(
-        columns={
-            "survey_id": "id",
-            "survey_ra": "ra",
-            "survey_dec": "dec",
-            **{f"extra_{i}": ours for i, ours in enumerate(survey.columns.values())},
-        }
-    )
-    for theirs in survey.missing:
-        found[survey.columns[theirs]] = np.nan
-    found["target_id"] = found["target_id"].astype("int64")
-    for axis in ("ra", "dec"):
-        found[axis] = found[axis].astype("float64")
     target = targets.set_index("target_id").loc[found["target_id"]].reset_index(drop=True)
     for name in ("around", "fermi_name", "csc_name"):
         found[name] = target[name].to_numpy()
@@ -245,7 +310,7 @@ def enrich_targets(
     )
     found = _nearest_csc(found, targets)
     found["l"], found["b"] = galactic(found["ra"], found["dec"]) if len(found) else ([], [])
-    return conform(found, columns), columns
+    return conform(found, columns), columns, records
 
 
 def merge_shards(
@@ -272,14 +337,11 @@ def merge_shards(
     Raises
     ------
     XgammaError
-        If the shards' columns differ: the service changed its table in between.
+        If the shards' columns differ: the service changed in between, or a mirror answered.
     """
     columns = shards[0][1] if shards else counterpart_columns(survey)
     if any(other != columns for _, other in shards):
-        raise XgammaError(
-            f"{survey.table}: the types or units of its columns differ between shards; the "
-            f"service changed in between: remove the enrichment folder and run again"
-        )
+        raise XgammaError(f"{survey.table}: {_CHANGED}; remove the enrichment folder and run again")
     merged = (
         pd.concat([frame for frame, _ in shards], ignore_index=True)
         if shards

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from xgamma.catalogs import (
 )
 from xgamma.errors import XgammaError
 from xgamma.tables import Column, conform, read_ecsv
+from xgamma.tap_faults import plain_words
+from xgamma.tap_transport import BoundedAdapter
 
 __all__ = [
     "REGISTRY_COLUMNS",
@@ -34,6 +37,10 @@ logger = logging.getLogger("xgamma.services")
 # what to look for in the IVOA registry, per service
 REGISTRY_KEYWORDS = {"heasarc": "heasarc", "gaia": "gaia esa", "irsa": "irsa"}
 
+# the registry is asked for a few rows: seconds at most, unless something is wrong
+REGISTRY_TIMEOUT_S = 60.0
+REGISTRY_MAX_BYTES = 50e6
+
 REGISTRY_COLUMNS = [
     Column("service", "text", "", "Which of the archive's services was looked for"),
     Column("keywords", "text", "", "Words searched for"),
@@ -46,7 +53,7 @@ REGISTRY_COLUMNS = [
 
 def describe_services(
     clients: Mapping[str, Any], surveys: Mapping[str, Mapping[str, Any]]
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The columns of every table that is used, with types, units and descriptions.
 
     Parameters
@@ -58,13 +65,16 @@ def describe_services(
 
     Returns
     -------
-    DataFrame
+    frame : DataFrame
         `xgamma.catalogs.DESCRIPTION_COLUMNS`, sorted by service, table, column.
+    records : list of dict
+        How they were fetched: one record per service.
 
     Raises
     ------
     XgammaError
-        If a required column is missing.
+        If a required column is missing; if a mirror answered, an optional one too: a map that
+        is not complete does not say that the service lacks the column.
     """
     required = {
         ("heasarc", c.table): [column.name for column in c.columns if column.required]
@@ -83,12 +93,14 @@ def describe_services(
         spared = survey.get("optional", ())
         required.setdefault(place, []).extend(c for c in wanted if c not in spared)
         optional.setdefault(place, []).extend(spared)
-    frames = []
+    frames, records = [], []
     for service, client in clients.items():
         tables = sorted(table for name, table in required if name == service)
         if not tables:
             continue
-        described = client.columns(tables)
+        answer = client.columns(tables)
+        described = answer.frame
+        records.append(answer.record)
         uploads = any(s["service"] == service for s in surveys.values())
         if uploads and client.upload and client.declares_upload() is False:
             # capabilities are often behind what a service can do: no error yet
@@ -102,6 +114,8 @@ def describe_services(
         for table in tables:
             there = described.loc[described["table"] == table, "column"]
             require_columns(service, table, required[service, table], there)
+            if mirror := answer.record.get("mirror"):
+                _require_optional(service, mirror, table, there, surveys)
         used = {
             (table, name.lower())
             for table in tables
@@ -115,7 +129,36 @@ def describe_services(
     for name in ("unit", "ucd", "description"):
         # one line per cell: descriptions of some archives have several
         frame[name] = [" ".join(text.split()) for text in frame[name]]
-    return frame.sort_values(["service", "table", "column"], ignore_index=True)
+    return frame.sort_values(["service", "table", "column"], ignore_index=True), records
+
+
+def _require_optional(
+    service: str,
+    mirror: str,
+    table: str,
+    there: Iterable[str],
+    surveys: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Raise if the mirror that answered for a service lacks columns that may be missing there."""
+    there = list(there)
+    missing = [
+        name
+        for catalogue in CATALOGUES.values()
+        if (service, table) == ("heasarc", catalogue.table)
+        for name, theirs in resolve_columns(catalogue, there).items()
+        if theirs is None
+    ] + [
+        name
+        for survey in surveys.values()
+        if (service, table) == (survey["service"], survey["table"])
+        for name in missing_of_survey(survey, {(service, table): there})
+    ]
+    if missing:
+        raise XgammaError(
+            f"{service} does not answer, and the map of its mirror {mirror} has no column "
+            f"{', '.join(missing)} of table {table}: complete the map in the config, or run again "
+            f"when {service} is back"
+        )
 
 
 def read_description(path: str | Path) -> dict[tuple[str, str], list[str]]:
@@ -157,8 +200,14 @@ def missing_optional(
     )
 
 
-def search_registry(keywords: str) -> list[dict[str, str]]:
+def search_registry(keywords: str, timeout_s: float = REGISTRY_TIMEOUT_S) -> list[dict[str, str]]:
     """TAP services in the IVOA registry that `keywords` describe.
+
+    Parameters
+    ----------
+    keywords : str
+    timeout_s : float
+        For the whole of it, in seconds.
 
     Returns
     -------
@@ -168,14 +217,31 @@ def search_registry(keywords: str) -> list[dict[str, str]]:
     Raises
     ------
     XgammaError
-        If the registry does not answer.
+        If the registry does not answer, or not with a table.
     """
+    import pyvo
     from pyvo import registry
-    from pyvo.dal import DALAccessError
+    from pyvo.utils.http import create_session
     from requests import RequestException
+    from requests.adapters import HTTPAdapter
 
+    # registry.search() makes a session of its own, which waits for ever
+    session = create_session()
+    adapter = BoundedAdapter(
+        HTTPAdapter(),
+        timeout_s=timeout_s,
+        sync_timeout_s=timeout_s,
+        max_bytes=REGISTRY_MAX_BYTES,
+    )
+    adapter.end = time.monotonic() + timeout_s
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter)
+    url = registry.regtap.get_RegTAP_service_url()
     try:
-        found = registry.search(registry.Freetext(*keywords.split()), registry.Servicetype("tap"))
+        service = pyvo.dal.TAPService(url, session=session)
+        wanted = registry.Freetext(*keywords.split()), registry.Servicetype("tap")
+        query = registry.get_RegTAP_query(*wanted, service=service)
+        found = registry.regtap.RegistryQuery(url, query, session=session).execute()
         return [
             {
                 "ivoid": str(resource.ivoid),
@@ -186,9 +252,9 @@ def search_registry(keywords: str) -> list[dict[str, str]]:
             for interface in resource.interfaces
             if interface.is_standard and "tap" in str(interface.standard_id).lower()
         ]
-    except (DALAccessError, RequestException) as error:
+    except (pyvo.dal.DALAccessError, RequestException, ValueError, LookupError) as error:
         raise XgammaError(
-            f"the IVOA registry does not answer: {' '.join(str(error).split())[:200]}; "
+            f"the IVOA registry ({url}) does not answer: {plain_words(error)[:200]}; "
             f"check the network, or run again later"
         ) from error
 

@@ -32,14 +32,16 @@ TARGET_COLUMNS = [
 ]
 
 
+def _file_name(name: str) -> str:
+    """A source's name as a file's: readable, and not the same for two names, whatever they hold."""
+    # not taken for an option by any program
+    readable = re.sub(r"[^A-Za-z0-9+-]+", "_", name).lstrip("+-")[:40] or "_"
+    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
 def _shard_names(fermi: pd.DataFrame, by: str, order: int) -> list[str]:
     if by == "source":
-        # readable, and never the same for two names, whatever they hold
-        return [
-            f"{re.sub(r'[^A-Za-z0-9+-]+', '_', name)[:40]}-"
-            f"{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-            for name in fermi["fermi_name"]
-        ]
+        return [_file_name(name) for name in fermi["fermi_name"]]
     from astropy import units as u
     from astropy_healpix import lonlat_to_healpix
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import os
-import platform
 import textwrap
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from xgamma import __version__
 from xgamma.services import missing_optional
 from xgamma.sky import within_latitude
 
-__all__ = ["build_summary", "run_record", "summary_text"]
+__all__ = ["build_summary", "summary_text"]
 
 
 def _observations(chanmaster: pd.DataFrame) -> dict[str, Any]:
@@ -146,7 +141,7 @@ def build_summary(
     Returns
     -------
     dict
-        Fluxes in erg/s/cm2. The same for the same rows: times are in `run_record`.
+        Fluxes in erg/s/cm2. The same for the same rows: times are in the run's provenance.
     """
     cut, min_flux = settings["latitude_cut_deg"], settings["min_flux"]
     return {
@@ -166,50 +161,6 @@ def build_summary(
     }
 
 
-def run_record(benchmarks: Path, manifest: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
-    """Times and machine: what differs between two runs of the same answer.
-
-    Parameters
-    ----------
-    benchmarks : Path
-        Folder of Snakemake's benchmark files of the jobs that have run so far.
-    manifest : mapping
-        Survey -> shard -> digest: shards of earlier settings have files there too, and do
-        not count.
-
-    Returns
-    -------
-    dict
-        Seconds and the largest memory (MB) of each rule's jobs, among others; the jobs of a
-        rule are added up. A job too short to be sampled has no memory.
-    """
-    files = [(path.stem, path) for path in sorted(benchmarks.glob("*.tsv"))]
-    files += [
-        (f"enrich_shard_{survey}", benchmarks / "enrichment" / survey / f"{shard}.{digest}.tsv")
-        for survey, shards in manifest.items()
-        for shard, digest in shards.items()
-    ]
-    seconds: dict[str, float] = {}
-    memory: dict[str, float] = {}
-    for rule, path in files:
-        if not path.exists():
-            continue
-        with open(path, encoding="utf-8") as stream:
-            for row in csv.DictReader(stream, delimiter="\t"):
-                seconds[rule] = round(seconds.get(rule, 0.0) + float(row["s"]), 4)
-                if row["max_rss"] not in ("-", "NA"):
-                    memory[rule] = max(memory.get(rule, 0.0), float(row["max_rss"]))
-    return {
-        "xgamma": __version__,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "job_seconds": seconds,
-        "job_seconds_total": round(sum(seconds.values()), 1),
-        "job_memory_mb": memory,
-    }
-
-
 def _e(value: float | None) -> str:
     return "none" if value is None else f"{value:.2e}"
 
@@ -218,12 +169,11 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     """The numbers on a page of at most 80 columns."""
     s, o, c = summary["settings"], summary["observations"], summary["csc"]
     f, p, k = summary["fermi"], summary["pairs"], summary["counterparts"]
-    run = summary["run"]
     sky = "SIMULATED sky (the Fermi sources are real)" if summary["simulated"] else "real sky"
     cut = f"|b| <= {s['latitude_cut_deg']:g} deg"
     flux_cut = "any flux" if s["min_flux"] is None else f"flux > {s['min_flux']:g}"
     lines = [
-        f"xgamma: archive {run['archive']}, {sky}",
+        f"xgamma: archive {summary['run']['archive']}, {sky}",
         "",
         f"Chandra observations  {o['rows']:>8,}   {o['without_exposure']:,} without exposure",
         f"Chandra sources       {c['rows']:>8,}   {c['with_flux']:,} with a flux, "
@@ -258,8 +208,4 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     if summary["missing_columns"]:
         lacking = f"Columns that the service lacks: {', '.join(summary['missing_columns'])}"
         lines += ["", textwrap.fill(lacking, 80, break_on_hyphens=False)]
-    lines += [
-        "",
-        f"{run['job_seconds_total']:.0f} s of jobs on {run['machine']}, {run['cores']} cores",
-    ]
     return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xgamma.printable import printable, shortened
 from xgamma.tables import Column, conform, write_ecsv, write_text
 
 __all__ = ["table_page", "write_table_and_page"]
@@ -26,10 +27,18 @@ tr:nth-child(even) td { background: #f5f5f5; }
              border: 1px solid #e69f00; border-radius: 4px; padding: 0 0.5em; }
 """
 
+# Longest text in a page, which is to be looked at.
+PAGE_TEXT = 200
+
+
+def _text(text: str) -> str:
+    """Text as HTML shows it: nothing in it is a tag, turns the page round or floods it."""
+    return escape(shortened(text, PAGE_TEXT), quote=True)
+
 
 def _cell(value: Any, kind: str) -> str:
     if kind == "text":
-        return f"<td>{escape(str(value))}</td>"
+        return f"<td>{_text(value)}</td>"
     if kind == "bool":
         return f"<td>{'yes' if value else 'no'}</td>"
     if value is pd.NA or (isinstance(value, float | np.floating) and np.isnan(value)):
@@ -39,9 +48,8 @@ def _cell(value: Any, kind: str) -> str:
 
 
 def _heading(column: Column) -> str:
-    unit = f"<br><span>{escape(column.unit)}</span>" if column.unit else ""
-    tip = escape(column.description, quote=True)
-    return f'<th title="{tip}">{escape(column.name)}{unit}</th>'
+    unit = f"<br><span>{_text(column.unit)}</span>" if column.unit else ""
+    return f'<th title="{_text(column.description)}">{_text(column.name)}{unit}</th>'
 
 
 def table_page(
@@ -66,7 +74,8 @@ def table_page(
     Returns
     -------
     str
-        A whole page, with four digits of each number; the files beside it have them all.
+        A whole page, with four digits of each number and `PAGE_TEXT` characters of a text;
+        the files beside it have them all.
     """
     frame = conform(frame, columns)
     rows = [
@@ -77,12 +86,14 @@ def table_page(
     ]
     if not rows:
         rows = [f'<tr><td colspan="{len(columns)}">no such sources</td></tr>']
-    below = f"<p>{escape(note)}</p>\n" if note else ""
+    # not cut: these are ours, and of the config
+    title, note = escape(printable(title)), escape(printable(note))
+    below = f"<p>{note}</p>\n" if note else ""
     mark = '<p class="simulated">simulated sky</p>\n' if simulated else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        f"<h1>{escape(title)}</h1>\n{mark}{below}<table>\n<thead><tr>"
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{title}</h1>\n{mark}{below}<table>\n<thead><tr>"
         + "".join(_heading(column) for column in columns)
         + "</tr></thead>\n<tbody>\n"
         + "\n".join(rows)

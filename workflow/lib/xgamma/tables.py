@@ -2,7 +2,8 @@
 
 Parquet is what the stages hand to each other; ECSV (units in the header) and CSV
 (header and data, nothing else) are for people. In memory a table is a pandas frame
-with plain types; `Column` says for each column its kind, unit and meaning.
+with plain types; `Column` says for each column its kind, unit and meaning. Parquet keeps
+text exactly as it came; in the others, what does not print is shown as an escape.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from xgamma.errors import XgammaError
+from xgamma.printable import printable, shortened
 
 __all__ = [
     "Column",
@@ -47,6 +50,9 @@ _DTYPES = {
     "list": "object",
 }
 
+# Longest text in ECSV: astropy gives every row the room of the longest one.
+ECSV_TEXT = 2000
+
 
 @dataclass(frozen=True)
 class Column:
@@ -70,15 +76,16 @@ class Column:
 
 
 @contextlib.contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, beside: str | Path | None = None) -> Iterator[Path]:
     """Give a path beside `path` to write to; rename it into place if all went well.
 
     The name beside is always the same, so what a killed process left is overwritten
-    by its rerun and never stays.
+    by its rerun and never stays. It is made from `beside`, where two jobs may write `path`.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
+    path, near = Path(path), Path(beside or path)
+    for folder in (path.parent, near.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    beside = near.with_name(f".{near.name}.part")
     try:
         yield beside
         # on disk before it has its name: a power cut may not leave a short file
@@ -128,17 +135,24 @@ def conform(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
         _refuse_silent_change(column, values)
         try:
             made[column.name] = values.astype(_DTYPES[column.kind]).reset_index(drop=True)
-        except (ValueError, TypeError) as error:
-            raise XgammaError(f"table: {column.name} is not {column.kind}: {error}") from error
+        except (ValueError, TypeError, OverflowError) as error:
+            # the message quotes the value, which may be anything
+            raise XgammaError(
+                f"table: {column.name} is not {column.kind}: {shortened(str(error), 200)}"
+            ) from error
     return pd.DataFrame(made)
 
 
 def _refuse_silent_change(column: Column, values: pd.Series) -> None:
     """Raise where pandas would make another value of one: 1.5 into 1, 'False' into True."""
-    if column.kind == "int" and values.dtype.kind == "f":
+    if column.kind in ("int", "nullable_int") and values.dtype.kind == "f":
+        there = values.dropna()
         # above 2**53 a float no longer tells neighbouring integers apart
-        if not ((values % 1 == 0) & (values.abs() <= 2**53)).all():
+        if not ((there % 1 == 0) & (there.abs() <= 2**53)).all():
             raise XgammaError(f"table: {column.name} came as a float and may have lost digits")
+    elif column.kind in ("int", "nullable_int") and values.dtype.kind == "u":
+        if (values > 2**63 - 1).any():
+            raise XgammaError(f"table: {column.name} holds integers above 2**63 - 1")
     elif column.kind == "bool" and not values.isin([True, False]).all():
         raise XgammaError(f"table: {column.name} holds other things than true and false")
 
@@ -232,17 +246,33 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _cell(value: Any) -> str:
+def _json_cell(value: list) -> str:
+    """A list as JSON: what does not print is in JSON's own escapes, so nothing is lost."""
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+
+
+def _cell(value: Any, kind: str) -> str:
     value = _plain(value)
     if value is None:
         return ""
     if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False)
+        return _json_cell(value)
+    if kind == "text":
+        text = printable(value)
+        # spreadsheets compute what starts so, and an apostrophe makes it text to them; tab and
+        # carriage return, which do the same, are escapes by now
+        return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
     return str(value)
 
 
 def csv_text(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
-    """Header and data, RFC 4180 quoting, null as nothing, lists as JSON arrays."""
+    """Header and data, RFC 4180 quoting, null as nothing, lists as JSON arrays.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
     import csv
 
     frame = conform(frame, columns)
@@ -256,7 +286,7 @@ def csv_text(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
         ),
         strict=True,
     ):
-        writer.writerow([_cell(value) for value in row])
+        writer.writerow([_cell(value, c.kind) for value, c in zip(row, columns, strict=True)])
     return stream.getvalue()
 
 
@@ -265,30 +295,34 @@ def write_csv(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) 
     write_text(path, csv_text(frame, columns))
 
 
-def write_ecsv(
-    path: str | Path,
-    frame: pd.DataFrame,
-    columns: Sequence[Column],
-    meta: dict[str, Any] | None = None,
-) -> None:
+def _without_comments(ecsv: str) -> str:
+    """Quote first values that start with '#', or readers take their lines for comments."""
+    lines = ecsv.split("\n")
+    names = next(place for place, line in enumerate(lines) if not line.startswith("#"))
+    # astropy has quoted those that hold a blank or a quote already
+    lines[names + 1 :] = [re.sub(r"^#\S*", r'"\g<0>"', line) for line in lines[names + 1 :]]
+    return "\n".join(lines)
+
+
+def write_ecsv(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
     """Write ECSV: `astropy.table.Table.read(path)` gives units and descriptions back.
 
-    Line breaks in text become blanks, and blanks at its ends are dropped: astropy reads
-    ECSV line by line. Parquet keeps them.
+    Line breaks and all else in text that does not print are shown as escapes, since a row
+    is a line; blanks at its ends are dropped, as astropy does; and what is longer than
+    `ECSV_TEXT` is cut, visibly. Parquet keeps all.
     """
     from astropy.table import MaskedColumn, Table
 
     frame = conform(frame, columns)
-    table = Table(meta=meta or {})
+    table = Table()
     for column in columns:
         values = frame[column.name]
         if column.kind == "list":
             data = np.empty(len(values), dtype=object)
             data[:] = [_plain(v) for v in values]
         elif column.kind == "text":
-            # a row is a line: the format has no way to write a line break
-            lines = [" ".join(text.splitlines()) for text in values]
-            data = np.array(lines, dtype=str) if lines else np.empty(0, dtype="U1")
+            shown = [shortened(text, ECSV_TEXT) for text in values]
+            data = np.array(shown, dtype=str) if shown else np.empty(0, dtype="U1")
         elif column.kind == "nullable_int":
             data = MaskedColumn(
                 values.fillna(0).to_numpy(dtype="int64"), mask=values.isna().to_numpy()
@@ -297,11 +331,11 @@ def write_ecsv(
             data = values.to_numpy()
         table[column.name] = data
         if column.unit:
-            table[column.name].unit = column.unit
-        table[column.name].description = column.description or None
+            table[column.name].unit = printable(column.unit)
+        table[column.name].description = printable(column.description) or None
     stream = io.StringIO()
     table.write(stream, format="ascii.ecsv")
-    write_text(path, stream.getvalue())
+    write_text(path, _without_comments(stream.getvalue()))
 
 
 def read_ecsv(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:

@@ -1,33 +1,43 @@
 """Asking a TAP service, and not believing it.
 
-Every request of the workflow goes through `TapClient`: a deadline, retries for what is
-passing, and an error instead of a table wherever an answer may be cut short.
+Every request of the workflow goes through `TapClient`: it gets through what is passing,
+and gives an error instead of a table wherever an answer may be cut short. What it was told
+is kept, so that it can be shown, and replayed without the service.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
+import io
 import logging
 import threading
 import time
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import pandas as pd
 import pyvo
-import requests
-import tenacity
-from astropy.units import UnitsWarning
-from pyvo.utils.http import create_session, setup_user_agent
+from astropy.io import votable
+from astropy.table import Table
 
-from xgamma import __version__
+from xgamma.answer_store import AnswerStore, query_key
 from xgamma.errors import XgammaError
-from xgamma.tap_answers import Answer, answer_frame
-from xgamma.tap_faults import causes, is_passing, plain_words
+from xgamma.names import MirrorLacks, Names
+from xgamma.printable import one_line
+from xgamma.tap_answers import (
+    Answer,
+    answer_frame,
+    parse_answer,
+    says_overflow,
+    the_number,
+    what_it_says_of_itself,
+)
+from xgamma.tap_endpoint import Endpoint, Limits, Received
+from xgamma.tap_faults import UnreadableAnswer, is_down, is_too_large, plain_words, retry_after_s
+from xgamma.tap_jobs import JobLost
 
-__all__ = ["KNOWN_CAPS", "TapClient", "TapError"]
+__all__ = ["KNOWN_CAPS", "ServiceDown", "TapClient", "TapError"]
 
 logger = logging.getLogger("xgamma.tap")
 
@@ -35,21 +45,339 @@ logger = logging.getLogger("xgamma.tap")
 KNOWN_CAPS = {2_000, 20_000, 50_000, 100_000, 3_000_000}
 _SAY_AFTER_S, _SAY_EVERY_S = 10.0, 30.0
 
+_OF_COLUMNS = ["table", "column", "datatype", "unit", "ucd", "description"]
+
+Adql = str | Callable[[Names], str]
+
 
 class TapError(XgammaError):
-    """A service did not answer, or its answer cannot be trusted."""
+    """A service did not answer, or its answer cannot be trusted; said in one line."""
+
+    def __init__(self, said: str):
+        super().__init__(one_line(said))
 
 
-class _Timeouts(requests.adapters.HTTPAdapter):
-    """Connect and read time-outs on every request: pyvo sets none of its own."""
+class ServiceDown(TapError):
+    """A service did not answer, however often it was asked: a mirror may."""
 
-    def __init__(self, connect_s: float, read_s: float):
-        self._timeout = (connect_s, read_s)
-        super().__init__()
 
-    def send(self, request, *args, **kwargs):
-        kwargs["timeout"] = self._timeout
-        return super().send(request, *args, **kwargs)
+class TapClient:
+    """One service of an archive, and its mirrors.
+
+    Parameters
+    ----------
+    name : str
+        Which service, for messages: heasarc, gaia, irsa.
+    url : str
+    mode : {'sync', 'async'}
+        A synchronous query that takes too long is asked again as a job.
+    upload : bool
+        False: the service takes no tables, callers ask position by position.
+    mirrors : iterable of mapping
+        {name, url, mode, tables}; asked in their order when the service is down.
+    answers : path-like, optional
+        Folder in which answers are kept.
+    replay : bool
+        Ask nobody: take the answers that are kept there.
+    sky : str, optional
+        The demo sky's file, for URLs of the demo archive, which are answered in this
+        process.
+    **limits
+        The fields of `xgamma.tap_endpoint.Limits`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        mode: str = "sync",
+        upload: bool = True,
+        mirrors: Iterable[Mapping[str, Any]] = (),
+        answers: str | None = None,
+        replay: bool = False,
+        sky: str | None = None,
+        **limits: float,
+    ):
+        self.name, self.url, self.mode, self.upload = name, url, mode, upload
+        self._limits = Limits(**limits)
+        self._store = AnswerStore(answers) if answers else None
+        if replay and self._store is None:
+            raise TapError(f"{name}: a replay needs the folder of the answers that were kept")
+        self._replay = replay
+        mirrors = list(mirrors)
+        # of a replay too: what a mirror has answered is in its names
+        self._names = {mirror["name"]: Names(mirror["tables"]) for mirror in mirrors}
+        self._endpoints: list[Endpoint] = []
+        if not replay:
+            self._endpoints.append(Endpoint(name, url, mode, self._limits, sky=sky))
+            self._endpoints += [
+                Endpoint(
+                    name, m["url"], m["mode"], self._limits, mirror=m["name"], tables=m["tables"]
+                )
+                for m in mirrors
+            ]
+        self._mirrors_held: set[tuple[str, str]] = set()
+
+    def declares_upload(self) -> bool | None:
+        """What the capabilities say about uploads; None if they do not say."""
+        return None if self._replay else self._endpoints[0].declares_upload()
+
+    def query(self, adql: Adql, uploads: Mapping[str, Table] | None = None) -> Answer:
+        """Ask, and give the whole answer or an error.
+
+        Parameters
+        ----------
+        adql : str or callable
+            A function of `Names` that gives the ADQL under a service's names; a mirror can
+            only be asked with such.
+        uploads : mapping of str to astropy.table.Table, optional
+            Sent with the query and seen in it as TAP_UPLOAD.<name>.
+
+        Raises
+        ------
+        TapError
+            If the service does not answer, refuses the query, or cuts the answer, or
+            answers with what is no table or costs more than it may.
+        """
+        sent = {name: _votable(table) for name, table in (uploads or {}).items()}
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in sent.items()}
+        asked = _spelt(adql, Names())
+        key = query_key(self.name, self.url, asked, digests)
+        if self._replay:
+            return self._replayed(key, asked)
+        started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
+        endpoint, received = self._ask_in_turn(adql, sent)
+        with _as_tap_errors(endpoint, asked, self._limits):
+            frame, units = answer_frame(received.result)
+        record = {
+            "key": key,
+            "service": self.name,
+            "url": endpoint.url,
+            "mirror": endpoint.mirror,
+            "mode": received.mode,
+            "adql": _spelt(adql, endpoint.names),
+            "uploads": digests,
+            "rows": len(frame),
+            "attempts": endpoint.attempts,
+            "started": started.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - clock, 3),
+            "bytes": received.body.bytes,
+            "body": received.body.sha256,
+            "server": what_it_says_of_itself(received.result, received.server),
+        }
+        if self._store is not None:
+            self._store.keep(received.body.stream, record)
+        logger.info("%s: %d rows in %.2f s: %s", self.name, len(frame), record["seconds"], asked)
+        return Answer(frame, units, record)
+
+    def count(self, adql: Adql, uploads: Mapping[str, Table] | None = None) -> int:
+        """The single number that a query of the form SELECT COUNT(*) AS n gives."""
+        return self._number(self.query(adql, uploads))
+
+    def query_counted(
+        self, adql: Adql, count_adql: Adql, uploads: Mapping[str, Table] | None = None
+    ) -> Answer:
+        """`query`, held against the service's own count of the same rows.
+
+        Raises
+        ------
+        TapError
+            If the numbers differ: an answer cut without saying so, or a table that
+            changed in between.
+        """
+        answer, counted = self.query(adql, uploads), self.query(count_adql, uploads)
+        expected = self._number(counted)
+        who, same = counted.record["url"], answer.record["url"] == counted.record["url"]
+        if not same or expected != len(answer.frame):
+            raise TapError(
+                f"{self.name} ({answer.record['url']}) gave {len(answer.frame)} rows and "
+                f"{'counts' if same else f'{who} counts'} {expected}: "
+                f"the answer was cut, or the table is changing; run again later. "
+                f"The query was: {answer.record['adql']}"
+            )
+        record = {**answer.record, "counted": expected, "count_key": counted.record["key"]}
+        if self._store is not None and not self._replay:
+            self._store.note(record)
+        return Answer(answer.frame, answer.units, record)
+
+    def columns(self, tables: list[str]) -> Answer:
+        """What TAP_SCHEMA says of the columns of `tables`.
+
+        Returns
+        -------
+        Answer
+            table, column, datatype, unit, ucd, description; sorted by table and column; a
+            mirror's tables and columns under our names, those that its map lacks left out.
+        """
+
+        def adql(names: Names) -> str:
+            # some services list a quoted table without its quotes
+            spellings = [s for t in tables for s in _spellings(names.table(t))]
+            listed = ", ".join(f"'{spelling}'" for spelling in spellings)
+            return (
+                "SELECT table_name AS table_name, column_name AS column_name, "
+                "datatype AS datatype, unit AS unit, ucd AS ucd, description AS description "
+                f"FROM TAP_SCHEMA.columns WHERE table_name IN ({listed})"
+            )
+
+        answer = self.query(adql)
+        frame = answer.frame.rename(columns={"table_name": "table", "column_name": "column"})
+        if missing := {*_OF_COLUMNS} - {*frame.columns}:
+            raise TapError(
+                f"{self.name} ({answer.record['url']}) gave no {', '.join(sorted(missing))} of its "
+                f"columns: is its url in the config the right one?"
+            )
+        frame = frame[_OF_COLUMNS].astype("str")
+        # some services give names with the quotes that ADQL would need
+        frame["column"] = frame["column"].str.strip('"')
+        if answer.record["mirror"]:
+            names = self._names.get(answer.record["mirror"])
+            if names is None:
+                raise TapError(
+                    f"kept answers: {self.name}: the mirror {answer.record['mirror']} gave the "
+                    f"columns, and its map is no longer in the config"
+                )
+            ours = {names.table(table).replace('"', ""): table for table in tables}
+            frame["table"] = frame["table"].str.replace('"', "").map(ours)
+            frame = frame.dropna(subset=["table"])
+            frame["column"] = [
+                names.ours(table).get(column.lower())
+                for table, column in zip(frame["table"], frame["column"], strict=True)
+            ]
+            frame = frame.dropna(subset=["column"])
+        return Answer(
+            frame.sort_values(["table", "column"], ignore_index=True), answer.units, answer.record
+        )
+
+    def _ask_in_turn(self, adql: Adql, sent: Mapping[str, bytes]) -> tuple[Endpoint, Received]:
+        """The first answer of the service or, if that is down, of a mirror."""
+        said: list[str] = []
+        for endpoint in list(self._endpoints):
+            try:
+                if endpoint.mirror is not None:
+                    self._hold_to_release(endpoint, adql)
+                spelt = _spelt(adql, endpoint.names)
+                with (
+                    _say_that_we_wait(endpoint.whom),
+                    _as_tap_errors(endpoint, spelt, self._limits),
+                ):
+                    received = endpoint.ask(spelt, sent)
+                    _refuse_overflow(endpoint, received, spelt)
+            except MirrorLacks as error:
+                said.append(f"the mirror {endpoint.mirror} is not asked: {error}")
+            except ServiceDown as error:
+                nor = "nor its mirror: " if endpoint.mirror else ""
+                # the service's own words first, whoever was asked first
+                said.insert(len(said) if nor else 0, f"{nor}{error}")
+                if len(self._endpoints) > 1:
+                    logger.warning("%s", error)
+            else:
+                # the next query goes there at once, and a count to whom it is a count of
+                self._endpoints.remove(endpoint)
+                self._endpoints.insert(0, endpoint)
+                return endpoint, received
+        raise ServiceDown("; ".join(said))
+
+    def _hold_to_release(self, endpoint: Endpoint, adql: Adql) -> None:
+        """Refuse a mirror whose table has another number of rows than its release has."""
+        endpoint.names.used.clear()
+        if isinstance(adql, str):
+            raise MirrorLacks("the query is written in the first service's names")
+        adql(endpoint.names)
+        for table in sorted(endpoint.names.used):
+            expected = endpoint.names.rows(table)
+            if expected is None or (endpoint.url, table) in self._mirrors_held:
+                continue
+            query = f"SELECT COUNT(*) AS n FROM {endpoint.names.table(table)}"
+            with _as_tap_errors(endpoint, query, self._limits):
+                frame, _ = answer_frame(endpoint.ask(query, {}).result)
+            found = the_number(frame)
+            if found != expected:
+                raise MirrorLacks(
+                    f"its table {endpoint.names.table(table)} has {found} rows where the release "
+                    f"has {expected}; if that changed, correct the map in the config"
+                )
+            self._mirrors_held.add((endpoint.url, table))
+
+    def _replayed(self, key: str, asked: str) -> Answer:
+        try:
+            body, record = self._store.find(key, asked, self._limits.max_bytes)
+            result = parse_answer(body.stream, record["url"], self._limits.max_rows)
+            frame, units = answer_frame(result)
+        except XgammaError as error:
+            raise TapError(str(error)) from error
+        except (UnreadableAnswer, pyvo.dal.DALQueryError) as error:
+            said = plain_words(error)
+            raise TapError(f"kept answers: {self.name}: {said}; the query was: {asked}") from error
+        return Answer(frame, units, record)
+
+    def _number(self, answer: Answer) -> int:
+        number = the_number(answer.frame)
+        if number is None:
+            raise TapError(
+                f"{self.name} ({answer.record['url']}) gave no number for: {answer.record['adql']}"
+            )
+        return number
+
+
+def _spelt(adql: Adql, names: Names) -> str:
+    return adql if isinstance(adql, str) else adql(names)
+
+
+def _spellings(table: str) -> list[str]:
+    bare = table.replace('"', "")
+    return [table] if bare == table else [table, bare]
+
+
+def _votable(table: Table) -> bytes:
+    stream = io.BytesIO()
+    votable.from_table(table).to_xml(stream)
+    return stream.getvalue()
+
+
+def _refuse_overflow(endpoint: Endpoint, received: Received, adql: str) -> None:
+    if says_overflow(received.result):
+        raise TapError(
+            f"{endpoint.whom} cut its answer at {len(received.result)} rows (OVERFLOW); "
+            f"the query was: {adql}"
+        )
+
+
+@contextlib.contextmanager
+def _as_tap_errors(endpoint: Endpoint, adql: str, limits: Limits) -> Iterator[None]:
+    """Say in one line what became of a query: who, what came, what to do."""
+    try:
+        yield
+    except XgammaError as error:
+        raise error if isinstance(error, TapError) else TapError(str(error)) from error
+    except JobLost as error:
+        raise ServiceDown(
+            f"{endpoint.whom} does not finish the query: {plain_words(error)} (asked "
+            f"{_times(endpoint.attempts)}); run again later, or make smaller shards"
+        ) from error
+    except pyvo.dal.DALQueryError as error:
+        raise TapError(
+            f"{endpoint.whom} refuses the query: {plain_words(error)}; the query was: {adql}"
+        ) from error
+    except Exception as error:
+        if is_too_large(error) or (isinstance(error, UnreadableAnswer) and not error.passing):
+            said = plain_words(error)
+            raise TapError(f"{endpoint.whom}: {said}; the query was: {adql}") from error
+        asked = f"{endpoint.whom} does not answer: {plain_words(error)}"
+        wait = retry_after_s(error)
+        if endpoint.time_left() <= 0:
+            advice = f"its {limits.deadline_s:g} s (tap.deadline_s in the config) are over"
+        elif wait:
+            advice = f"it asks to wait {wait:.0f} s; run again then"
+        else:
+            advice = "check its url in the config and the network, or run again later"
+        kind = ServiceDown if is_down(error) else TapError
+        raise kind(f"{asked} (asked {_times(endpoint.attempts)}); {advice}") from error
+
+
+def _times(number: int) -> str:
+    return f"{number} time{'s' * (number != 1)}"
 
 
 @contextlib.contextmanager
@@ -69,242 +397,3 @@ def _say_that_we_wait(whom: str) -> Iterator[None]:
         yield
     finally:
         done.set()
-
-
-class TapClient:
-    """One service of an archive.
-
-    Parameters
-    ----------
-    name : str
-        Which service, for messages: heasarc, gaia, irsa.
-    url : str
-    mode : {'sync', 'async'}
-    upload : bool
-        False: the service takes no tables, callers ask position by position.
-    timeout_s, deadline_s : float
-        For a connection and each wait for a byte; for a whole query.
-    attempts : int
-        How often a request is sent before a passing fault counts as lasting.
-    sky : str, optional
-        The demo sky's file, for URLs of the demo archive, which are answered in this
-        process.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        url: str,
-        *,
-        mode: str = "sync",
-        upload: bool = True,
-        timeout_s: float = 60.0,
-        deadline_s: float = 1800.0,
-        attempts: int = 4,
-        sky: str | None = None,
-    ):
-        self.name, self.url, self.mode, self.upload = name, url, mode, upload
-        self._deadline_s, self._attempts = deadline_s, attempts
-        setup_user_agent(primary_component=f"xgamma/{__version__}")
-        session = create_session()
-        if url.startswith("http://demo.invalid/"):
-            if not sky:
-                raise TapError(f"{name}: {url} is the demo archive, and its sky was not given")
-            from xgamma.demo.transport import mount
-
-            mount(session, sky)
-        else:
-            session.mount("http://", _Timeouts(timeout_s, timeout_s))
-            session.mount("https://", _Timeouts(timeout_s, timeout_s))
-            # a synchronous answer starts only when the query is done
-            session.mount(url.rstrip("/") + "/sync", _Timeouts(timeout_s, deadline_s))
-        self._service = pyvo.dal.TAPService(url, session=session)
-
-    def declares_upload(self) -> bool | None:
-        """What the capabilities say about uploads; None if they do not say."""
-        try:
-            return bool(self._service.upload_methods)
-        except (pyvo.dal.DALServiceError, requests.RequestException, AttributeError, ValueError):
-            return None  # a ValueError: what came is not XML
-
-    def query(self, adql: str, uploads: Mapping[str, Any] | None = None) -> Answer:
-        """Ask, and give the whole answer or an error.
-
-        Parameters
-        ----------
-        adql : str
-        uploads : mapping of str to astropy.table.Table, optional
-            Sent with the query and seen in it as TAP_UPLOAD.<name>.
-
-        Raises
-        ------
-        TapError
-            If the service does not answer, refuses the query, or cuts the answer.
-        """
-        started = datetime.datetime.now(datetime.UTC)
-        clock = time.monotonic()
-        # one deadline for the query, its queue and all its attempts
-        end = clock + self._deadline_s
-        attempts = 0
-
-        def ask():
-            nonlocal attempts
-            attempts += 1
-            return self._ask_once(adql, uploads, end)
-
-        def log_retry(state: tenacity.RetryCallState):
-            logger.warning(
-                "%s: %s; asking again (attempt %d of %d)",
-                self.name,
-                plain_words(state.outcome.exception()),
-                state.attempt_number + 1,
-                self._attempts,
-            )
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(is_passing),
-            wait=tenacity.wait_exponential_jitter(initial=1, max=60),
-            stop=tenacity.stop_after_attempt(self._attempts)
-            | tenacity.stop_after_delay(self._deadline_s),
-            before_sleep=log_retry,
-            reraise=True,
-        )
-        try:
-            with _say_that_we_wait(f"{self.name} ({self.url})"):
-                result = retrying(ask)
-        except TapError:
-            raise
-        except pyvo.dal.DALQueryError as error:
-            raise TapError(
-                f"{self.name} ({self.url}) refuses the query: {plain_words(error)}; "
-                f"the query was: {adql}"
-            ) from error
-        except (pyvo.dal.DALAccessError, requests.RequestException, ValueError) as error:
-            raise TapError(
-                f"{self.name} ({self.url}) does not answer: {plain_words(error)}"
-                f" (asked {attempts} time{'s' * (attempts > 1)}); check its url in the config"
-                f" and the network, or run again later"
-            ) from error
-        if result.query_status == "OVERFLOW":
-            raise TapError(
-                f"{self.name} ({self.url}) cut its answer at {len(result)} rows (OVERFLOW); "
-                f"the query was: {adql}"
-            )
-        frame, units = answer_frame(result)
-        record = {
-            "service": self.name,
-            "url": self.url,
-            "mode": self.mode,
-            "adql": adql,
-            "rows": len(frame),
-            "attempts": attempts,
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - clock, 3),
-        }
-        logger.info("%s: %d rows in %.2f s: %s", self.name, len(frame), record["seconds"], adql)
-        return Answer(frame, units, record)
-
-    def count(self, adql: str, uploads: Mapping[str, Any] | None = None) -> int:
-        """The single number that a query of the form SELECT COUNT(*) AS n gives."""
-        frame = self.query(adql, uploads).frame
-        if frame.size != 1:
-            raise TapError(f"{self.name} ({self.url}) gave no number for: {adql}")
-        return int(frame.iloc[0, 0])
-
-    def query_counted(
-        self, adql: str, count_adql: str, uploads: Mapping[str, Any] | None = None
-    ) -> Answer:
-        """`query`, held against the service's own count of the same rows.
-
-        Raises
-        ------
-        TapError
-            If the numbers differ: an answer cut without saying so, or a table that
-            changed in between.
-        """
-        answer = self.query(adql, uploads)
-        expected = self.count(count_adql, uploads)
-        if expected != len(answer.frame):
-            raise TapError(
-                f"{self.name} ({self.url}) gave {len(answer.frame)} rows and counts {expected}: "
-                f"the answer was cut, or the table is changing; run again later. "
-                f"The query was: {adql}"
-            )
-        answer.record["counted"] = expected
-        return answer
-
-    def columns(self, tables: list[str]) -> pd.DataFrame:
-        """What TAP_SCHEMA says of the columns of `tables`.
-
-        Returns
-        -------
-        DataFrame
-            table, column, datatype, unit, ucd, description; sorted by table and column.
-        """
-        names = ", ".join(f"'{table}'" for table in tables)
-        frame = self.query(
-            "SELECT table_name AS table_name, column_name AS column_name, datatype AS datatype, "
-            "unit AS unit, ucd AS ucd, description AS description "
-            f"FROM TAP_SCHEMA.columns WHERE table_name IN ({names})"
-        ).frame
-        frame = frame.rename(columns={"table_name": "table", "column_name": "column"})
-        # some services give names with the quotes that ADQL would need
-        frame["column"] = frame["column"].str.strip('"')
-        return frame.sort_values(["table", "column"], ignore_index=True)
-
-    def _ask_once(self, adql: str, uploads: Mapping[str, Any] | None, end: float):
-        with warnings.catch_warnings():
-            # overflow is an error of ours; astropy warns of archives' spelling of VOTable
-            warnings.simplefilter("ignore", pyvo.dal.DALOverflowWarning)
-            warnings.filterwarnings("ignore", module="astropy.io.votable")
-            warnings.simplefilter("ignore", UnitsWarning)
-            if self.mode == "sync":
-                return self._service.run_sync(adql, uploads=dict(uploads or {}) or None)
-            try:
-                return self._run_async(adql, uploads, end)
-            except ValueError as error:
-                # not XML: raw here, where run_sync says that it is an error of the format
-                raise pyvo.dal.DALFormatError(error, self.url) from error
-
-    def _run_async(self, adql: str, uploads: Mapping[str, Any] | None, end: float):
-        job = self._service.submit_job(adql, uploads=dict(uploads or {}) or None)
-        try:
-            job.run()
-            # our own polling: pyvo's wait has no deadline, and a slow start for quick jobs
-            pause = 0.05
-            while (phase := self._phase(job, end)) not in ("COMPLETED", "ERROR", "ABORTED"):
-                if phase is None:
-                    raise pyvo.dal.DALFormatError(
-                        reason="what came is no job, but perhaps a web page", url=self.url
-                    )
-                if time.monotonic() > end:
-                    job.abort()
-                    raise TapError(
-                        f"{self.name} ({self.url}): no answer within {self._deadline_s:.0f} s, "
-                        f"the job was {phase} and is aborted; raise tap.deadline_s or "
-                        f"make smaller shards"
-                    )
-                time.sleep(pause)
-                pause = min(pause * 1.5, 5.0)
-            if phase == "ABORTED":
-                # in these words, so that it is asked again: services abort under load
-                raise pyvo.dal.DALQueryError("the service aborted the job", url=self.url)
-            return job.fetch_result()
-        finally:
-            # a job left behind costs the archive storage; failing to delete costs us nothing
-            with contextlib.suppress(Exception):
-                job.delete()
-
-    def _phase(self, job, end: float) -> str | None:
-        """The job's phase. A poll that is dropped does not lose the job: it polls again."""
-        pause = 1.0
-        while True:
-            try:
-                return job.phase
-            except (pyvo.dal.DALAccessError, requests.RequestException) as error:
-                lost = any(isinstance(c, requests.ConnectionError) for c in causes(error))
-                if not lost or pause > 8 or time.monotonic() > end:
-                    raise
-                logger.warning("%s: %s while waiting; polling again", self.name, plain_words(error))
-                time.sleep(pause)
-                pause *= 2

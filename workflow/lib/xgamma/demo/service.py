@@ -6,7 +6,6 @@ Four services share one file: HEASARC's tables at ``/heasarc/tap``, ESA's at
 
 from __future__ import annotations
 
-import datetime
 import itertools
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -134,9 +133,11 @@ class TapApplication:
                 if parameters.get("PHASE") == "RUN":
                     jobs.start(job)
                 return _redirect(f"{url}/{job.identifier}")
-            last = parameters.get("LAST")
+            last, after = parameters.get("LAST"), parameters.get("AFTER")
             listed = jobs.list(
-                parameters.values.get("PHASE", []), int(last) if last.isdecimal() else None
+                parameters.values.get("PHASE", []),
+                int(last) if last.isdecimal() else None,
+                uws.read_time("AFTER", after) if after else None,
             )
             return _Response([uws.job_list_document(listed, url)])
         job = jobs.get(below[0])
@@ -171,21 +172,13 @@ def _change(jobs: uws.JobStore, job: uws.Job, resource: str, parameters: Paramet
             job.parameters.replace(parameters)
             if parameters.get("PHASE") == "RUN":
                 jobs.start(job)
-        case "executionduration" if value.isdecimal():
-            job.duration_seconds = int(value)
-        case "destruction" if value:
-            job.destruction = _time(value)
+        case "executionduration":
+            job.duration_seconds = uws.read_duration(value)
+        case "destruction":
+            job.destruction = uws.read_time("DESTRUCTION", value)
         case _:
             name = resource.upper() or "PARAMETERS"
             raise TapError(f"{name}={value}: a job in the phase {job.phase} does not take this")
-
-
-def _time(text: str) -> datetime.datetime:
-    try:
-        time = datetime.datetime.fromisoformat(text)
-    except ValueError:
-        raise TapError(f"DESTRUCTION={text} is not a time; write YYYY-MM-DDThh:mm:ssZ") from None
-    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
 
 def _show(

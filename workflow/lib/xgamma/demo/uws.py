@@ -5,19 +5,27 @@ from __future__ import annotations
 import atexit
 import contextlib
 import datetime
-import itertools
 import tempfile
 import threading
+import uuid
 import weakref
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 from xml.sax.saxutils import escape, quoteattr
 
 from xgamma.demo.errors import TapError
 from xgamma.demo.parameters import Parameters
 
-__all__ = ["FINAL_PHASES", "Job", "JobStore", "job_document", "job_list_document"]
+__all__ = [
+    "FINAL_PHASES",
+    "Job",
+    "JobStore",
+    "job_document",
+    "job_list_document",
+    "read_duration",
+    "read_time",
+]
 
 FINAL_PHASES = ("COMPLETED", "ERROR", "ABORTED")
 _ACTIVE_PHASES = ("PENDING", "QUEUED", "EXECUTING")
@@ -101,16 +109,30 @@ class JobStore:
     def __init__(self, run: Runner) -> None:
         self._run = run
         self._jobs: dict[str, Job] = {}
-        self._numbers = itertools.count(1)
         self._changed = threading.Condition()
         self._slots = threading.BoundedSemaphore(_AT_A_TIME)
         _stores.add(self)
 
     def create(self, parameters: Parameters) -> Job:
-        """Make a job that waits to be run."""
+        """Make a job that waits to be run.
+
+        Its DESTRUCTION and EXECUTIONDURATION may stand among the parameters, so that a job
+        whose creator never learns of it does not stay for longer than the creator meant.
+
+        Raises
+        ------
+        TapError
+            If one of them cannot be read.
+        """
         self._destroy_old()
+        limits: dict[str, Any] = {}
+        if text := parameters.get("DESTRUCTION"):
+            limits["destruction"] = read_time("DESTRUCTION", text)
+        if text := parameters.get("EXECUTIONDURATION"):
+            limits["duration_seconds"] = read_duration(text)
         with self._changed:
-            job = Job(str(next(self._numbers)), parameters)
+            # never used again: after a restart a number would name another's job
+            job = Job(uuid.uuid4().hex[:12], parameters, **limits)
             self._jobs[job.identifier] = job
         return job
 
@@ -128,11 +150,27 @@ class JobStore:
                 raise TapError(f"there is no job {identifier}", status=404)
             return self._jobs[identifier]
 
-    def list(self, phases: list[str], last: int | None) -> list[Job]:
-        """Jobs in any of the phases (all but ARCHIVED if none is given), oldest first."""
+    def list(
+        self, phases: list[str], last: int | None, after: datetime.datetime | None = None
+    ) -> list[Job]:
+        """Find jobs, oldest first.
+
+        Parameters
+        ----------
+        phases : list of str
+            Jobs in any of these; all if there are none.
+        last : int or None
+            So many of the newest.
+        after : datetime or None
+            Jobs created later than this.
+        """
         self._destroy_old()
         with self._changed:
-            jobs = [job for job in self._jobs.values() if not phases or job.phase in phases]
+            jobs = [
+                job
+                for job in self._jobs.values()
+                if (not phases or job.phase in phases) and (after is None or job.created > after)
+            ]
         return jobs if last is None else jobs[-last:] if last else []
 
     def start(self, job: Job) -> None:
@@ -253,6 +291,34 @@ def _stop_all() -> None:
     """End queries before the interpreter ends: it aborts if a thread is still in one."""
     for store in list(_stores):
         store.stop()
+
+
+def read_time(name: str, text: str) -> datetime.datetime:
+    """Read a parameter that is a time, in UTC where it does not say.
+
+    Raises
+    ------
+    TapError
+        Names the parameter and how it is written.
+    """
+    try:
+        time = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise TapError(f"{name}={text} is not a time; write YYYY-MM-DDThh:mm:ssZ") from None
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
+
+
+def read_duration(text: str) -> int:
+    """Read an EXECUTIONDURATION: seconds, 0 for no limit.
+
+    Raises
+    ------
+    TapError
+        If it is no whole number.
+    """
+    if not text.isdecimal():
+        raise TapError(f"EXECUTIONDURATION={text} is not a whole number of seconds")
+    return int(text)
 
 
 def _time(name: str, time: datetime.datetime | None) -> str:

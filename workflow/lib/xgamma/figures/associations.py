@@ -172,7 +172,9 @@ def plot_association_map(pairs: pd.DataFrame, latitude_cut_deg: float) -> Figure
 
 def _latitude_limit(pairs: pd.DataFrame, latitude_cut_deg: float) -> float:
     """Make room for Chandra sources beyond the cut: it is the Fermi source that obeys it."""
-    return float(np.fmax(latitude_cut_deg, pairs["csc_b"].abs().max()))
+    latitude = pairs["csc_b"].abs()
+    # what an archive gives beyond the pole is nowhere on the map, and may not stretch it
+    return float(np.fmax(latitude_cut_deg, latitude[latitude <= 90].max()))
 
 
 def _area_per_match(counts: pd.Series) -> float:

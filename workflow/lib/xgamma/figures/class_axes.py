@@ -9,9 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xgamma.classes import group_of, label_of
-from xgamma.figures.style import INK, new_figure, say_empty
+from xgamma.figures.style import INK, figure_text, new_figure, say_empty
 
-__all__ = ["NumberColumn", "class_figure_height", "class_panels", "class_rows", "empty_figure"]
+__all__ = [
+    "NumberColumn",
+    "class_figure_height",
+    "class_label",
+    "class_panels",
+    "class_rows",
+    "empty_figure",
+]
+
+# A class of 4FGL has five letters at most.
+_MOST_LETTERS = 20
 
 
 @dataclass(frozen=True)
@@ -23,9 +33,14 @@ class NumberColumn:
     colour: str = INK
 
 
+def class_label(designation: str) -> str:
+    """Give a class as figures write it, 'unclassified' if it is blank."""
+    return figure_text(label_of(designation), _MOST_LETTERS)
+
+
 def class_rows(axes: Axes, classes: Sequence[str]) -> None:
     """Make y an axis of classes from the top down, with a line between groups."""
-    axes.set_yticks(range(len(classes)), [label_of(name) for name in classes])
+    axes.set_yticks(range(len(classes)), [class_label(name) for name in classes])
     axes.set_ylim(len(classes) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from xgamma.classes import binomial_interval, ordered_classes
+from xgamma.classes import binomial_interval, fold_unknown, ordered_classes
 from xgamma.figures.class_axes import (
     NumberColumn,
     class_figure_height,
@@ -39,7 +40,6 @@ __all__ = [
 ]
 
 VARIABILITY = "gaia_variability"
-NOTHING_FOUND = "no counterparts"
 NOT_AVAILABLE = f"variability: not available\n(no survey has the column {VARIABILITY})"
 
 _PUBLISHED_NAMES = {"gaia": "Gaia", "twomass": "2MASS"}
@@ -74,11 +74,11 @@ def class_counterparts(
     Returns
     -------
     DataFrame
-        Index: class, in the order of `ordered_classes`. Columns: ``sources`` (Fermi sources
-        with a pair), then one per survey.
+        Index: class, in the order of `ordered_classes`, as `fold_unknown` gives it. Columns:
+        ``sources`` (Fermi sources with a pair), then one per survey.
     """
     sources = pairs[["fermi_name", "fermi_class"]].drop_duplicates("fermi_name")
-    classes = sources.set_index("fermi_name")["fermi_class"].str.strip()
+    classes = fold_unknown(sources.set_index("fermi_name")["fermi_class"])
     order = ordered_classes(classes)
     table = pd.DataFrame({"sources": classes.value_counts().reindex(order).astype("int64")})
     for survey, found in counterparts.items():
@@ -177,11 +177,12 @@ def variability_counts(found: pd.DataFrame, around: str) -> pd.DataFrame:
         ``no_flag`` (NOT_AVAILABLE or null: not processed, which says nothing about the
         star), ``all``. A star near several candidates of one Fermi source counts once.
     """
+    found = found.assign(fermi_class=fold_unknown(found["fermi_class"]))
     order = ordered_classes(found["fermi_class"])
     rows = found[found["around"] == around].drop_duplicates(["fermi_name", "id"])
     flags = rows[VARIABILITY].fillna("").str.strip().str.upper()
     kind = flags.map({"VARIABLE": "variable", "CONSTANT": "constant"}).fillna("no_flag")
-    counts = pd.crosstab(rows["fermi_class"].str.strip(), kind)
+    counts = pd.crosstab(rows["fermi_class"], kind)
     counts = counts.reindex(index=order, columns=["variable", "constant", "no_flag"])
     counts = counts.fillna(0).astype("int64")
     counts["all"] = counts.sum(axis=1)
@@ -195,11 +196,24 @@ def _flag_columns(table: pd.DataFrame) -> list[NumberColumn]:
     ]
 
 
-def _usable(found: pd.DataFrame | None) -> str:
-    """Say why variability cannot be drawn; '' if it can."""
+def _open_variability(
+    found: pd.DataFrame | None,
+    title: str,
+    subtitle: str,
+    radius_deg: float,
+    csc_radius_arcsec: float,
+) -> tuple[Figure, list[Axes], list[pd.DataFrame]]:
+    """Open a figure with a panel and `variability_counts` per search; none, and it says why."""
     if found is None or VARIABILITY not in found.columns:
-        return NOT_AVAILABLE
-    return "" if len(found) else "no Gaia sources found"
+        return empty_figure(title, NOT_AVAILABLE), [], []
+    if not len(found):
+        return empty_figure(title, "no Gaia sources found"), [], []
+    labels = _around_labels(radius_deg, csc_radius_arcsec)
+    tables = [variability_counts(found, around) for around in labels]
+    classes = list(tables[0].index)
+    figure = new_figure(title, subtitle, class_figure_height(len(classes)))
+    columns = [_flag_columns(table) for table in tables]
+    return figure, class_panels(figure, classes, list(labels.values()), columns), tables
 
 
 @styled
@@ -221,30 +235,24 @@ def plot_variability_by_class(
         On a linear scale, since the parts of a stack have no meaning on a logarithmic one;
         the numbers are printed, for bars too short to see.
     """
-    title = "Gaia variability flag by class of the Fermi source"
-    reason = _usable(found)
-    if reason or found is None:
-        return empty_figure(title, reason)
-    labels = _around_labels(radius_deg, csc_radius_arcsec)
-    tables = {key: variability_counts(found, key) for key in labels}
-    classes = list(tables["fermi"].index)
-    figure = new_figure(
-        title,
+    figure, panels, tables = _open_variability(
+        found,
+        "Gaia variability flag by class of the Fermi source",
         "Gaia sources near each class. 'No flag' is NOT_AVAILABLE or null: the star was not "
         "processed for variability; it is not 'constant'.",
-        class_figure_height(len(classes)),
+        radius_deg,
+        csc_radius_arcsec,
     )
-    panels = class_panels(
-        figure, classes, list(labels.values()), [_flag_columns(t) for t in tables.values()]
-    )
+    if not panels:
+        return figure
     parts = [("variable", VERMILION, "VARIABLE"), ("no_flag", PALE, "no variability flag")]
-    if any(table["constant"].sum() for table in tables.values()):
+    if any(table["constant"].sum() for table in tables):
         parts.insert(1, ("constant", BLUE, "CONSTANT"))
-    for axes, table in zip(panels, tables.values(), strict=True):
-        left = np.zeros(len(classes))
+    for axes, table in zip(panels, tables, strict=True):
+        left = np.zeros(len(table))
         for part, colour, label in parts:
             axes.barh(
-                range(len(classes)), table[part], left=left, height=0.7, color=colour,
+                range(len(table)), table[part], left=left, height=0.7, color=colour,
                 label=label, zorder=3,
             )  # fmt: skip
             left += table[part].to_numpy()
@@ -271,27 +279,21 @@ def plot_variable_fraction(
         VARIABLE over all Gaia sources, which is a lower limit of the fraction that varies:
         few were processed. Bars are Wilson's 95 % intervals of that flagged fraction.
     """
-    title = "Fraction of Gaia sources flagged VARIABLE (a lower limit)"
-    reason = _usable(found)
-    if reason or found is None:
-        return empty_figure(title, reason)
-    labels = _around_labels(radius_deg, csc_radius_arcsec)
-    tables = {key: variability_counts(found, key) for key in labels}
-    classes = list(tables["fermi"].index)
-    figure = new_figure(
-        title,
+    figure, panels, tables = _open_variability(
+        found,
+        "Fraction of Gaia sources flagged VARIABLE (a lower limit)",
         "VARIABLE over all Gaia sources; bars: Wilson's 95 % interval. "
         "Gaia did not process all stars: unflagged ones may vary.",
-        class_figure_height(len(classes)),
+        radius_deg,
+        csc_radius_arcsec,
     )
-    panels = class_panels(
-        figure, classes, list(labels.values()), [_flag_columns(t) for t in tables.values()]
-    )
-    for axes, table, colour in zip(panels, tables.values(), (BLUE, ORANGE), strict=True):
+    if not panels:
+        return figure
+    for axes, table, colour in zip(panels, tables, (BLUE, ORANGE), strict=True):
         k, n = table["variable"].to_numpy(), table["all"].to_numpy()
         some = n > 0
         low, high = binomial_interval(k, n)
-        rows = np.arange(len(classes))
+        rows = np.arange(len(table))
         axes.hlines(rows[some], low[some], high[some], color=colour, lw=1.6, alpha=0.75, zorder=2)
         axes.plot(k[some] / n[some], rows[some], "o", color=colour, ms=5, zorder=3)
         axes.set_xlim(-0.02, 1.02)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from xgamma.classes import group_of, ordered_classes
+from xgamma.classes import fold_unknown, group_of, ordered_classes
 from xgamma.figures.associations import NO_PAIRS, RATIO_LABEL, group_handles, log_flux_ratio
 from xgamma.figures.class_axes import (
     NumberColumn,
@@ -135,11 +135,12 @@ def plot_ratio_by_class(pairs: pd.DataFrame) -> Figure:
     """
     table = pairs[["fermi_name", "csc_name", "fermi_class"]].assign(ratio=log_flux_ratio(pairs))
     usable = table[table["ratio"].notna()]
+    usable = usable.assign(fermi_class=fold_unknown(usable["fermi_class"]))
     classes = ordered_classes(usable["fermi_class"])
     title = "Flux ratio by class of the Fermi source"
     if not classes:
         return empty_figure(title, NO_PAIRS if pairs.empty else "no pair has both fluxes")
-    by_class = usable.assign(fermi_class=usable["fermi_class"].str.strip()).groupby("fermi_class")
+    by_class = usable.groupby("fermi_class")
     members = [by_class.get_group(name).sort_values(["fermi_name", "csc_name"]) for name in classes]
     figure = new_figure(
         title,

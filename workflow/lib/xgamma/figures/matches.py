@@ -15,6 +15,7 @@ from xgamma.figures.style import (
     GROUP_COLOURS,
     INK,
     ORANGE,
+    figure_text,
     new_figure,
     plain_log,
     say_empty,
@@ -65,7 +66,8 @@ def plot_matches_by_position(pairs: pd.DataFrame, latitude_cut_deg: float) -> Fi
     subtitle = f"{len(sources):,} Fermi sources with {len(pairs):,} pairs."
     if len(sources):
         top = sources.sort_values(["num_csc_matches", "fermi_name"], ascending=[False, True])
-        subtitle += f" Most: {top['fermi_name'].iloc[0]}, {top['num_csc_matches'].iloc[0]:,}."
+        name, most = top["fermi_name"].iloc[0], top["num_csc_matches"].iloc[0]
+        subtitle += f" Most: {figure_text(name)}, {most:,}."
     figure = new_figure("Chandra matches per Fermi source", subtitle, 4.7)
     by_longitude, by_latitude = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     for axes, x in (

@@ -73,7 +73,8 @@ def plot_exposure_map(observations: pd.DataFrame, latitude_cut_deg: float) -> Fi
         lw=0.7, color=VERMILION, label="no exposure", rasterized=True, zorder=4,
     )  # fmt: skip
     kiloseconds = some["exposure"].to_numpy(float) / 1000
-    low, high = np.quantile(kiloseconds, [0.01, 0.99]) if len(some) else (1.0, 100.0)
+    finite = kiloseconds[np.isfinite(kiloseconds) & (kiloseconds > 0)]
+    low, high = np.quantile(finite, [0.01, 0.99]) if len(finite) else (1.0, 100.0)
     points = axes.scatter(
         *sky_xy(some["ra"], some["dec"]), c=kiloseconds, s=point_size(len(some)), lw=0,
         cmap=colour_scale(), norm=LogNorm(low, max(high, low * 1.01)), label="with exposure",

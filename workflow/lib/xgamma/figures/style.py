@@ -25,6 +25,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from xgamma.printable import shortened
 from xgamma.tables import atomic_path
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "WIDTH_IN",
     "add_colorbar",
     "colour_scale",
+    "figure_text",
     "legend_above",
     "mark_simulated",
     "new_figure",
@@ -109,7 +111,17 @@ _STYLE: dict[str, Any] = {
     "path.simplify": True,
 }
 
+# Longest text from data on a figure: more than any name in 4FGL has.
+MOST_LETTERS = 30
+
 _P = ParamSpec("_P")
+
+
+def figure_text(text: str, most: int = MOST_LETTERS) -> str:
+    """Give text from data as matplotlib may write it: printable, no formula, not too long."""
+    shown = shortened(text, most).replace("$", r"\$")
+    # legends leave out what begins with an underscore
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from xgamma.classes import class_shares, label_of, ordered_classes
+from xgamma.classes import class_shares, ordered_classes
 from xgamma.figures.associations import RATIO_LABEL, log_flux_ratio
-from xgamma.figures.class_axes import empty_figure
+from xgamma.figures.class_axes import class_label, empty_figure
 from xgamma.figures.style import (
     BLUE,
     GROUP_COLOURS,
@@ -20,6 +20,7 @@ from xgamma.figures.style import (
     ORANGE,
     PURPLE,
     SEQUENCE,
+    figure_text,
     new_figure,
     say_empty,
     styled,
@@ -163,7 +164,7 @@ def _flux_plane(
         axes.scatter(
             gamma[chosen], xray[chosen], s=26, marker=_marker(place),
             color=SEQUENCE[place % len(SEQUENCE)], edgecolors="white", lw=0.4, alpha=0.9,
-            label=label_of(name), zorder=3,
+            label=class_label(name), zorder=3,
         )  # fmt: skip
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -198,7 +199,10 @@ def _named_rows(
     names = rows["assoc_name"].where(rows["assoc_name"] != "", rows["fermi_name"])
     axes.set_yticks(
         range(len(rows)),
-        [f"{name}  ({kind})" for name, kind in zip(names, rows["fermi_class"], strict=True)],
+        [
+            f"{figure_text(name)}  ({class_label(kind)})"
+            for name, kind in zip(names, rows["fermi_class"], strict=True)
+        ],
     )
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -225,7 +229,7 @@ def plot_subsample(subsample: pd.DataFrame, pairs: pd.DataFrame, classes: Sequen
         Dotted lines: equal flux ratios, a factor of ten apart. Of many sources, the
         `MOST_ROWS` brightest in gamma rays are named.
     """
-    listed = ", ".join(label_of(name) for name in classes)
+    listed = ", ".join(class_label(name) for name in classes)
     title = (
         f"Sources of class {listed}" if len(listed) < 50 else f"Sources of {len(classes)} classes"
     )

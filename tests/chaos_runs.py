@@ -1,0 +1,216 @@
+"""The whole workflow against a server behind a chaos proxy, and what must hold afterwards.
+
+What tests/integration/test_chaos.py asserts for a few seeds, tests/chaos.py counts for many.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import select
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+import requests
+from project_copy import PROJECT, ProjectCopy, Run
+
+__all__ = [
+    "ARCHIVE",
+    "SHORT_LIFE_S",
+    "TARGETS",
+    "EmbeddedServer",
+    "clear_errors",
+    "configure",
+    "differing",
+    "half_files",
+    "jobs_left",
+    "kill_after",
+    "rerun_until_finished",
+    "run",
+    "service_urls",
+]
+
+ARCHIVE = "chaos"
+_TABLES = (
+    *("csc_fermi_pairs", "grouped_csc_fermi_pairs", "grouped_csc_fermi_gaia_2mass_pairs"),
+    *("counterparts_gaia", "counterparts_twomass"),
+)
+#: All but the figures, which ask nobody.
+TARGETS = ("summary.txt", *(f"tables/{name}.ecsv" for name in _TABLES))
+#: Seconds that a job may be left to live when nobody follows it any more, and some more for
+#: requests on their way.
+SHORT_LIFE_S = 15 * 60 + 30
+
+_UWS = "{http://www.ivoa.net/xml/UWS/v1.0}"
+_SERVICES = {"heasarc": "sync", "gaia": "async", "irsa": "sync"}
+
+
+class EmbeddedServer:
+    """The demo service as a process of its own. Its jobs are lost when it ends.
+
+    Parameters
+    ----------
+    sky : Path
+        The archive's file.
+    """
+
+    def __init__(self, sky: Path) -> None:
+        self._sky, self._port = sky, 0
+        self._process: subprocess.Popen[str] | None = None
+        self.start()
+
+    @property
+    def url(self) -> str:
+        """The address under which the three services stand."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start it, on the port that it had, and wait until it listens."""
+        library = str(PROJECT / "workflow/lib")
+        command = ["serve", "--database", str(self._sky), "--port", str(self._port)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "xgamma.demo", *command],
+            env={**os.environ, "PYTHONPATH": library},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        ready, _, _ = select.select([self._process.stdout], [], [], 60)
+        line = self._process.stdout.readline() if ready else ""
+        assert line.startswith("http://"), f"the server did not start: {line!r}"
+        self._port = urllib.parse.urlsplit(line).port
+
+    def stop(self) -> None:
+        """End it as `kill -9` does, whatever it is doing."""
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+
+def configure(project: ProjectCopy, url: str, *, one_service: bool = False, **tap: float) -> str:
+    """Write a config whose archive's services stand behind `url`; give its name.
+
+    Parameters
+    ----------
+    project : ProjectCopy
+    url : str
+        Of the proxy.
+    one_service : bool
+        Whether one service, at `url` itself, has all tables.
+    **tap : float
+        Keys of the config's `tap` that are to differ from what suits these tests.
+    """
+    archive: dict[str, object] = {"simulated": True}
+    for name, mode in _SERVICES.items():
+        place = url if one_service else f"{url}/{name}/tap"
+        archive[name] = {"url": place, "max_requests": 2, "mode": mode, "upload": True}
+    settings = {
+        "archive": ARCHIVE,
+        "archives": {ARCHIVE: archive},
+        "tap": {"timeout_s": 5, "sync_timeout_s": 20, "deadline_s": 120, "attempts": 6, **tap},
+    }
+    return project.configure("chaos.yaml", settings)
+
+
+def run(project: ProjectCopy, settings: str, **options: float) -> Run:
+    """Run the workflow for all tables."""
+    targets = [f"results/{ARCHIVE}/{target}" for target in TARGETS]
+    return project.run(*targets, "--configfile", settings, **options)
+
+
+def rerun_until_finished(project: ProjectCopy, settings: str, most: int = 6) -> list[Run]:
+    """Run the workflow again and again, plainly, until all is made.
+
+    Each failure must say in words what went wrong, and what is done is not done again.
+
+    Parameters
+    ----------
+    project : ProjectCopy
+    settings : str
+    most : int
+        Runs; more are an error.
+    """
+    runs: list[Run] = []
+    done: set[str] = set()
+    while len(runs) < most:
+        runs.append(run(project, settings))
+        again = done & set(runs[-1].jobs)
+        assert not again, f"done again though they were finished: {sorted(again)}"
+        if runs[-1].returncode == 0:
+            return runs
+        assert clear_errors(runs[-1].output), runs[-1].output
+        done = _finished_jobs(project)
+    raise AssertionError(f"not finished after {most} runs:\n{runs[-1].output}")
+
+
+def _finished_jobs(project: ProjectCopy) -> set[str]:
+    """The names, as in `Run.jobs`, of the jobs that ended well: only these have a benchmark."""
+    folder = project.results(ARCHIVE) / "benchmarks"
+    return {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.tsv")}
+
+
+def clear_errors(output: str) -> list[str]:
+    """The lines that tell a user which service failed and how; none if anything is unclear."""
+    if "Traceback" in output or "unforeseen" in output:
+        return []
+    errors = re.findall(r"^xgamma: (?:heasarc|gaia|irsa) \(http\S+\).*$", output, re.MULTILINE)
+    return [line for line in errors if "asking again" not in line]
+
+
+def differing(reference: Mapping[str, bytes], project: ProjectCopy) -> list[str]:
+    """Names of the products that are not those of the undisturbed run, byte for byte."""
+    made = project.products(ARCHIVE)
+    # figures, and the tables that are made with them, ask nobody
+    expected = {
+        name: content
+        for name, content in reference.items()
+        if not name.startswith(("figures/", "tables/class_"))
+    }
+    return sorted(n for n in {*expected, *made} if expected.get(n) != made.get(n))
+
+
+def half_files(project: ProjectCopy) -> list[Path]:
+    """Files in the making that nobody will finish."""
+    return sorted(project.results(ARCHIVE).rglob(".*.part"))
+
+
+def service_urls(url: str, *, one_service: bool = False) -> list[str]:
+    """The addresses of the services behind `url`."""
+    return [url] if one_service else [f"{url}/{name}/tap" for name in _SERVICES]
+
+
+def jobs_left(urls: Iterable[str]) -> dict[str, float]:
+    """Jobs that are still at the services: address -> seconds until their destruction."""
+    left = {}
+    with requests.Session() as session:
+        session.trust_env = False
+        for url in urls:
+            listing = ElementTree.fromstring(session.get(f"{url}/async", timeout=30).content)
+            for job in listing.iter(f"{_UWS}jobref"):
+                place = f"{url}/async/{job.get('id')}"
+                answer = session.get(f"{place}/destruction", timeout=30)
+                if answer.status_code == 404:  # its time has just come
+                    continue
+                end = datetime.datetime.fromisoformat(answer.text.strip())
+                now = datetime.datetime.now(datetime.UTC)
+                left[place] = (end - now).total_seconds()
+    return left
+
+
+def kill_after(project: ProjectCopy, settings: str, seconds: float) -> bool:
+    """Run, and end all of it by ``kill -9`` after so many seconds; False: it was done before."""
+    try:
+        run(project, settings, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return True
+    return False

@@ -1,0 +1,82 @@
+"""Names that an archive should not send, and one day does."""
+
+HOSTILE_NAMES = (
+    # paths, and names that some system keeps for itself
+    "../../etc/passwd",
+    "/etc/passwd",
+    "..",
+    "a/b",
+    "a\\b",
+    "C:\\x",
+    "CON",
+    "nul",
+    # options
+    "-rf",
+    "--help",
+    "-",
+    # what spreadsheets compute
+    "=HYPERLINK(A1)",
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(1)",
+    "\t=1+1",
+    "\r=1+1",
+    # quotes, separators, comments, and what stands for null somewhere
+    '"',
+    "'",
+    '"quoted"',
+    'say "hm", twice',
+    "a,b;c",
+    "#",
+    "#x",
+    "# x",
+    '#"x"',
+    "%ECSV 1.0",
+    "\\",
+    "\\N",
+    "nan",
+    "None",
+    "--",
+    "",
+    "   ",
+    # line breaks and other control characters
+    "a\nb",
+    "a\r\nb",
+    "\n",
+    "a\tb",
+    "x\n2026-01-01 00:00:00,000 INFO all is well",
+    "\x1b[2J\x1b[31mred",
+    "\x00",
+    "\x07\x08\x7f\x85\x9b",
+    # direction, width, line separators, look-alikes
+    "\u202egnp.exe",
+    "\u2066a\u2069",
+    "\u200b",
+    "\u2028\u2029",
+    "\ufeff",
+    "a\xa0b",
+    "Ｆermi",  # noqa: RUF001
+    "Fermi",
+    "FERMI",
+    "fermi",
+    "Fеrmi",  # noqa: RUF001
+    "é",
+    "e\u0301",
+    "Ψ Cas ☆",
+    "🔭",
+    # for HTML, for figures, for Snakemake, for ADQL
+    "<script>alert(1)</script>",
+    "&amp;",
+    "$x",
+    "$\\frac{1}{0}$",
+    "\\$",
+    "_hidden",
+    "{shard}",
+    "' OR 1=1 --",
+    # long
+    "a" * 300,
+    "a" * 299 + "b",
+    "x" * 100_000,
+)
+"""All different; some only in case, in how an accent is spelt, or after 299 characters."""

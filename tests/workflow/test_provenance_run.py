@@ -1,0 +1,217 @@
+"""Provenance, crate and drift of a whole run, held against the files and what Snakemake knows."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import duckdb
+import pytest
+from astropy.table import Table
+from project_copy import ProjectCopy
+
+from xgamma.products import all_sources
+from xgamma.tables import read_parquet
+
+pytestmark = pytest.mark.timeout(300)
+
+# Folders of the archive whose files are no products.
+APART = ("answers", "archive", "benchmarks", "logs")
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def results(demo_run) -> Path:
+    return demo_run.project.results()
+
+
+@pytest.fixture(scope="module")
+def provenance(results) -> dict:
+    return read(results / "provenance.json")
+
+
+def files_of(results: Path) -> set[str]:
+    """Everything under the archive's folder that is a product, by looking."""
+    names = {path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()}
+    about = {"provenance.json", "ro-crate-metadata.json", "enrichment/shards.json"}
+    return {
+        name
+        for name in names - about
+        if not name.endswith(".provenance.json") and name.split("/")[0] not in APART
+    }
+
+
+def test_every_product_is_there_with_its_digest(results, provenance):
+    products = provenance["products"]
+    assert set(products) == files_of(results)
+    assert len(products) > 50
+    for name, described in products.items():
+        content = (results / name).read_bytes()
+        assert described["sha256"] == hashlib.sha256(content).hexdigest(), name
+        assert described["bytes"] == len(content), name
+
+
+def test_what_is_made_from_what_is_what_snakemake_knows(demo_run, provenance):
+    """So a new rule, or a new input of one, has to be entered in xgamma.products."""
+    inputs = {}
+    metadata = demo_run.project.folder / ".snakemake/metadata"
+    for path in metadata.rglob("*"):
+        if path.is_file():
+            # long names are cut into folders, marked by an @
+            name = "".join(part.lstrip("@") for part in path.relative_to(metadata).parts)
+            inputs[base64.b64decode(name).decode()] = read(path)["input"]
+    products = set(provenance["products"])
+
+    def sources(name: str) -> set[str]:
+        found, waiting = set(), [f"results/demo/{name}"]
+        while waiting:
+            one = waiting.pop()
+            if one not in found and one in inputs:
+                found.add(one)
+                waiting += inputs[one]
+        return {name.removeprefix("results/demo/") for name in found} & products
+
+    for name in products:
+        assert all_sources(name, products) == sources(name), name
+
+
+def test_answers_are_kept_as_they_came(results, provenance):
+    keys = {key for product in provenance["products"].values() for key in product["answers"]}
+    answers = provenance["answers"]
+    assert set(answers) <= keys
+    counts = {a["count_key"] for a in answers.values() if "count_key" in a}
+    assert keys - set(answers) == counts and len(counts) == 4
+    for key in keys:
+        record = read(results / f"answers/queries/{key[:2]}/{key}.json")
+        body = record["body"]
+        content = gzip.decompress((results / f"answers/bodies/{body[:2]}/{body}.gz").read_bytes())
+        assert hashlib.sha256(content).hexdigest() == body
+        assert len(content) == record["bytes"] and content.startswith(b"<?xml")
+        assert key not in answers or answers[key]["body"] == body
+
+
+def test_a_catalogue_has_the_whole_story(provenance):
+    csc = provenance["products"]["catalogs/csc.parquet"]
+    (key,) = [
+        k for k in csc["answers"] if " FROM csc" in provenance["answers"].get(k, {}).get("adql", "")
+    ]
+    answer = provenance["answers"][key]
+    assert answer["rows"] == answer["counted"] == csc["rows"] > 10_000
+    assert answer["service"] == "heasarc" and answer["url"] == csc["config"]["url"]
+    assert answer["mirror"] is None and answer["attempts"] == 1
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", answer["started"])
+    assert {"seconds", "mode", "uploads", "server"} <= set(answer)
+    assert len(csc["content"]) == 64
+    # a figure of Chandra observations does not rest on it
+    assert key not in provenance["products"]["figures/exposure_map.png"]["answers"]
+    assert key in provenance["products"]["figures/plane_map.png"]["answers"]
+
+
+def test_settings_software_times(provenance):
+    assert provenance["config"]["sky"] == {"latitude_cut_deg": 10}
+    assert provenance["config"]["archive"] == provenance["archive"] == "demo"
+    assert "connections" not in provenance["config"]
+    assert {"xgamma", "python", "astropy", "pyvo", "numpy", "pandas", "snakemake"} <= set(
+        provenance["software"]
+    )
+    seconds = provenance["run"]["job_seconds"]
+    assert {"crossmatch", "fetch_catalog_csc", "enrich_shard_gaia"} <= set(seconds)
+    assert provenance["run"]["job_seconds_total"] == pytest.approx(sum(seconds.values()), abs=0.1)
+
+
+def test_no_times_and_no_places_of_this_machine(demo_run, results):
+    place = str(demo_run.project.folder).encode()
+    for name in [*files_of(results), "provenance.json", "ro-crate-metadata.json"]:
+        assert place not in (results / name).read_bytes(), name
+    for name in ("summary.json", "summary.txt", "crossmatch/verification.json"):
+        text = (results / name).read_text(encoding="utf-8")
+        assert not re.search(r"20\d\d-\d\d|\d\d:\d\d|second", text), name
+
+
+def test_the_crate_describes_what_is_there(results, provenance):
+    graph = {e["@id"]: e for e in read(results / "ro-crate-metadata.json")["@graph"]}
+    files = {name for name, entity in graph.items() if entity["@type"] == "File"}
+    assert files == {*provenance["products"], "provenance.json"}
+    for name in provenance["products"]:
+        assert graph[name]["contentSize"] == str((results / name).stat().st_size)
+    newest = max(answer["started"] for answer in provenance["answers"].values())
+    assert graph["./"]["datePublished"] == newest
+
+
+def digests(results: Path, *apart: str) -> dict[str, str]:
+    return {
+        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in results.rglob("*")
+        if path.is_file() and path.relative_to(results).parts[0] not in apart
+    }
+
+
+def test_drift_of_an_archive_that_is_the_same_and_of_one_that_is_not(demo_run, tmp_path):
+    project = ProjectCopy(tmp_path / "project", demo_run.project)
+    results = project.results()
+    before = digests(results, "logs", "drift")
+    run = project.make("drift")
+    assert run.jobs == ["drift"]
+    assert "nothing has changed" in run.output
+    assert digests(results, "logs", "drift") == before
+    assert len(Table.read(results / "drift/drift.ecsv")) == 0
+
+    # a star near a Fermi position becomes brighter, an observation goes, another one comes
+    around = read_parquet(results / "tables/counterparts_gaia.parquet")
+    star = int(around.loc[around["around"] == "fermi", "id"].iloc[0])
+    with duckdb.connect(str(results / "archive/sky.duckdb")) as sky:
+        star_where = f"WHERE source_id = {star}"
+        magnitude = sky.sql(
+            f"SELECT phot_g_mean_mag FROM gaiadr3.gaia_source {star_where}"
+        ).fetchall()[0][0]
+        sky.sql(f"UPDATE gaiadr3.gaia_source SET phot_g_mean_mag = 5 {star_where}")
+        first, last = sky.sql("SELECT min(obsid), max(obsid) FROM chanmaster").fetchall()[0]
+        sky.sql(f"DELETE FROM chanmaster WHERE obsid = '{first}'")
+        sky.sql(
+            f"INSERT INTO chanmaster SELECT * REPLACE ('x1' AS obsid) FROM chanmaster "
+            f"WHERE obsid = '{last}'"
+        )
+    before = digests(results, "logs", "drift")
+    run = project.make("drift")
+    assert digests(results, "logs", "drift") == before
+    changes = Table.read(results / "drift/drift.ecsv")
+    rows = {(row["table"], row["what"], row["key"].split()[-1]) for row in changes}
+    assert rows == {
+        ("chanmaster", "gone", str(first).strip()),
+        ("chanmaster", "added", "x1"),
+        ("counterparts_gaia", "changed", str(star)),
+    }
+    changed = changes[changes["what"] == "changed"]
+    assert set(changed["column"]) == {"gaia_mean_g_mag"}
+    assert [float(v) for v in changed["kept"]] == pytest.approx([magnitude] * len(changed))
+    assert {float(v) for v in changed["now"]} == {5.0}
+    assert (results / "drift/drift.txt").read_text(encoding="utf-8") in run.output
+    assert "nothing has changed" not in run.output
+
+
+def test_what_is_refused(demo_run, tmp_path):
+    project = ProjectCopy(tmp_path / "project", demo_run.project)
+    path = project.results() / "tables/csc_fermi_pairs.ecsv"
+    path.write_bytes(path.read_bytes() + b" ")
+    run = project.run("bundle", "drift", "replay")
+    assert run.returncode == 1 and "Traceback" not in run.output
+    assert run.jobs == ["bundle", "drift", "replay"]
+    lines = sorted(line for line in run.output.splitlines() if line.startswith("xgamma: "))
+    assert lines == [
+        "xgamma: replay: the archive is not replay: "
+        "snakemake --cores 2 replay --config archive=replay",
+        *2
+        * [
+            "xgamma: results/demo/tables/csc_fermi_pairs.ecsv is not what provenance.json "
+            "describes: remove the file, and run snakemake again"
+        ],
+    ]
+    assert not (project.folder / "results/demo.zip").exists()
+    assert not (project.results() / "drift").exists()

@@ -1,0 +1,196 @@
+"""What the archives say now, held against what was kept: rows added, gone, changed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xgamma.catalogs import CATALOGUES, DESCRIPTION_COLUMNS, fetch_catalogue
+from xgamma.crossmatch import fetch_pairs
+from xgamma.enrichment import SurveyTable, enrich_targets
+from xgamma.services import describe_services, missing_of_survey, read_description
+from xgamma.tables import Column, conform, read_ecsv, read_parquet, write_ecsv
+
+__all__ = ["CHANGE_COLUMNS", "Asked", "ask_again", "drift_text", "table_changes"]
+
+CHANGE_COLUMNS = [
+    Column("table", "text", "", "Which of our tables"),
+    Column("key", "text", "", "What names the row: the values of its key, with blanks between"),
+    Column("what", "text", "", "added, gone, changed"),
+    Column("column", "text", "", "Column whose value has changed"),
+    Column("kept", "text", "", "Value in the products"),
+    Column("now", "text", "", "Value as the service gives it now"),
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A table as it was kept, and as a service gives it now; `key` names its rows."""
+
+    table: str
+    kept: pd.DataFrame
+    now: pd.DataFrame
+    key: tuple[str, ...]
+
+
+def ask_again(
+    clients: Mapping[str, Any], results: Path, provenance: Mapping[str, Any]
+) -> Iterator[Asked]:
+    """Ask again for all that was fetched, one table after the other.
+
+    Parameters
+    ----------
+    clients : mapping
+        Service -> `xgamma.tap.TapClient`; those that keep nothing leave what is kept alone.
+    results : Path
+        The archive's folder.
+    provenance : mapping
+        Of its products: which there are, and with which settings they were fetched.
+
+    Raises
+    ------
+    XgammaError
+        As the first fetching does, for instance if a column is gone.
+    """
+    products = provenance["products"]
+    settings = {path: described.get("config") for path, described in products.items()}
+
+    path = "services/columns.ecsv"
+    described, _ = describe_services(clients, settings[path]["surveys"])
+    with tempfile.TemporaryDirectory() as folder:
+        # the format shows some text in another way, so both have to come from it
+        fresh = Path(folder) / "columns.ecsv"
+        write_ecsv(fresh, described, DESCRIPTION_COLUMNS)
+        available = read_description(fresh)
+        both = [read_ecsv(p, DESCRIPTION_COLUMNS) for p in (results / path, fresh)]
+    yield Asked("columns", *both, ("service", "table", "column"))
+
+    for name, catalogue in CATALOGUES.items():
+        now, _ = fetch_catalogue(
+            clients["heasarc"], catalogue, available["heasarc", catalogue.table]
+        )
+        kept = read_parquet(results / f"catalogs/{name}.parquet")
+        yield Asked(name, kept, now, (catalogue.key,))
+
+    path = "crossmatch/pairs.parquet"
+    cut, min_flux = settings[path]["latitude_cut_deg"], settings[path]["min_flux"]
+    now, _ = fetch_pairs(clients["heasarc"], cut, min_flux, available)
+    yield Asked("pairs", read_parquet(results / path), now, ("fermi_name", "csc_name"))
+
+    # around the targets that were kept, or each new pair would come up as new stars too
+    targets = read_parquet(results / "enrichment/targets.parquet")
+    shards = [PurePath(path) for path in products if path.startswith("enrichment/")]
+    for name in sorted({shard.parent.name for shard in shards} - {"enrichment"}):
+        found = []
+        for shard in (shard for shard in shards if shard.parent.name == name):
+            asked = settings[shard.as_posix()]
+            survey = dict(asked["survey"])
+            missing = missing_of_survey(survey, available)
+            service, _ = survey.pop("service"), survey.pop("optional")
+            mine = targets[targets["shard"] == shard.name.split(".")[0]]
+            now, _, _ = enrich_targets(
+                clients[service],
+                SurveyTable(**survey, missing=missing),
+                mine,
+                asked["nearest"],
+            )
+            found.append((read_parquet(results / shard), now))
+        kept, now = (pd.concat(frames, ignore_index=True) for frames in zip(*found, strict=True))
+        yield Asked(f"counterparts_{name}", kept, now, ("around", "fermi_name", "csc_name", "id"))
+
+
+def table_changes(
+    table: str, kept: pd.DataFrame, now: pd.DataFrame, key: Sequence[str]
+) -> pd.DataFrame:
+    """Compare two states of a table by key.
+
+    Parameters
+    ----------
+    table : str
+        Its name in the result.
+    kept, now : DataFrame
+        The same columns. Rows that share a key are told apart by their order.
+    key : sequence of str
+        Columns that name a row.
+
+    Returns
+    -------
+    DataFrame
+        `CHANGE_COLUMNS`: one row per row added or gone and per value changed, sorted by key.
+        Values are equal if they are the same number or text, or both null.
+    """
+    key = list(key)
+    kept, now = (
+        frame.assign(copy=frame.groupby(key).cumcount()).set_index([*key, "copy"]).sort_index()
+        for frame in (kept, now)
+    )
+    rows = [
+        (table, _key_text(index), what, "", "", "")
+        for what, there, elsewhere in (("gone", kept, now), ("added", now, kept))
+        for index in there.index.difference(elsewhere.index)
+    ]
+    both = kept.index.intersection(now.index)
+    before, after = kept.loc[both], now.loc[both]
+    for column in kept.columns:
+        old, new = before[column], after[column]
+        # of nullable integers, a comparison with null is null
+        same = (old == new).fillna(False).to_numpy(bool) | (old.isna() & new.isna()).to_numpy(bool)
+        for i in np.flatnonzero(~same):
+            values = (_value_text(one.iloc[i]) for one in (old, new))
+            rows.append((table, _key_text(both[i]), "changed", column, *values))
+    changes = conform(pd.DataFrame(rows, columns=[c.name for c in CHANGE_COLUMNS]), CHANGE_COLUMNS)
+    return changes.sort_values(["key", "what", "column"], kind="stable", ignore_index=True)
+
+
+def _key_text(index: tuple) -> str:
+    *values, copy = index
+    # 2 for the second of the rows that share a key
+    return " ".join([*map(str, values), *([f"({copy + 1})"] if copy else [])])
+
+
+def _value_text(value: Any) -> str:
+    # numbers in full: what has changed may be the last digit
+    return "" if pd.isna(value) else str(value)
+
+
+def drift_text(
+    archive: str, rows: Mapping[str, tuple[int, int]], changes: pd.DataFrame, when: tuple[str, str]
+) -> str:
+    """The changes on a page.
+
+    Parameters
+    ----------
+    archive : str
+    rows : mapping
+        Table -> number of rows kept, and now.
+    changes : DataFrame
+        `CHANGE_COLUMNS`, of all tables.
+    when : tuple of str
+        When the kept answers came, the newest of them, and when the services were asked now.
+
+    Returns
+    -------
+    str
+        At most 80 columns.
+    """
+    width = max(len(table) for table in rows)
+    lines = [
+        f"xgamma: archive {archive}",
+        f"kept {when[0]}, asked again {when[1]}",
+        "",
+        f"{'table':<{width}} {'kept':>9} {'now':>9} {'added':>9} {'gone':>9} {'changed':>9}",
+    ]
+    for table, (kept, now) in rows.items():
+        mine = changes[changes["table"] == table]
+        # of a row that has changed, each value is listed
+        counts = mine.groupby("what")["key"].nunique()
+        numbers = [kept, now, *(counts.get(what, 0) for what in ("added", "gone", "changed"))]
+        lines.append(f"{table:<{width}} " + " ".join(f"{number:>9,}" for number in numbers))
+    lines += ["", "nothing has changed" if changes.empty else "each change is in drift.ecsv"]
+    return "\n".join(lines) + "\n"

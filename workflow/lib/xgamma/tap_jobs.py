@@ -1,0 +1,243 @@
+"""An asynchronous query as a UWS job, on an endpoint that may fail at any request.
+
+The archive must not be left with our jobs: each carries an identifier of ours and a short
+destruction time from its creation on, is looked for if the answer to its creation is lost,
+and is deleted when all is done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
+
+import pyvo
+import requests
+from pyvo.io import uws
+
+from xgamma.errors import XgammaError
+from xgamma.tap_answers import checked
+from xgamma.tap_faults import UnreadableAnswer, is_passing, plain_words
+from xgamma.tap_transport import body_of
+
+if TYPE_CHECKING:
+    from xgamma.tap_endpoint import Endpoint, Received
+
+__all__ = ["Job", "JobLost"]
+
+logger = logging.getLogger("xgamma.tap")
+
+# how long a job lives that nobody follows any more
+ORPHAN_S = 900.0
+# of the jobs that wait to be run, how many of the latest are looked at for a lost one
+_LOOKED_AT = 20
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
+_FINAL = ("COMPLETED", "ERROR", "ABORTED", "ARCHIVED")
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class JobLost(Exception):
+    """The service has dropped the job, or gave it up for reasons that pass."""
+
+
+class Job:
+    """One job; nothing is sent before `result`.
+
+    Parameters
+    ----------
+    endpoint : Endpoint
+    form : dict
+        The query's `data` and `files`, as requests takes them.
+    """
+
+    def __init__(self, endpoint: Endpoint, form: dict[str, Any]):
+        self._endpoint, self._form = endpoint, form
+        self._base = f"{endpoint.url}/async"
+        self._run_id = f"xgamma-{uuid.uuid4().hex[:16]}"
+        self._url: str | None = None
+        self._create_sent = self._start_sent = False
+        self._alive_from: float | None = None  # time (monotonic) when it was last put off
+
+    def result(self, deadline_s: float) -> Received:
+        """Create the job, run it, wait for it, and fetch what it made.
+
+        Parameters
+        ----------
+        deadline_s : float
+            Only said: the deadline is the endpoint's.
+
+        Raises
+        ------
+        JobLost
+        XgammaError
+            If the deadline passes; the job is aborted.
+        Exception
+            As `Endpoint.ask`.
+        """
+        patiently = self._endpoint.patiently
+        patiently(self._create)
+        self._keep_alive(patiently(self._read))
+        patiently(self._start)
+        job, pause = patiently(self._read), _FIRST_PAUSE_S
+        while job.phase not in _FINAL:
+            self._keep_alive(job)
+            if self._endpoint.time_left() <= pause:
+                self._abort()
+                raise XgammaError(
+                    f"{self._endpoint.whom}: no answer within {deadline_s:.0f} s, the job was "
+                    f"{job.phase} and is aborted; raise tap.deadline_s or make smaller shards"
+                )
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+            job = patiently(self._read)
+            if job.phase == "PENDING" and pause > 1.0:
+                patiently(self._start)  # what came in answer to the first start was not from there
+        if job.phase in ("ABORTED", "ARCHIVED"):
+            raise JobLost("the service aborted the job")
+        if job.phase == "ERROR":
+            summary = job.errorsummary
+            said = (summary.message.content if summary and summary.message else None) or ""
+            error = pyvo.dal.DALQueryError(said or "the job failed, and the service says not why")
+            raise JobLost(said) if is_passing(error) else error
+        results = list(job.results or [])
+        chosen = next((r for r in results if r.id_ == "result"), results[0] if results else None)
+        where = urljoin(self._url, chosen.href) if chosen else f"{self._url}/results/result"
+        return patiently(lambda: self._fetch(where))
+
+    def delete(self) -> None:
+        """Delete the job, if there is one."""
+        if self._url is not None:
+            self._endpoint.patiently(self._delete)
+
+    def _create(self) -> None:
+        if self._url is None:
+            self._find_lost()
+        if self._url is not None:
+            return
+        data = {**self._form["data"], "RUNID": self._run_id, "DESTRUCTION": _from_now(ORPHAN_S)}
+        self._create_sent = True
+        # not followed: the answer to the creation is the job's address, nothing more
+        response = self._endpoint.session.post(
+            self._base, **{**self._form, "data": data}, allow_redirects=False
+        )
+        checked(response)
+        address = response.headers.get("Location")
+        if not address:
+            raise UnreadableAnswer("what came is no job, but perhaps a web page", passing=True)
+        self._url = urljoin(f"{self._base}/", address).rstrip("/")
+
+    def _find_lost(self) -> None:
+        """Look whether a creation whose answer was lost has made a job after all.
+
+        It is taken up only by its run identifier: jobs of equal ADQL may differ in their
+        uploads. Where a service keeps no such identifier, jobs of our ADQL that wait to be
+        run are left to go soon: whoever else runs xgamma sets the same time.
+        """
+        if not self._create_sent:
+            return
+        response = self._endpoint.session.get(
+            self._base, params={"PHASE": "PENDING", "LAST": _LOOKED_AT}
+        )
+        try:
+            jobs = list(uws.parse_job_list(_reader(checked(response))))
+        except Exception as error:  # any bytes at all may have come
+            logger.info("%s: no list of jobs: %s", self._endpoint.service, plain_words(error))
+            return
+        for job in jobs[:_LOOKED_AT]:
+            if job.runid == self._run_id:
+                self._url = f"{self._base}/{job.jobid}"
+            elif job.jobid and not job.runid:
+                self._leave_if_ours(f"{self._base}/{job.jobid}")
+
+    def _leave_if_ours(self, url: str) -> None:
+        with contextlib.suppress(Exception):  # nothing rests on it
+            job = uws.parse_job(_reader(checked(self._endpoint.session.get(url))))
+            queries = [p.content for p in job.parameters if (p.id_ or "").lower() == "query"]
+            if job.phase == "PENDING" and self._form["data"]["QUERY"] in queries:
+                self._endpoint.session.post(
+                    f"{url}/destruction",
+                    data={"DESTRUCTION": _from_now(ORPHAN_S)},
+                    allow_redirects=False,
+                )
+
+    def _read(self):
+        """The job as the service describes it."""
+        response = self._endpoint.session.get(self._url)
+        if response.status_code in (404, 410):
+            raise JobLost("the service no longer knows the job")
+        checked(response)
+        try:
+            job = uws.parse_job(_reader(response))
+        except Exception as error:  # any bytes at all may have come
+            job = None
+            logger.info("%s: no job: %s", self._endpoint.service, plain_words(error))
+        if job is None or not job.phase:
+            raise UnreadableAnswer("what came is no job, but perhaps a web page", passing=True)
+        return job
+
+    def _keep_alive(self, job) -> None:
+        """Put the job's destruction off while it is followed, and no further."""
+        now = time.monotonic()
+        if self._alive_from is None:
+            # some services do not take the time that came with the creation
+            taken = abs(_seconds_to(job.destruction) - ORPHAN_S) < 60
+            self._alive_from = now if taken else float("-inf")
+        if now - self._alive_from < ORPHAN_S / 3:
+            return
+        self._alive_from = now
+        try:
+            self._post("destruction", DESTRUCTION=_from_now(ORPHAN_S))
+        except (requests.RequestException, pyvo.dal.DALQueryError) as error:
+            logger.info("%s: destruction time: %s", self._endpoint.service, plain_words(error))
+
+    def _start(self) -> None:
+        # asked before a second try: the answer to the first may have been lost, and a job that
+        # runs or has run cannot be started
+        if not self._start_sent or self._read().phase == "PENDING":
+            self._start_sent = True
+            self._post("phase", PHASE="RUN")
+
+    def _post(self, what: str, **data: str) -> None:
+        # not followed: that would be the job again
+        checked(
+            self._endpoint.session.post(f"{self._url}/{what}", data=data, allow_redirects=False)
+        )
+
+    def _abort(self) -> None:
+        self._endpoint.grant(10.0)
+        try:
+            self._post("phase", PHASE="ABORT")
+        except (requests.RequestException, pyvo.dal.DALQueryError) as error:
+            logger.info("%s: abort: %s", self._endpoint.service, plain_words(error))
+
+    def _fetch(self, where: str) -> Received:
+        response = self._endpoint.session.get(where)
+        if response.status_code in (404, 410):
+            raise JobLost("the service no longer has the job's result")
+        return self._endpoint.received(response, "async")
+
+    def _delete(self) -> None:
+        response = self._endpoint.session.delete(self._url, allow_redirects=False)
+        if response.status_code not in (404, 410):
+            checked(response)
+
+
+def _reader(response: requests.Response):
+    body = body_of(response)
+    body.stream.seek(0)
+    # not the stream's own: it would be closed as soon as nobody holds the body
+    return lambda size=-1: body.stream.read(size)
+
+
+def _seconds_to(moment: Any) -> float:
+    """From now to a time of a job, an astropy Time; far away if there is none."""
+    return float("inf") if moment is None else float(moment.unix) - time.time()
+
+
+def _from_now(seconds: float) -> str:
+    then = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+    return then.strftime(_TIME)

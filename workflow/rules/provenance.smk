@@ -1,0 +1,112 @@
+# Where the products come from, and what can be done with that: replay, bundle, drift.
+# Needs: all products.
+# Makes: provenance.json, ro-crate-metadata.json; on demand results/<archive>.zip and
+#        drift/{drift.txt, drift.ecsv}.
+
+
+# All that has an entry in xgamma.products; the shards are known later.
+PRODUCTS = [
+    rules.describe_services.output.columns,
+    *expand(rules.fetch_catalog.output.catalog, catalog=["chanmaster", "csc", "fermilpsc"]),
+    *expand(rules.filter_plane.output.plane, catalog=["csc", "fermilpsc"]),
+    rules.crossmatch.output.pairs,
+    rules.crossmatch.output.excluded,
+    *rules.verify_crossmatch.output,
+    *rules.group_by_fermi.output,
+    rules.shard_sources.output.targets,
+    *rules.merge_enrichment.output,
+    *rules.summarize.output,
+    *FIGURES,
+]
+
+
+# The config is not in the params: it is that of the products, as long as none is made anew.
+rule provenance:
+    input:
+        products=PRODUCTS,
+        shards=shards_of_manifest,
+        manifest=f"{RESULTS}/enrichment/shards.json",
+        records=[
+            rules.describe_services.output.provenance,
+            *expand(
+                rules.fetch_catalog.output.provenance, catalog=["chanmaster", "csc", "fermilpsc"]
+            ),
+            rules.crossmatch.output.provenance,
+        ],
+        shard_records=records_of_shards,
+    output:
+        provenance=f"{RESULTS}/provenance.json",
+        crate=f"{RESULTS}/ro-crate-metadata.json",
+    log:
+        f"{RESULTS}/logs/provenance.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=600,
+    params:
+        archive=CONFIG.archive,
+        answers_of=CONFIG.replay_of or CONFIG.archive,
+        simulated=CONFIG.simulated,
+        codes=codes,
+        code=code_digest("provenance"),
+    message:
+        "recording where the products come from"
+    script:
+        "../scripts/provenance.py"
+
+
+# The following are not part of `all`. Without outputs, they run whenever they are asked for.
+
+
+rule replay:
+    input:
+        ours=rules.provenance.output.provenance if CONFIG.replay_of else [],
+    log:
+        f"{RESULTS}/logs/replay.log",
+    conda:
+        ENVIRONMENT
+    params:
+        results=RESULTS,
+        replayed=CONFIG.replay_of and f"results/{CONFIG.replay_of}",
+    message:
+        "comparing the replay with the run that it repeats"
+    script:
+        "../scripts/replay.py"
+
+
+# What is there goes into the bundle: to make a bundle may not mean to ask the archives again.
+rule bundle:
+    log:
+        f"{RESULTS}/logs/bundle.log",
+    conda:
+        ENVIRONMENT
+    params:
+        results=RESULTS,
+        answers=ANSWERS,
+        replay=CONFIG.replay_of is not None,
+        codes=codes,
+    message:
+        "bundling products, answers and workflow"
+    script:
+        "../scripts/bundle.py"
+
+
+rule drift:
+    log:
+        f"{RESULTS}/logs/drift.log",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        heasarc=service_slots("heasarc", *CONFIG.services),
+        gaia=service_slots("gaia", *CONFIG.services),
+        irsa=service_slots("irsa", *CONFIG.services),
+    params:
+        results=RESULTS,
+        replay=CONFIG.replay_of is not None,
+        sky=demo_sky,
+        urls={name: service.url for name, service in CONFIG.services.items()},
+    message:
+        "asking the services what has changed"
+    script:
+        "../scripts/drift.py"

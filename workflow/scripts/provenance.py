@@ -1,0 +1,34 @@
+"""Record where every product comes from, and describe the products for repositories."""
+
+import json
+from pathlib import Path
+
+from xgamma.config_check import completed
+from xgamma.crate import crate_metadata
+from xgamma.joblog import job
+from xgamma.provenance import run_provenance, run_record, write_provenance
+from xgamma.tables import write_json
+
+with job(snakemake.log[0]):
+    i, p = snakemake.input, snakemake.params
+    results = Path(snakemake.output.provenance).parent
+    given = {key: value for key, value in snakemake.config.items() if key != "connections"}
+    manifest = json.loads(Path(i.manifest).read_text(encoding="utf-8"))
+    provenance = run_provenance(
+        results,
+        products=[Path(path).relative_to(results).as_posix() for path in [*i.products, *i.shards]],
+        fetched=[
+            json.loads(Path(path).read_text(encoding="utf-8"))
+            for path in [*i.records, *i.shard_records]
+        ],
+        about={
+            "archive": p.archive,
+            "answers_of": p.answers_of,
+            "simulated": p.simulated,
+            "config": completed(given),
+            "codes": p.codes,
+            "run": run_record(results / "benchmarks", manifest),
+        },
+    )
+    write_provenance(snakemake.output.provenance, provenance)
+    write_json(snakemake.output.crate, crate_metadata(provenance))

@@ -1,0 +1,13 @@
+"""Say whether a replay gave the products of the run that it repeats."""
+
+from xgamma.errors import XgammaError
+from xgamma.joblog import job
+from xgamma.provenance import compare_replay, read_provenance
+
+with job(snakemake.log[0]):
+    p = snakemake.params
+    if not p.replayed:
+        raise XgammaError(
+            "replay: the archive is not replay: snakemake --cores 2 replay --config archive=replay"
+        )
+    print(compare_replay(read_provenance(p.results), read_provenance(p.replayed), p.replayed))
