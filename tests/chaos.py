@@ -73,18 +73,23 @@ class Outcome:
     error: str = ""
 
     @property
+    def lasting(self) -> dict[str, float]:
+        """The jobs left that do not end soon."""
+        return {url: seconds for url, seconds in self.left.items() if seconds > SHORT_LIFE_S}
+
+    @property
     def is_good(self) -> bool:
-        return (
-            not self.error and not self.differing and max([*self.left.values(), 0]) < SHORT_LIFE_S
-        )
+        return not (self.error or self.differing or self.lasting)
 
     def __str__(self) -> str:
         kinds = " ".join(f"{kind}:{self.faults[kind]}" for kind in KINDS if self.faults[kind])
         left = len(self.left)
+        more = [*self.differing, *self.error.splitlines()]
+        more += [f"{url} lives for {s:.0f} s" for url, s in self.lasting.items()]
         return (
             f"{self.seed:4d} {self.faults.total():6d} {self.requests:8d} {self.runs:4d} "
             f"{self.kills:5d} {self.seconds:5.0f} {len(self.differing):9d} {left:9d}  {kinds}"
-            + "".join(f"\n     {text}" for text in [*self.differing, *self.error.splitlines()])
+            + "".join(f"\n     {text}" for text in more)
         )
 
 

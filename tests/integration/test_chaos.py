@@ -4,18 +4,25 @@ Whatever happens, the tables are those of the undisturbed run, byte for byte; wh
 up, it says so in words, and a plain rerun finishes without doing again what was done. Nothing is
 left at the services that does not end by itself, soon.
 
+Three in ten requests meet a fault in `test_faults` and before another server, one in ten in
+`test_kills`, none where the server is down for a while.
+
 For many seeds: ``python tests/chaos.py --help``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from astropy.table import Table
 from chaos_faults import FATAL, KINDS
 from chaos_proxy import ChaosProxy
 from chaos_runs import (
@@ -34,6 +41,8 @@ from chaos_runs import (
 )
 from export_sky import export_sky
 from project_copy import ProjectCopy
+
+from xgamma.tap import TapClient, TapError
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
@@ -62,14 +71,66 @@ def hold(undisturbed: dict[str, bytes], project: ProjectCopy, urls: list[str]) -
     assert {url: s for url, s in jobs_left(urls).items() if s > SHORT_LIFE_S} == {}
 
 
-@pytest.mark.parametrize(("rate", "seed"), [(0.1, 1), (0.3, 2)])
-def test_faults(server, project, undisturbed, rate, seed):
-    options = {"rate": rate, "seed": seed, "stop_s": 6, "restart": server.restart}
+def test_faults(server, project, undisturbed):
+    options = {"rate": 0.3, "seed": 2, "stop_s": 6, "restart": server.restart}
     with ChaosProxy(server.url, **options) as proxy:
         rerun_until_finished(project, configure(project, proxy.url))
-    requests = proxy.counts.requests.total()
-    assert 0.3 * rate < proxy.counts.faults.total() / requests < 2 * rate
+    share = proxy.counts.faults.total() / proxy.counts.requests.total()
+    assert 0.15 < share < 0.45
     hold(undisturbed, project, service_urls(server.url))
+
+
+JOIN = (
+    "SELECT u.row_id AS row_id, g.source_id AS source_id, g.ra AS ra "
+    "FROM gaiadr3.gaia_source AS g, TAP_UPLOAD.t AS u WHERE 1=CONTAINS(POINT('ICRS', g.ra, g.dec), "
+    "CIRCLE('ICRS', u.ra, u.dec, 1.0))"
+)
+
+
+# Service, mode, query, identifier of the one row that is uploaded. The last four differ in that
+# alone: what tells two such jobs apart is only what they have uploaded.
+QUERIES = [
+    ("heasarc", "sync", "SELECT name AS name, ra AS ra FROM fermilpsc", None),
+    ("heasarc", "async", "SELECT COUNT(*) AS n FROM csc", None),
+    *(("gaia", mode, JOIN, row) for mode in ("async", "sync") for row in (2**60 + 1, 7)),
+]
+
+
+def told(url: str, name: str, mode: str, adql: str, row: int | None) -> pd.DataFrame | str:
+    """What a client is told: a table, sorted, or the words of an error."""
+    limits = {"timeout_s": 5, "sync_timeout_s": 20, "deadline_s": 60, "attempts": 5}
+    client = TapClient(name, f"{url}/{name}/tap", mode=mode, **limits)
+    uploads = {"t": Table({"row_id": [row], "ra": [266.4], "dec": [-29.0]})} if row else None
+    try:
+        frame = client.query(adql, uploads).frame
+    except TapError as error:
+        return str(error)
+    return frame.sort_values(list(frame.columns), ignore_index=True)
+
+
+# several threads set aside warnings at a time, and some come back
+@pytest.mark.filterwarnings("ignore")
+def test_the_client_alone_with_many_seeds(server):
+    """Four in ten requests meet a fault: a table is right, or it is an error."""
+    expected = [told(server.url, *query) for query in QUERIES]
+    assert [len(table) for table in expected] == [7195, 1, 183, 183, 183, 183]
+    assert not expected[2].equals(expected[3])
+    with contextlib.ExitStack() as stack:
+        asked = []
+        for seed in range(10):
+            proxy = ChaosProxy(server.url, seed=seed, rate=0.4, stop_s=3, in_a_row=None)
+            stack.enter_context(proxy)
+            asked += [(proxy.url, *query) for query in QUERIES]
+        # they mostly wait
+        with ThreadPoolExecutor(len(asked)) as pool:
+            answers = list(pool.map(lambda query: told(*query), asked))
+    errors = [answer for answer in answers if isinstance(answer, str)]
+    for answer, right in zip(answers, expected * 10, strict=True):
+        assert isinstance(answer, str) or answer.equals(right)
+    assert len(errors) < 0.25 * len(answers), errors
+    assert [e for e in errors if not e.startswith(("heasarc (http", "gaia (http"))] == []
+    left = jobs_left(service_urls(server.url))
+    assert {url: s for url, s in left.items() if s > SHORT_LIFE_S} == {}
 
 
 def test_a_server_that_is_down(server, project, undisturbed):
@@ -123,6 +184,8 @@ def test_an_answer_cut_with_notice_is_an_error_and_not_a_shorter_table(
     assert made == undisturbed["catalogs/fermilpsc.parquet"]
 
 
+# of the pipe to the run that was killed
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_kills(server, project, undisturbed):
     """``kill -9`` of all processes at ten moments, while one request in ten meets a fault."""
     moments = random.Random(5)
@@ -132,7 +195,7 @@ def test_kills(server, project, undisturbed):
     with ChaosProxy(server.url, rate=0.1, seed=5, kinds=kinds, delay_ms=250) as proxy:
         settings = configure(project, proxy.url)
         while killed < 10:
-            if kill_after(project, settings, moments.uniform(3, 9)):
+            if kill_after(project, settings, moments.uniform(2.5, 7)):
                 killed += 1
                 in_flight.append(proxy.in_flight)
         rerun_until_finished(project, settings)
