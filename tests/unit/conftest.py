@@ -7,8 +7,8 @@ from fake_tap import FakeTap
 
 
 def pytest_configure(config):
-    # pyvo leaves the streams of refused requests to the garbage collector, which may come
-    # in the middle of any later test
+    # connections that were given up are left to the garbage collector, which may come in the
+    # middle of any later test
     config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
 
 

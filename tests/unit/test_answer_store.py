@@ -254,7 +254,9 @@ def test_a_kept_answer_that_is_too_large_is_not_unpacked(kept, fake_tap, tmp_pat
     assert f"{path} holds more than tap.max_bytes in the config" in said
 
 
-@pytest.mark.parametrize("body", [b"<html>", votable(status="OVERFLOW"), bomb(10)])
+@pytest.mark.parametrize(
+    "body", [b"<html>", votable(), bomb(10)], ids=["a web page", "no column", "a packed file"]
+)
 def test_a_kept_answer_that_is_no_table(kept, fake_tap, tmp_path, body):
     record, path = AnswerStore(tmp_path / "answers").files_of(
         AnswerStore(tmp_path / "answers").keys()[0]

@@ -377,6 +377,7 @@ def test_a_destruction_time_that_is_not_taken_is_set(fake_tap):
 @pytest.mark.parametrize("refused", [False, True])
 def test_destruction_is_put_off_while_a_job_is_followed(fake_tap, monkeypatch, refused):
     monkeypatch.setattr("xgamma.tap_jobs.ORPHAN_S", 0.3)
+    monkeypatch.setattr("xgamma.tap_jobs._TIME", "%Y-%m-%dT%H:%M:%S.%fZ")
     monkeypatch.setattr("xgamma.tap_jobs._LONGEST_PAUSE_S", 0.02)
     monkeypatch.setattr("xgamma.tap_jobs._FIRST_PAUSE_S", 0.02)
     fake_tap.phases = ["EXECUTING"] * 20 + ["COMPLETED"]
@@ -389,8 +390,8 @@ def test_destruction_is_put_off_while_a_job_is_followed(fake_tap, monkeypatch, r
     client_of(fake_tap, mode="async").query("SELECT 1 AS n")
     took = time.monotonic() - started
     put_off = len(fake_tap.asked("POST", "/tap/async/1/destruction"))
-    # every third of its life: 0.1 s
-    assert 2 <= put_off <= took / 0.1
+    # every third of its life, 0.1 s, the first time at once where it is refused
+    assert 2 <= put_off <= took / 0.1 + 1
     assert fake_tap.jobs == {}
 
 
@@ -619,3 +620,26 @@ def test_real_services_have_time_outs_beside_a_demo_sky(fake_tap, tmp_path, monk
     client.declares_upload()
     # (to connect, to read): a synchronous answer begins when the query is done
     assert timeouts == [(7, 9), (7, 7)]
+
+
+@pytest.mark.parametrize("when", ["polled", "fetched"])
+def test_a_job_number_that_another_got_is_not_believed(fake_tap, pauses, when):
+    """A service that has lost its jobs numbers anew: the rows there are somebody else's."""
+    theirs = []
+
+    def meddle(method, path, _form, respond):
+        reached = fake_tap.asked("GET", "/tap/async/1/results/result")
+        begun = fake_tap.asked("POST", "/tap/async/1/phase")
+        if method == "GET" and path == "/tap/async/1" and not theirs:
+            if (when == "polled" and begun) or (when == "fetched" and reached):
+                fake_tap.jobs["1"].run_id = "xgamma-of-another"
+                theirs.append(fake_tap.jobs["1"])
+        return respond()
+
+    fake_tap.meddle = meddle
+    fake_tap.answer = answers(votable(Field("n", "long", [9])) if when == "fetched" else ONE_ROW)
+    if when == "fetched":
+        fake_tap.answer = answers(votable(Field("n", "long", [9])), ONE_ROW)
+    answer = client_of(fake_tap, mode="async").query("SELECT 1 AS n")
+    assert answer.frame["n"].tolist() == [1]
+    assert theirs and fake_tap.jobs == {"1": theirs[0]}, "nor is it deleted"

@@ -180,7 +180,11 @@ def test_nesting_without_end(fake_tap, pauses, tag):
         assert frame["n"].tolist() == [1]
 
 
-@pytest.mark.parametrize("body", [bomb(), b"<a>" * 50_000, b"\x00\xff", b"", b"<html>"])
+@pytest.mark.parametrize(
+    "body",
+    [bomb(), b"<a>" * 50_000, b"\x00\xff", b"", b"<html>"],
+    ids=["bomb", "nesting", "no text", "empty", "web page"],
+)
 def test_capabilities_and_jobs_that_do_harm(fake_tap, pauses, body):
     fake_tap.capabilities = body
     assert client_of(fake_tap).declares_upload() is None

@@ -10,16 +10,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
-import io
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pyvo
-from astropy.io import votable
 from astropy.table import Table
 
 from xgamma.answer_store import AnswerStore, query_key
@@ -34,7 +31,7 @@ from xgamma.tap_answers import (
     the_number,
     what_it_says_of_itself,
 )
-from xgamma.tap_endpoint import Endpoint, Limits, Received
+from xgamma.tap_endpoint import Endpoint, Limits, Received, upload_votable
 from xgamma.tap_faults import UnreadableAnswer, is_down, is_too_large, plain_words, retry_after_s
 from xgamma.tap_jobs import JobLost
 
@@ -45,7 +42,6 @@ logger = logging.getLogger("xgamma.tap")
 # What servers are known to cut at; an answer of just this size is counted again
 KNOWN_CAPS = {2_000, 20_000, 50_000, 100_000, 3_000_000}
 _SAY_AFTER_S, _SAY_EVERY_S = 10.0, 30.0
-
 _OF_COLUMNS = ["table", "column", "datatype", "unit", "ucd", "description"]
 
 Adql = str | Callable[[Names], str]
@@ -141,7 +137,7 @@ class TapClient:
             If the service does not answer, refuses the query, or cuts the answer, or
             answers with what is no table or costs more than it may.
         """
-        sent = {name: _votable(table) for name, table in (uploads or {}).items()}
+        sent = {name: upload_votable(table) for name, table in (uploads or {}).items()}
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in sent.items()}
         asked = _spelt(adql, Names())
         key = query_key(self.name, self.url, asked, digests)
@@ -314,8 +310,7 @@ class TapClient:
         return Answer(frame, units, record)
 
     def _number(self, answer: Answer) -> int:
-        number = the_number(answer.frame)
-        if number is None:
+        if (number := the_number(answer.frame)) is None:
             raise TapError(
                 f"{self.name} ({answer.record['url']}) gave no number for: {answer.record['adql']}"
             )
@@ -329,13 +324,6 @@ def _spelt(adql: Adql, names: Names) -> str:
 def _spellings(table: str) -> list[str]:
     bare = table.replace('"', "")
     return [table] if bare == table else [table, bare]
-
-
-def _votable(table: Table) -> bytes:
-    stream = io.BytesIO()
-    votable.from_table(table).to_xml(stream)
-    # a comment names the version of astropy, and the question is the same with any
-    return re.sub(rb"\s*<!--.*?-->", b"", stream.getvalue())
 
 
 def _refuse_overflow(endpoint: Endpoint, received: Received, adql: str) -> None:

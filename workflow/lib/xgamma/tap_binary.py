@@ -70,8 +70,8 @@ def take_stream(stream: IO[bytes]) -> BinaryStream | None:
     start = _START.search(head)
     if start is None or b"base64" not in start[2] or b"href" in start[2]:
         return None
-    if b"<!" in head[: start.end()]:
-        return None  # a comment may hold anything
+    if b"<!" in head[: start.end()] or head[: start.end()].count(b"<TABLE") != 1:
+        return None  # a comment may hold anything, and the rows may be another table's
     content, rest, tail = bytearray(), b"", head[start.end() :]
     while True:
         end = tail.find(b"<")
@@ -144,7 +144,7 @@ def _size(field) -> int | None:
     if field.datatype in _CODINGS:
         if size is None or size.endswith("*"):
             return None if size is None else 0
-        return int(size) * _CODINGS[field.datatype][1] if size.isdecimal() else None
+        return int(size) * _CODINGS[field.datatype][1] or None if size.isdecimal() else None
     if size not in (None, "1"):
         return None
     if field.datatype == "boolean":

@@ -12,6 +12,7 @@ import datetime
 import logging
 import time
 import uuid
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
@@ -60,7 +61,9 @@ class Job:
         self._run_id = f"xgamma-{uuid.uuid4().hex[:16]}"
         self._url: str | None = None
         self._create_sent = self._start_sent = False
-        self._alive_from: float | None = None  # time (monotonic) when it was last put off
+        self._looked = 0  # how often in vain for a lost one
+        self._created: str | None = None  # the time that the service gives
+        self._next_look = float("-inf")  # when (monotonic) its destruction may be put off again
 
     def result(self, deadline_s: float) -> Received:
         """Create the job, run it, wait for it, and fetch what it made.
@@ -106,7 +109,9 @@ class Job:
         results = list(job.results or [])
         chosen = next((r for r in results if r.id_ == "result"), results[0] if results else None)
         where = urljoin(self._url, chosen.href) if chosen else f"{self._url}/results/result"
-        return patiently(lambda: self._fetch(where))
+        received = patiently(lambda: self._fetch(where))
+        patiently(self._read)  # it was ours to the end
+        return received
 
     def delete(self) -> None:
         """Delete the job, if there is one."""
@@ -114,7 +119,7 @@ class Job:
             self._endpoint.patiently(self._delete)
 
     def _create(self) -> None:
-        if self._url is None:
+        if self._create_sent and self._url is None:
             self._find_lost()
         if self._url is not None:
             return
@@ -137,36 +142,53 @@ class Job:
         uploads. Where a service keeps no such identifier, jobs of our ADQL that wait to be
         run are left to go soon: whoever else runs xgamma sets the same time.
         """
-        if not self._create_sent:
-            return
-        response = self._endpoint.session.get(
-            self._base, params={"PHASE": "PENDING", "LAST": _LOOKED_AT}
-        )
         try:
-            jobs = list(uws.parse_job_list(_reader(checked(response))))
-        except Exception as error:  # any bytes at all may have come
+            jobs = self._waiting_jobs()
+        except Exception as error:
+            self._looked += 1
+            if is_passing(error) and self._looked < 3:
+                raise  # and so looked for again, before another job is made
+            # a service need not list its jobs
             logger.info("%s: no list of jobs: %s", self._endpoint.service, plain_words(error))
             return
         for job in jobs[:_LOOKED_AT]:
+            url = f"{self._base}/{job.jobid}"
             if job.runid == self._run_id:
-                self._url = f"{self._base}/{job.jobid}"
-            elif job.jobid and not job.runid:
-                self._leave_if_ours(f"{self._base}/{job.jobid}")
+                self._url = url
+                return
+            if job.jobid and not job.runid:
+                with contextlib.suppress(Exception):  # nothing rests on it
+                    self._endpoint.patiently(partial(self._leave_if_ours, url))
+
+    def _waiting_jobs(self) -> list:
+        response = checked(
+            self._endpoint.session.get(self._base, params={"PHASE": "PENDING", "LAST": _LOOKED_AT})
+        )
+        try:
+            return list(uws.parse_job_list(_reader(response)))
+        except Exception as error:  # any bytes at all may have come
+            raise UnreadableAnswer("what came is no list of jobs", passing=True) from error
 
     def _leave_if_ours(self, url: str) -> None:
-        with contextlib.suppress(Exception):  # nothing rests on it
-            job = uws.parse_job(_reader(checked(self._endpoint.session.get(url))))
-            queries = [p.content for p in job.parameters if (p.id_ or "").lower() == "query"]
-            if job.phase == "PENDING" and self._form["data"]["QUERY"] in queries:
-                self._endpoint.session.post(
-                    f"{url}/destruction",
-                    data={"DESTRUCTION": _from_now(ORPHAN_S)},
-                    allow_redirects=False,
-                )
+        job = self._described(url)
+        queries = [p.content for p in job.parameters if (p.id_ or "").lower() == "query"]
+        soon = _seconds_to(job.destruction) <= ORPHAN_S
+        if job.phase == "PENDING" and self._form["data"]["QUERY"] in queries and not soon:
+            self._post(url, "destruction", DESTRUCTION=_from_now(ORPHAN_S))
 
     def _read(self):
-        """The job as the service describes it."""
-        response = self._endpoint.session.get(self._url)
+        """The job as the service describes it, if it is still ours."""
+        job = self._described(self._url)
+        created = str(job.creationtime or "")
+        # a service that has lost its jobs may give their numbers to others
+        if (job.runid and job.runid != self._run_id) or (self._created or created) != created:
+            self._url = None
+            raise JobLost("the service has given the job's number to another")
+        self._created = created
+        return job
+
+    def _described(self, url: str):
+        response = self._endpoint.session.get(url)
         if response.status_code in (404, 410):
             raise JobLost("the service no longer knows the job")
         checked(response)
@@ -181,37 +203,36 @@ class Job:
 
     def _keep_alive(self, job) -> None:
         """Put the job's destruction off while it is followed, and no further."""
-        now = time.monotonic()
-        if self._alive_from is None:
-            # some services do not take the time that came with the creation
-            taken = abs(_seconds_to(job.destruction) - ORPHAN_S) < 60
-            self._alive_from = now if taken else float("-inf")
-        if now - self._alive_from < ORPHAN_S / 3:
+        now, left = time.monotonic(), _seconds_to(job.destruction)
+        # some services do not take the time that came with the creation
+        if now < self._next_look or ORPHAN_S * 2 / 3 < left < ORPHAN_S + 60:
             return
-        self._alive_from = now
+        pause = ORPHAN_S / 3
         try:
-            self._post("destruction", DESTRUCTION=_from_now(ORPHAN_S))
-        except (requests.RequestException, pyvo.dal.DALQueryError) as error:
+            self._post(self._url, "destruction", DESTRUCTION=_from_now(ORPHAN_S))
+        except Exception as error:
             logger.info("%s: destruction time: %s", self._endpoint.service, plain_words(error))
+            if is_passing(error):
+                pause = 0.0  # the next poll does it again
+        # a service may refuse, with or without saying so: it is not asked at every poll
+        self._next_look = now + pause
 
     def _start(self) -> None:
         # asked before a second try: the answer to the first may have been lost, and a job that
         # runs or has run cannot be started
         if not self._start_sent or self._read().phase == "PENDING":
             self._start_sent = True
-            self._post("phase", PHASE="RUN")
+            self._post(self._url, "phase", PHASE="RUN")
 
-    def _post(self, what: str, **data: str) -> None:
+    def _post(self, url: str, what: str, **data: str) -> None:
         # not followed: that would be the job again
-        checked(
-            self._endpoint.session.post(f"{self._url}/{what}", data=data, allow_redirects=False)
-        )
+        checked(self._endpoint.session.post(f"{url}/{what}", data=data, allow_redirects=False))
 
     def _abort(self) -> None:
         self._endpoint.grant(10.0)
         try:
-            self._post("phase", PHASE="ABORT")
-        except (requests.RequestException, pyvo.dal.DALQueryError) as error:
+            self._post(self._url, "phase", PHASE="ABORT")
+        except Exception as error:  # it is deleted next, which ends it too
             logger.info("%s: abort: %s", self._endpoint.service, plain_words(error))
 
     def _fetch(self, where: str) -> Received:
@@ -222,8 +243,13 @@ class Job:
 
     def _delete(self) -> None:
         response = self._endpoint.session.delete(self._url, allow_redirects=False)
-        if response.status_code not in (404, 410):
-            checked(response)
+        if response.status_code in (404, 410):
+            return
+        if checked(response).status_code == 200:
+            # usual is a redirect to the list of jobs; this may be a web page from in between
+            with contextlib.suppress(JobLost):
+                self._described(self._url)
+                raise UnreadableAnswer("the job is still there", passing=True)
 
 
 def _reader(response: requests.Response):

@@ -58,6 +58,8 @@ def take_text_rows(stream: IO[bytes]) -> TextRows | None:
     named = _ENCODING.match(head)
     if start < 0 or b"<!" in head or (named and named[1].lower() not in (b"utf-8", b"us-ascii")):
         return None
+    if head[:start].count(b"<TABLE") != 1:
+        return None  # the rows may be another table's
     whole = head + stream.read()
     start += len(_START)
     end = whole.find(_END, start)
