@@ -628,18 +628,16 @@ def test_a_job_number_that_another_got_is_not_believed(fake_tap, pauses, when):
     theirs = []
 
     def meddle(method, path, _form, respond):
-        reached = fake_tap.asked("GET", "/tap/async/1/results/result")
-        begun = fake_tap.asked("POST", "/tap/async/1/phase")
-        if method == "GET" and path == "/tap/async/1" and not theirs:
-            if (when == "polled" and begun) or (when == "fetched" and reached):
-                fake_tap.jobs["1"].run_id = "xgamma-of-another"
-                theirs.append(fake_tap.jobs["1"])
+        then = ("POST", "/phase") if when == "polled" else ("GET", "/results/result")
+        polled = method == "GET" and path == "/tap/async/1" and not theirs
+        if polled and fake_tap.asked(then[0], f"/tap/async/1{then[1]}"):
+            fake_tap.jobs["1"].run_id = "xgamma-of-another"
+            theirs.append(fake_tap.jobs["1"])
         return respond()
 
     fake_tap.meddle = meddle
-    fake_tap.answer = answers(votable(Field("n", "long", [9])) if when == "fetched" else ONE_ROW)
-    if when == "fetched":
-        fake_tap.answer = answers(votable(Field("n", "long", [9])), ONE_ROW)
+    nine = votable(Field("n", "long", [9]))
+    fake_tap.answer = answers(*([nine] if when == "fetched" else []), ONE_ROW)
     answer = client_of(fake_tap, mode="async").query("SELECT 1 AS n")
     assert answer.frame["n"].tolist() == [1]
     assert theirs and fake_tap.jobs == {"1": theirs[0]}, "nor is it deleted"
