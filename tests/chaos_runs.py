@@ -41,7 +41,7 @@ _TABLES = (
     *("counterparts_gaia", "counterparts_twomass"),
 )
 #: All but the figures, which ask nobody.
-TARGETS = ("summary.txt", *(f"tables/{name}.ecsv" for name in _TABLES))
+TARGETS = ("summary.txt", "plane/csc.parquet", *(f"tables/{name}.ecsv" for name in _TABLES))
 #: Seconds that a job may be left to live when nobody follows it any more, and some more for
 #: requests on their way.
 SHORT_LIFE_S = 15 * 60 + 30
