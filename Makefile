@@ -1,5 +1,6 @@
 # make demo    makes .venv, runs the workflow on the simulated sky, shows what came out
 # make test    the tests
+# make chaos   20 whole runs with 30 % of all requests broken, and ten kills; half an hour
 # make lint    style and Snakemake's own checks
 # make bundle  one file with products, answers and workflow, for others to replay (ARCHIVE=demo)
 # make replay  makes the products once more from kept answers, and compares them (ARCHIVE=demo)
@@ -15,7 +16,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo bundle replay test lint clean lock
+.PHONY: help demo bundle replay test chaos lint clean lock
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -39,6 +40,9 @@ replay: $(READY)
 
 test: $(READY)
 	@pytest -q -n 2
+
+chaos: $(READY)
+	@python tests/chaos.py --seeds 20 --rate 0.3 --kills 10
 
 lint: $(READY)
 	@ruff check .
