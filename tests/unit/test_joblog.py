@@ -169,7 +169,13 @@ def test_a_job_that_is_told_to_stop_cleans_up_and_says_one_line(log, tmp_path, s
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", JOB, str(log), WAIT, str(tmp_path / "t.csv")]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # heeded by the job even where these tests run in the background, which ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdout.readline() == "half written\n"
         process.send_signal(sent)

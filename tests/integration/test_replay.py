@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from project_copy import ProjectCopy, Run
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
