@@ -83,7 +83,10 @@ def dachs() -> Iterator[Dachs]:
     """A server without tables. $TAP_STATE is where it keeps its state, else a new folder."""
     # not under pytest's own folder: the server's system user may not enter that
     state = os.environ.get("TAP_STATE") or tempfile.mkdtemp(prefix="xgamma-dachs-", dir="/var/tmp")
-    server = Dachs(Path(state))
+    # one for each worker of pytest-xdist, in a folder that the server's user may enter
+    Path(state).chmod(0o755)
+    state = Path(state) / os.environ.get("PYTEST_XDIST_WORKER", "main")
+    server = Dachs(state)
     try:
         yield server
     finally:
