@@ -92,3 +92,5 @@ def dachs() -> Iterator[Dachs]:
     finally:
         server.stop()
         shutil.rmtree(state, ignore_errors=True)
+        if "TAP_STATE" not in os.environ:
+            state.parent.rmdir()
