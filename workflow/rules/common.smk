@@ -21,7 +21,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *befor
 
 from xgamma.code_digest import code_digest as digest_of_script
 from xgamma.config import ConfigError, load_config
-from xgamma.config_check import DEMO_URL
+from xgamma.demo import DEMO_URL
 from xgamma.kept_answers import answers_digest
 from xgamma.slots import slots_taken
 

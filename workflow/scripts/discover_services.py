@@ -1,6 +1,7 @@
 """Search the IVOA registry, and say whether it knows the configured services."""
 
 from xgamma.joblog import job
+from xgamma.printable import printable
 from xgamma.services import (
     REGISTRY_COLUMNS,
     REGISTRY_KEYWORDS,
@@ -15,4 +16,4 @@ with job(snakemake.log[0]):
     frame, sentences = registered_services(urls, found)
     write_ecsv(snakemake.output.registry, frame, REGISTRY_COLUMNS)
     write_text(snakemake.output.text, "\n".join(sentences) + "\n")
-    print("\n".join(sentences))
+    print("\n".join(map(printable, sentences)))

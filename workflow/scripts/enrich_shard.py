@@ -8,9 +8,9 @@ from xgamma.tables import read_parquet, write_parquet
 from xgamma.tap import TapClient
 
 with job(snakemake.log[0]):
-    p, survey = snakemake.params, dict(snakemake.params.survey)
-    missing = missing_of_survey(survey, read_description(snakemake.input.columns))
-    service, _ = survey.pop("service"), survey.pop("optional")
+    p = snakemake.params
+    service = p.survey["service"]
+    missing = missing_of_survey(p.survey, read_description(snakemake.input.columns))
     client = TapClient(
         service,
         p.url,
@@ -20,7 +20,7 @@ with job(snakemake.log[0]):
     targets = read_parquet(snakemake.input.targets)
     targets = targets[targets["shard"] == snakemake.wildcards.shard]
     found, columns, answers = enrich_targets(
-        client, SurveyTable(**survey, missing=missing), targets, p.nearest
+        client, SurveyTable.of(p.survey, missing), targets, p.nearest
     )
     write_parquet(snakemake.output.counterparts, found, columns)
     settings = {"url": p.url, "survey": dict(p.survey), "nearest": p.nearest}

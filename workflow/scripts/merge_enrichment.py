@@ -19,8 +19,7 @@ with job(snakemake.log[0]):
     ):
         files = [f for f in snakemake.input.shards if Path(f).parent.name == name]
         shards = [(read_parquet(f), read_columns(f)) for f in files]
-        survey = {key: value for key, value in survey.items() if key not in ("service", "optional")}
-        counterparts[name], columns = merge_shards(shards, SurveyTable(**survey), fermi_class)
+        counterparts[name], columns = merge_shards(shards, SurveyTable.of(survey), fermi_class)
         write_parquet(parquet, counterparts[name], columns)
         write_ecsv(ecsv, counterparts[name], columns)
     grouped = add_counterparts(group_pairs(pairs), counterparts)

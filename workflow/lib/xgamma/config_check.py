@@ -20,8 +20,9 @@ from typing import Any
 import jsonschema
 import yaml
 
+from xgamma.demo import DEMO_URL
+
 __all__ = [
-    "DEMO_URL",
     "FIXED_COLUMNS",
     "REPLAY",
     "SCHEMA_PATH",
@@ -38,9 +39,6 @@ SERVICES = ("heasarc", "gaia", "irsa")
 
 REPLAY = "replay"
 """The archive that is none: the kept answers of another one."""
-
-DEMO_URL = "http://demo.invalid/"
-"""Where simulated services are that jobs answer themselves, without a server."""
 
 FIXED_COLUMNS = (
     "around",

@@ -90,13 +90,12 @@ def ask_again(
         found = []
         for shard in (shard for shard in shards if shard.parent.name == name):
             asked = settings[shard.as_posix()]
-            survey = dict(asked["survey"])
+            survey = asked["survey"]
             missing = missing_of_survey(survey, available)
-            service, _ = survey.pop("service"), survey.pop("optional")
             mine = targets[targets["shard"] == shard.name.split(".")[0]]
             now, _, _ = enrich_targets(
-                clients[service],
-                SurveyTable(**survey, missing=missing),
+                clients[survey["service"]],
+                SurveyTable.of(survey, missing),
                 mine,
                 asked["nearest"],
             )

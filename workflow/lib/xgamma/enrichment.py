@@ -47,6 +47,12 @@ class SurveyTable:
     columns: Mapping[str, str]
     missing: Sequence[str] = ()
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], missing: Sequence[str] = ()) -> SurveyTable:
+        """From a survey's settings, which also say whom to ask and what may be missing."""
+        rest = {key: settings[key] for key in ("table", "id", "ra", "dec", "columns")}
+        return cls(**rest, missing=missing)
+
 
 _BEFORE = [
     Column("around", "text", "", "fermi: found around the Fermi position; csc: a candidate"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 from xgamma.config import Service
-from xgamma.config_check import DEMO_URL
+from xgamma.demo import DEMO_URL
 
 __all__ = ["ALL_SLOTS", "slots_taken"]
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xgamma.printable import printable
 from xgamma.services import missing_optional
 from xgamma.sky import within_latitude
 
@@ -192,7 +193,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         f"sources",
         f"  at any flux         {p['circle_without_flux_cut']:>8,}   of "
         f"{p['fermi_sources_without_flux_cut']:,} Fermi sources",
-        f"  most candidates     {p['matches_largest']:>8,}   {p['matches_largest_of']}",
+        f"  most candidates     {p['matches_largest']:>8,}   {printable(p['matches_largest_of'])}",
         f"  confused sources    {p['fermi_sources_confused']:>8,}   Fermi names that end in c",
         "",
         f"Of {p['fermi_sources_circle']:,} Fermi sources, within {s['radius_deg']:g} deg of "

@@ -145,7 +145,7 @@ class TapClient:
             return self._replayed(key, asked)
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
         endpoint, received = self._ask_in_turn(adql, sent)
-        with _as_tap_errors(endpoint, asked, self._limits):
+        with _as_tap_errors(endpoint, asked):
             frame, units = answer_frame(received.result)
         record = {
             "key": key,
@@ -257,7 +257,7 @@ class TapClient:
                 spelt = _spelt(adql, endpoint.names)
                 with (
                     _say_that_we_wait(endpoint.whom),
-                    _as_tap_errors(endpoint, spelt, self._limits),
+                    _as_tap_errors(endpoint, spelt),
                 ):
                     received = endpoint.ask(spelt, sent)
                     _refuse_overflow(endpoint, received, spelt)
@@ -287,7 +287,7 @@ class TapClient:
             if expected is None or (endpoint.url, table) in self._mirrors_held:
                 continue
             query = f"SELECT COUNT(*) AS n FROM {endpoint.names.table(table)}"
-            with _as_tap_errors(endpoint, query, self._limits):
+            with _as_tap_errors(endpoint, query):
                 frame, _ = answer_frame(endpoint.ask(query, {}).result)
             found = the_number(frame)
             if found != expected:
@@ -335,7 +335,7 @@ def _refuse_overflow(endpoint: Endpoint, received: Received, adql: str) -> None:
 
 
 @contextlib.contextmanager
-def _as_tap_errors(endpoint: Endpoint, adql: str, limits: Limits) -> Iterator[None]:
+def _as_tap_errors(endpoint: Endpoint, adql: str) -> Iterator[None]:
     """Say in one line what became of a query: who, what came, what to do."""
     try:
         yield
@@ -357,7 +357,7 @@ def _as_tap_errors(endpoint: Endpoint, adql: str, limits: Limits) -> Iterator[No
         asked = f"{endpoint.whom} does not answer: {plain_words(error)}"
         wait = retry_after_s(error)
         if endpoint.time_left() <= 0:
-            advice = f"its {limits.deadline_s:g} s (tap.deadline_s in the config) are over"
+            advice = f"its {endpoint.limits.deadline_s:g} s (tap.deadline_s in the config) are over"
         elif wait:
             advice = f"it asks to wait {wait:.0f} s; run again then"
         else:

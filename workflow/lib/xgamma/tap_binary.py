@@ -10,16 +10,16 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
 from astropy.io.votable.tree import TableElement
 
-__all__ = ["BinaryStream", "CutStream", "fill_rows", "take_stream"]
+from xgamma.tap_rows import MARGIN, TakenRows, begins_plainly
+
+__all__ = ["CutStream", "fill_rows", "take_stream"]
 
 _CHUNK = 2**20
-_MARGIN = 2**16
 _START = re.compile(rb"<BINARY(2?)>\s*(<STREAM\s[^<>]*>)")
 _END = b"</STREAM>"
 _NUMBERS = {
@@ -40,19 +40,7 @@ class CutStream(ValueError):
     """The rows end in the middle of one."""
 
 
-@dataclass(frozen=True)
-class BinaryStream:
-    """A VOTable taken apart: the document without its stream's content, and that content.
-
-    `flagged`: BINARY2, whose rows begin with a bit for each column that is null.
-    """
-
-    document: bytes
-    content: bytes
-    flagged: bool
-
-
-def take_stream(stream: IO[bytes]) -> BinaryStream | None:
+def take_stream(stream: IO[bytes]) -> TakenRows | None:
     """Take the one base64 stream out of a VOTable; None if there is not just one.
 
     Parameters
@@ -66,12 +54,12 @@ def take_stream(stream: IO[bytes]) -> BinaryStream | None:
         If the stream does not end, or is no base64.
     """
     stream.seek(0)
-    head = stream.read(_MARGIN)
+    head = stream.read(MARGIN)
     start = _START.search(head)
     if start is None or b"base64" not in start[2] or b"href" in start[2]:
         return None
-    if b"<!" in head[: start.end()] or head[: start.end()].count(b"<TABLE") != 1:
-        return None  # a comment may hold anything, and the rows may be another table's
+    if not begins_plainly(head[: start.end()]):
+        return None
     content, rest, tail = bytearray(), b"", head[start.end() :]
     while True:
         end = tail.find(b"<")
@@ -88,20 +76,20 @@ def take_stream(stream: IO[bytes]) -> BinaryStream | None:
         tail = stream.read(_CHUNK)
         if not tail:
             raise CutStream("the stream does not end")
-    after = tail[end:] + stream.read(_MARGIN)
+    after = tail[end:] + stream.read(MARGIN)
     if not after.startswith(_END) or b"<TABLE" in after or stream.read(1):
         return None  # further tables, or other things than a stream's content
-    return BinaryStream(head[: start.end()] + after, bytes(content), bool(start[1]))
+    return TakenRows(head[: start.end()] + after, bytes(content), bool(start[1]))
 
 
-def fill_rows(table: TableElement, taken: BinaryStream) -> bool:
+def fill_rows(table: TableElement, taken: TakenRows) -> bool:
     """Put a stream's rows into a table that was read without them.
 
     Parameters
     ----------
     table : TableElement
         With its fields, but no rows.
-    taken : BinaryStream
+    taken : TakenRows
 
     Returns
     -------

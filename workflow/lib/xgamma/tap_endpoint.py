@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyvo
 import requests
@@ -21,6 +20,7 @@ from astropy.table import Table
 from pyvo.utils.http import create_session, setup_user_agent
 
 from xgamma import __version__
+from xgamma.demo import DEMO_URL
 from xgamma.errors import XgammaError
 from xgamma.names import Names
 from xgamma.tap_answers import checked, parse_answer
@@ -90,6 +90,7 @@ class Endpoint:
 
     Attributes
     ----------
+    limits : Limits
     attempts : int
         How often anything of the last query was sent again, and once.
     """
@@ -108,7 +109,7 @@ class Endpoint:
         self.service, self.url, self.mode, self.mirror = service, url.rstrip("/"), mode, mirror
         self.names = Names(tables or {})
         self.attempts = 0
-        self._limits = limits
+        self.limits = limits
         setup_user_agent(primary_component=f"xgamma/{__version__}")
         self.session = create_session()
         # bodies are read by us, once
@@ -129,7 +130,7 @@ class Endpoint:
 
     def declares_upload(self) -> bool | None:
         """What the capabilities say about uploads; None if they do not say."""
-        self._adapter.end = time.monotonic() + self._limits.timeout_s
+        self._adapter.end = time.monotonic() + self.limits.timeout_s
         try:
             return bool(pyvo.dal.TAPService(self.url, session=self.session).upload_methods)
         except (pyvo.dal.DALServiceError, requests.RequestException, AttributeError, ValueError):
@@ -151,7 +152,7 @@ class Endpoint:
             `xgamma.tap_faults` tells what it is.
         """
         self.attempts = 1
-        self._adapter.end = time.monotonic() + self._limits.deadline_s
+        self._adapter.end = time.monotonic() + self.limits.deadline_s
         if self.mode == "async":
             return self._ask_async(adql, uploads)
         try:
@@ -192,7 +193,7 @@ class Endpoint:
             return min(asked, max(0.0, self.time_left()))
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            if state.attempt_number >= self._limits.attempts:
+            if state.attempt_number >= self.limits.attempts:
                 return True
             asked = retry_after_s(state.outcome.exception()) or 0.0
             return asked > LONGEST_WAIT_S or asked >= self.time_left()
@@ -205,7 +206,7 @@ class Endpoint:
                 plain_words(state.outcome.exception()),
                 state.upcoming_sleep,
                 state.attempt_number + 1,
-                self._limits.attempts,
+                self.limits.attempts,
             )
 
         # jitter: jobs that failed together do not come back together
@@ -228,7 +229,7 @@ class Endpoint:
         def run() -> Received:
             job = Job(self, _form(adql, uploads))
             try:
-                return job.result(self._limits.deadline_s)
+                return job.result()
             finally:
                 # a job left behind costs the archive storage; failing to delete costs us nothing
                 self.grant(_CLEAN_UP_S)
@@ -248,7 +249,7 @@ class Endpoint:
         """
         checked(response)
         body = body_of(response)
-        result = parse_answer(body.stream, self.url, self._limits.max_rows)
+        result = parse_answer(body.stream, self.url, self.limits.max_rows)
         return Received(result, body, mode, response.headers.get("Server"))
 
 
@@ -287,7 +288,7 @@ def _form(adql: str, uploads: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def _sender(service: str, url: str, sky: str | None) -> requests.adapters.BaseAdapter:
-    if urlsplit(url).hostname != "demo.invalid":
+    if not url.startswith(DEMO_URL):
         return requests.adapters.HTTPAdapter()
     if not sky:
         raise XgammaError(f"{service}: {url} is the demo archive, and its sky was not given")

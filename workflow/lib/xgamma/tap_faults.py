@@ -10,13 +10,13 @@ import datetime
 import email.utils
 import re
 import ssl
-import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 import pyvo
 import requests
 
+from xgamma.printable import one_line, shortened
 from xgamma.tap_transport import TooLarge
 
 __all__ = [
@@ -176,8 +176,5 @@ def plain_words(error: BaseException) -> str:
 
 
 def _line(said: object) -> str:
-    """At most 300 printable characters on one line: services' words go to terminals."""
-    words = "".join(
-        c if unicodedata.category(c)[0] != "C" else " " for c in " ".join(str(said).split())
-    )
-    return " ".join(words.split())[:300] or type(said).__name__
+    """On one line and not too long: services' words go to terminals."""
+    return shortened(one_line(said), 300) or type(said).__name__

@@ -65,13 +65,8 @@ class Job:
         self._created: str | None = None  # the time that the service gives
         self._next_look = float("-inf")  # when (monotonic) its destruction may be put off again
 
-    def result(self, deadline_s: float) -> Received:
+    def result(self) -> Received:
         """Create the job, run it, wait for it, and fetch what it made.
-
-        Parameters
-        ----------
-        deadline_s : float
-            Only said: the deadline is the endpoint's.
 
         Raises
         ------
@@ -91,8 +86,9 @@ class Job:
             if self._endpoint.time_left() <= pause:
                 self._abort()
                 raise XgammaError(
-                    f"{self._endpoint.whom}: no answer within {deadline_s:.0f} s, the job was "
-                    f"{job.phase} and is aborted; raise tap.deadline_s or make smaller shards"
+                    f"{self._endpoint.whom}: no answer within "
+                    f"{self._endpoint.limits.deadline_s:.0f} s, the job was {job.phase} and is "
+                    f"aborted; raise tap.deadline_s or make smaller shards"
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE_S)

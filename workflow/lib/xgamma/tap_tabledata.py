@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
 from astropy.io.votable.tree import TableElement
 
-__all__ = ["TextRows", "fill_text_rows", "take_text_rows"]
+from xgamma.tap_rows import MARGIN, TakenRows, begins_plainly
+
+__all__ = ["fill_text_rows", "take_text_rows"]
 
 _START, _END = b"<TABLEDATA>", b"</TABLEDATA>"
-_MARGIN = 2**16
 _ROWS_AT_ONCE = 20_000
 _ENCODING = re.compile(rb"""<\?xml[^>]*encoding=["']([^"']*)["']""")
 # bytes that XML forbids, or changes when it reads them
@@ -36,15 +36,7 @@ class _NotPlain(Exception):
     """Something that astropy has to look at."""
 
 
-@dataclass(frozen=True)
-class TextRows:
-    """A VOTable taken apart: the document without its rows, and the rows."""
-
-    document: bytes
-    content: bytes
-
-
-def take_text_rows(stream: IO[bytes]) -> TextRows | None:
+def take_text_rows(stream: IO[bytes]) -> TakenRows | None:
     """Take the one TABLEDATA out of a VOTable; None if there is not just one, and plain.
 
     Parameters
@@ -53,30 +45,30 @@ def take_text_rows(stream: IO[bytes]) -> TextRows | None:
         Binary, read from its start.
     """
     stream.seek(0)
-    head = stream.read(_MARGIN)
+    head = stream.read(MARGIN)
     start = head.find(_START)
     named = _ENCODING.match(head)
-    if start < 0 or b"<!" in head or (named and named[1].lower() not in (b"utf-8", b"us-ascii")):
+    if start < 0 or (named and named[1].lower() not in (b"utf-8", b"us-ascii")):
         return None
-    if head[:start].count(b"<TABLE") != 1:
-        return None  # the rows may be another table's
+    if not begins_plainly(head[:start]):
+        return None
     whole = head + stream.read()
     start += len(_START)
     end = whole.find(_END, start)
     after = whole[end:]
     if end < 0 or b"<TABLE" in after or b"<!" in after or _NOT_PLAIN.search(whole):
         return None
-    return TextRows(whole[:start] + after, whole[start:end])
+    return TakenRows(whole[:start] + after, whole[start:end])
 
 
-def fill_text_rows(table: TableElement, taken: TextRows) -> bool:
+def fill_text_rows(table: TableElement, taken: TakenRows) -> bool:
     """Put rows into a table that was read without them.
 
     Parameters
     ----------
     table : TableElement
         With its fields, but no rows.
-    taken : TextRows
+    taken : TakenRows
 
     Returns
     -------

@@ -77,8 +77,6 @@ class BoundedAdapter(BaseAdapter):
     ----------
     end : float
         Time (monotonic) when whatever is going on has to end.
-    requests : int
-        Requests sent so far.
     """
 
     def __init__(
@@ -88,7 +86,6 @@ class BoundedAdapter(BaseAdapter):
         self._inner, self._max_bytes = inner, max_bytes
         self._timeout_s, self._sync_timeout_s = timeout_s, sync_timeout_s
         self.end = float("inf")
-        self.requests = 0
 
     def send(self, request: requests.PreparedRequest, *args, **kwargs) -> requests.Response:
         """Send, and give the answer when it is all there.
@@ -102,7 +99,6 @@ class BoundedAdapter(BaseAdapter):
         """
         if time.monotonic() >= self.end:
             raise requests.Timeout("no time is left before the deadline")
-        self.requests += 1
         sync = request.method == "POST" and request.path_url.split("?")[0].endswith("/sync")
         patience = self._sync_timeout_s if sync else self._timeout_s
         kwargs.update(timeout=(self._timeout_s, patience), stream=True)

@@ -17,14 +17,12 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
+from xgamma.demo import DEMO_URL
+
 if TYPE_CHECKING:
     from xgamma.demo.service import TapApplication
 
 __all__ = ["DEMO_URL", "InProcessAdapter", "mount"]
-
-#: Addresses under this one are answered in the process; the name can never exist
-#: on the network (RFC 2606).
-DEMO_URL = "http://demo.invalid/"
 
 _applications: dict[Path, TapApplication] = {}
 _applications_lock = threading.Lock()
