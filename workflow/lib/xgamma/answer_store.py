@@ -2,6 +2,7 @@
 
 answers/bodies/ab/ab....gz       an answer's bytes, named by the SHA-256 of its content
 answers/queries/cd/cd....json    what was asked and how it came, named by what was asked
+answers/covers/ef.../<place>/    which questions these answers hold, see `xgamma.tap_kept`
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from xgamma.errors import XgammaError
-from xgamma.tables import atomic_path, write_json
+from xgamma.tables import atomic_path, write_json, write_text
 from xgamma.tap_transport import Body
 
 __all__ = ["AnswerStore", "query_key"]
@@ -29,6 +30,7 @@ __all__ = ["AnswerStore", "query_key"]
 _IN_MEMORY = 8 * 2**20
 # fast: answers of whole catalogues are large, and an hour's run should not wait for a minute less
 _LEVEL = 1
+_TRUSTED = "trusted"
 
 
 def query_key(service: str, url: str, adql: str, uploads: Mapping[str, str]) -> str:
@@ -86,6 +88,39 @@ class AnswerStore:
         with _alone(path.parent):
             write_json(path, dict(record))
 
+    def trust(self, key: str, body: str) -> None:
+        """Mark an answer, if it is still the one with that body, as good to be used again."""
+        record = self._record(key, "")
+        if record["body"] == body and not record.get(_TRUSTED):
+            self.note({**record, _TRUSTED: True})
+
+    def is_there(self, key: str, body: str | None = None, *, trusted: bool = True) -> bool:
+        """Whether the last answer to a question may be used, and is the one with that body."""
+        try:
+            record = self._record(key, "")
+        except XgammaError:
+            return False
+        is_it = body is None or record["body"] == body
+        return is_it and (not trusted or record.get(_TRUSTED) is True)
+
+    def note_cover(self, family: str, place: str, answers: list[Mapping[str, Any]]) -> None:
+        """Keep what answers cover, under a name that their content gives."""
+        text = json.dumps(answers, sort_keys=True, allow_nan=False)
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        path = self.folder / "covers" / family / place / f"{name}.json"
+        with _alone(path.parent):
+            write_text(path, text + "\n")
+
+    def covers(self, family: str, place: str) -> Iterator[dict[str, Any]]:
+        """What was noted there; what cannot be read is left out, and will be asked."""
+        for path in sorted((self.folder / "covers" / family / place).glob("*.json")):
+            yield from _noted(path)
+
+    def covers_of(self, keys: Collection[str]) -> list[Path]:
+        """The files that say what these answers cover, and nothing of others."""
+        paths = sorted(self.folder.glob("covers/*/*/*.json"))
+        return [p for p in paths if (n := _noted(p)) and all(one["key"] in keys for one in n)]
+
     def keys(self) -> list[str]:
         """The questions that are answered here, sorted."""
         return sorted(path.stem for path in self.folder.glob("queries/*/*.json"))
@@ -126,6 +161,7 @@ class AnswerStore:
         except (OSError, EOFError, zlib.error) as error:
             stream.close()
             raise _not_there(path, "is damaged", asked) from error
+        record.pop(_TRUSTED, None)
         return Body(stream, record["bytes"], record["body"]), record
 
     def _record(self, key: str, asked: str) -> dict[str, Any]:
@@ -143,6 +179,17 @@ class AnswerStore:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise _not_there(path, "is damaged", asked) from error
         return record
+
+
+def _noted(path: Path) -> list[dict[str, Any]]:
+    """What a file says that answers cover; nothing if it is damaged."""
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        if all(re.fullmatch("[0-9a-f]{64}", one["key"]) and one["body"] for one in noted):
+            return noted
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        pass
+    return []
 
 
 @contextlib.contextmanager

@@ -120,11 +120,11 @@ def _answer_files(answers: Path, provenance: Mapping[str, Any]) -> list[Path]:
         if record["body"] != known.get("body", record["body"]):
             raise XgammaError(
                 f"bundle: {store.files_of(key)[0]} is a newer answer than the products rest on: "
-                f"run snakemake --forcerun describe_services, which asks all of it anew; the "
+                f"run snakemake --forceall, which makes the products of what is kept now; the "
                 f"query was: {known['adql']}"
             )
         files += store.files_of(key)
-    return files
+    return files + store.covers_of(keys)
 
 
 def write_bundle(path: Path, top: str, contents: Mapping[str, Path | bytes]) -> None:

@@ -341,5 +341,6 @@ def fetch_catalogue(
             f"; the service's table is damaged: run again later"
         )
     check_unique(*here, frame, [catalogue.key])
+    client.kept.trust([answer.record])
     missing = [ours for ours, theirs in resolved.items() if theirs is None]
     return frame, [{**answer.record, "missing_columns": missing, "units": answer.units}]

@@ -196,6 +196,8 @@ class Tap:
         How often a query is sent.
     max_bytes, max_rows : int
         Most that one answer may hold; bytes after decompression.
+    reuse : bool
+        Whether a question is not put again that a kept answer holds.
     """
 
     timeout_s: float
@@ -204,6 +206,7 @@ class Tap:
     attempts: int
     max_bytes: int
     max_rows: int
+    reuse: bool
 
 
 @dataclass(frozen=True)
@@ -304,6 +307,7 @@ def _typed(config: dict[str, Any]) -> Config:
             attempts=int(config["tap"]["attempts"]),
             max_bytes=int(config["tap"]["max_bytes"]),
             max_rows=int(config["tap"]["max_rows"]),
+            reuse=config["tap"]["reuse"],
         ),
     )
 

@@ -26,6 +26,7 @@ from xgamma.sky import (
     within_latitude,
 )
 from xgamma.tables import Column, conform
+from xgamma.tap_answers import Answer
 
 __all__ = [
     "EXCLUDED_COLUMNS",
@@ -318,8 +319,8 @@ def verify_pairs(
             f"cross-match: {len(wrong)} of {len(merged)} pairs differ between the service's join "
             f"and the same join from the fetched catalogues: {shown}"
             f"{'; ...' if len(wrong) > 5 else ''}. "
-            f"The service cut its answer or its tables changed in between: run again with "
-            f"--forcerun fetch_catalog crossmatch"
+            f"The service cut its answer or its tables changed in between: ask anew with "
+            f"--forcerun fetch_catalog crossmatch --config 'tap={{reuse: false}}'"
         )
     edge = merged[differ & on_edge]
     every = local_pairs(fermi, csc, latitude_cut_deg, None)
@@ -358,7 +359,7 @@ def fetch_pairs(
     pairs : DataFrame
         `PAIR_COLUMNS`.
     records : list of dict
-        How they were fetched: one record.
+        How they were fetched: one record, maybe of an earlier run's wider join.
 
     Raises
     ------
@@ -370,10 +371,16 @@ def fetch_pairs(
         name: resolve_columns(CATALOGUES[name], available[client.name, CATALOGUES[name].table])
         for name in ("fermilpsc", "csc")
     }
-    answer = client.query_counted(
-        partial(crossmatch_adql, latitude_cut_deg, min_flux, columns["fermilpsc"], columns["csc"]),
-        partial(crossmatch_count_adql, latitude_cut_deg, min_flux),
-    )
+    # in all but the two limits, joins of which one may be part of another are the same
+    question = crossmatch_adql(0.0, None, columns["fermilpsc"], columns["csc"], Names())
+    answer = _kept_pairs(client, latitude_cut_deg, min_flux, question)
+    if is_new := answer is None:
+        answer = client.query_counted(
+            partial(
+                crossmatch_adql, latitude_cut_deg, min_flux, columns["fermilpsc"], columns["csc"]
+            ),
+            partial(crossmatch_count_adql, latitude_cut_deg, min_flux),
+        )
     known = {"f": columns["fermilpsc"], "c": columns["csc"]}
     asked = {
         ours: f"{_TABLES[alias]}.{theirs}"
@@ -394,4 +401,32 @@ def fetch_pairs(
                 f"damaged: run again later"
             )
     check_unique(*here, pairs, ["fermi_name", "csc_name"])
+    if is_new:
+        covers = {"latitude_cut_deg": latitude_cut_deg, "min_flux": min_flux}
+        client.kept.trust([answer.record])
+        client.kept.note(
+            question, "all", [{**covers, **{k: answer.record[k] for k in ("key", "body")}}]
+        )
     return pairs, [answer.record]
+
+
+def _kept_pairs(
+    client, latitude_cut_deg: float, min_flux: float | None, question: str
+) -> Answer | None:
+    """The rows within the limits from a kept join with wider ones; None if there is none."""
+    least = -np.inf if min_flux is None else min_flux
+    wider = []
+    for noted in client.kept.covering(question, ["all"]):
+        cut, flux = noted["latitude_cut_deg"], noted["min_flux"]
+        if cut >= latitude_cut_deg and (flux is None or flux <= least):
+            wider.append((cut, 0 if flux is None else -1, noted["key"]))
+    for *_, key in sorted(wider):
+        answer = client.kept.trusted(key)
+        if answer is not None:
+            frame = answer.frame
+            inside = within_latitude(frame["fermi_b"], latitude_cut_deg)
+            if min_flux is not None:
+                inside &= (frame["csc_flux"] > min_flux).to_numpy()
+            rows = frame[inside].reset_index(drop=True)
+            return Answer(rows, answer.units, answer.record)
+    return None

@@ -17,6 +17,7 @@ import pandas as pd
 
 from xgamma.answer_checks import check_positions, check_unique, check_units, unit_readings
 from xgamma.catalogs import ALL_ROWS, check_asked
+from xgamma.covered import Part, alike, joined, note_parts, take_covered
 from xgamma.errors import XgammaError
 from xgamma.names import Names
 from xgamma.printable import shortened
@@ -123,6 +124,11 @@ def _asked(survey: SurveyTable) -> dict[str, str]:
     return {**asked, **extra}
 
 
+def _question(survey: SurveyTable) -> str:
+    """What questions have in common of which one may be part of another."""
+    return f"{survey.table} around positions in {survey.ra}, {survey.dec}"
+
+
 def _rows_adql(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
     select = [
         f"s.{names.column(survey.table, column)} AS {alias}"
@@ -158,9 +164,7 @@ def _ask(
     return answer
 
 
-def _ask_with_upload(
-    client: TapClient, survey: SurveyTable, targets: pd.DataFrame
-) -> tuple[Answer, list[dict[str, Any]]]:
+def _ask_with_upload(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> list[Part]:
     from astropy.table import Table
 
     upload = Table(
@@ -178,23 +182,33 @@ def _ask_with_upload(
         ", TAP_UPLOAD.targets AS t",
         {"targets": upload},
     )
-    return answer, [answer.record]
+    return [Part(answer.frame, answer.units, answer.record, targets)]
 
 
-def _ask_one_by_one(
-    client: TapClient, survey: SurveyTable, targets: pd.DataFrame
-) -> tuple[Answer, list[dict[str, Any]]]:
-    frames, answers = [], []
-    for target in targets.itertuples(index=False):
+def _ask_one_by_one(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> list[Part]:
+    parts = []
+    for row, target in enumerate(targets.itertuples(index=False)):
         circle = f"{target.ra!r}, {target.dec!r}, {target.radius_deg + MARGIN_DEG!r}"
-        answers.append(_ask(client, survey, circle))
-        frames.append(answers[-1].frame.assign(target_id=target.target_id))
-        first, last = answers[0], answers[-1]
-        if last.units != first.units or not last.frame.dtypes.equals(first.frame.dtypes):
+        answer = _ask(client, survey, circle)
+        frame = answer.frame.assign(target_id=target.target_id)
+        mine = targets.iloc[[row]]
+        parts.append(Part(frame, answer.units, answer.record, mine, numbered=False))
+        if not alike([parts[0], parts[-1]]):
             raise XgammaError(f"{client.name}: {survey.table}: {_CHANGED}; run again")
-    # the empty ones keep the types, so they take part
-    whole = Answer(pd.concat(frames, ignore_index=True), first.units, first.record)
-    return whole, [answer.record for answer in answers]
+    return parts
+
+
+def _gather(
+    client: TapClient, survey: SurveyTable, targets: pd.DataFrame
+) -> tuple[list[Part], list[Part]]:
+    """The rows around all targets, and which of them are new: asked for is what nobody kept."""
+    ask = _ask_with_upload if client.upload else _ask_one_by_one
+    kept, rest = take_covered(client.kept, _question(survey), _asked(survey), targets)
+    new = ask(client, survey, rest) if len(rest) else []
+    if kept and not alike([*kept, *new]):
+        # what was kept is of the service as it was
+        kept, new = [], ask(client, survey, targets)
+    return [*kept, *new], new
 
 
 def _checked(
@@ -283,7 +297,7 @@ def enrich_targets(
         motion not applied.
     columns : list of Column
     records : list of dict
-        How the rows were fetched: one record per request.
+        How the rows were fetched: one record per answer, which may be of an earlier run.
 
     Raises
     ------
@@ -291,8 +305,8 @@ def enrich_targets(
         If an answer is cut, lacks a column, has rows of other targets, rows without an
         identifier or a valid position, or a row twice.
     """
-    ask = _ask_with_upload if client.upload else _ask_one_by_one
-    answer, records = ask(client, survey, targets)
+    parts, new = _gather(client, survey, targets)
+    answer = joined(parts)
     found = _checked(client, survey, answer, targets)
     columns = counterpart_columns(survey, answer)
     target = targets.set_index("target_id").loc[found["target_id"]].reset_index(drop=True)
@@ -316,7 +330,9 @@ def enrich_targets(
     )
     found = _nearest_csc(found, targets)
     found["l"], found["b"] = galactic(found["ra"], found["dec"]) if len(found) else ([], [])
-    return conform(found, columns), columns, records
+    found = conform(found, columns)
+    note_parts(client.kept, _question(survey), _asked(survey), new)
+    return found, columns, [part.record for part in parts]
 
 
 def merge_shards(

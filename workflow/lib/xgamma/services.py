@@ -101,7 +101,7 @@ def describe_services(
         answer = client.columns(tables)
         described = answer.frame
         records.append(answer.record)
-        uploads = any(s["service"] == service for s in surveys.values())
+        uploads = not answer.kept and any(s["service"] == service for s in surveys.values())
         if uploads and client.upload and client.declares_upload() is False:
             # capabilities are often behind what a service can do: no error yet
             logger.warning(
@@ -125,6 +125,9 @@ def describe_services(
             (row.table, row.column.lower()) in used for row in described.itertuples()
         ]
         frames.append(described.assign(service=service))
+        if not answer.record["mirror"]:
+            # a mirror's map may lack columns that the service has when it is back
+            client.kept.trust([answer.record])
     frame = conform(pd.concat(frames, ignore_index=True), DESCRIPTION_COLUMNS)
     for name in ("unit", "ucd", "description"):
         # one line per cell: descriptions of some archives have several

@@ -8,6 +8,7 @@ is kept, so that it can be shown, and replayed without the service.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import hashlib
 import logging
@@ -26,7 +27,6 @@ from xgamma.printable import one_line
 from xgamma.tap_answers import (
     Answer,
     answer_frame,
-    parse_answer,
     says_overflow,
     the_number,
     what_it_says_of_itself,
@@ -34,6 +34,7 @@ from xgamma.tap_answers import (
 from xgamma.tap_endpoint import Endpoint, Limits, Received, upload_votable
 from xgamma.tap_faults import UnreadableAnswer, is_down, is_too_large, plain_words, retry_after_s
 from xgamma.tap_jobs import JobLost
+from xgamma.tap_kept import KeptAnswers
 
 __all__ = ["KNOWN_CAPS", "ServiceDown", "TapClient", "TapError"]
 
@@ -76,6 +77,8 @@ class TapClient:
         Folder in which answers are kept.
     replay : bool
         Ask nobody: take the answers that are kept there.
+    reuse : bool
+        Do not put a question again whose answer is kept there, if a table was made of it.
     sky : str, optional
         The demo sky's file, for URLs of the demo archive, which are answered in this
         process.
@@ -93,6 +96,7 @@ class TapClient:
         mirrors: Iterable[Mapping[str, Any]] = (),
         answers: str | None = None,
         replay: bool = False,
+        reuse: bool = False,
         sky: str | None = None,
         **limits: float,
     ):
@@ -102,6 +106,11 @@ class TapClient:
         if replay and self._store is None:
             raise TapError(f"{name}: a replay needs the folder of the answers that were kept")
         self._replay = replay
+        # who answers within this process has no one to be spared, and the sky may be another
+        # one under the same address
+        self.kept = KeptAnswers(
+            name, url, self._store, self._limits, replay=replay, reuse=reuse and sky is None
+        )
         mirrors = list(mirrors)
         # of a replay too: what a mirror has answered is in its names
         self._names = {mirror["name"]: Names(mirror["tables"]) for mirror in mirrors}
@@ -143,6 +152,8 @@ class TapClient:
         key = query_key(self.name, self.url, asked, digests)
         if self._replay:
             return self._replayed(key, asked)
+        if (answer := self.kept.trusted(key)) is not None:
+            return answer
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
         endpoint, received = self._ask_in_turn(adql, sent)
         with _as_tap_errors(endpoint, asked):
@@ -183,7 +194,10 @@ class TapClient:
             If the numbers differ: an answer cut without saying so, or a table that
             changed in between.
         """
-        answer, counted = self.query(adql, uploads), self.query(count_adql, uploads)
+        answer = self.query(adql, uploads)
+        if answer.kept and not self._replay and "counted" in answer.record:
+            return answer
+        counted = self.query(count_adql, uploads)
         expected = self._number(counted)
         who, same = counted.record["url"], answer.record["url"] == counted.record["url"]
         if not same or expected != len(answer.frame):
@@ -243,9 +257,8 @@ class TapClient:
                 for table, column in zip(frame["table"], frame["column"], strict=True)
             ]
             frame = frame.dropna(subset=["column"])
-        return Answer(
-            frame.sort_values(["table", "column"], ignore_index=True), answer.units, answer.record
-        )
+        frame = frame.sort_values(["table", "column"], ignore_index=True)
+        return dataclasses.replace(answer, frame=frame)
 
     def _ask_in_turn(self, adql: Adql, sent: Mapping[str, bytes]) -> tuple[Endpoint, Received]:
         """The first answer of the service or, if that is down, of a mirror."""
@@ -299,15 +312,9 @@ class TapClient:
 
     def _replayed(self, key: str, asked: str) -> Answer:
         try:
-            body, record = self._store.find(key, asked, self._limits.max_bytes)
-            result = parse_answer(body.stream, record["url"], self._limits.max_rows)
-            frame, units = answer_frame(result)
+            return self.kept.replayed(key, asked)
         except XgammaError as error:
             raise TapError(str(error)) from error
-        except (UnreadableAnswer, pyvo.dal.DALQueryError) as error:
-            said = plain_words(error)
-            raise TapError(f"kept answers: {self.name}: {said}; the query was: {asked}") from error
-        return Answer(frame, units, record)
 
     def _number(self, answer: Answer) -> int:
         if (number := the_number(answer.frame)) is None:

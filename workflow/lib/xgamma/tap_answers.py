@@ -61,11 +61,14 @@ class Answer:
         key, service, url and mirror (who answered), mode, adql, uploads (name -> SHA-256),
         rows, attempts, started (UTC), seconds, bytes, body (SHA-256 of it as received),
         server (what it says of itself); counted and count_key if the rows were counted.
+    kept : bool
+        Whether nobody was asked.
     """
 
     frame: pd.DataFrame
     units: dict[str, str]
     record: dict[str, Any] = field(default_factory=dict)
+    kept: bool = False
 
 
 def parse_answer(stream: IO[bytes], url: str, max_rows: float) -> pyvo.dal.TAPResults:

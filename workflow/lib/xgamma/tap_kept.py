@@ -1,0 +1,127 @@
+"""What a client need not ask, since an answer that it has holds it.
+
+An answer is used again only if a table was made of it: whoever made the table says so
+(`KeptAnswers.trust`), after all checks. A question may also be part of an earlier one, such as a
+smaller circle around the same position: what an earlier question covers is noted with it, under
+names that the asker understands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyvo
+
+from xgamma.answer_store import AnswerStore
+from xgamma.errors import XgammaError
+from xgamma.tap_answers import Answer, answer_frame, parse_answer
+from xgamma.tap_endpoint import Limits
+from xgamma.tap_faults import UnreadableAnswer, plain_words
+
+__all__ = ["KeptAnswers"]
+
+logger = logging.getLogger("xgamma.tap")
+
+
+class KeptAnswers:
+    """The answers of one service that a client has already.
+
+    Parameters
+    ----------
+    service, url : str
+        As configured.
+    store : AnswerStore or None
+    limits : Limits
+        What an answer may cost.
+    replay : bool
+        Nobody can be asked: every answer must be here, trusted or not.
+    reuse : bool
+        Whether trusted answers are taken instead of asking.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        url: str,
+        store: AnswerStore | None,
+        limits: Limits,
+        *,
+        replay: bool,
+        reuse: bool,
+    ):
+        self._service, self._url = service, url
+        self._store, self._limits, self._replay = store, limits, replay
+        self._reuse = store is not None and (replay or reuse)
+
+    def replayed(self, key: str, asked: str) -> Answer:
+        """The answer to a question.
+
+        Raises
+        ------
+        XgammaError
+            If it is missing, damaged, or not to be read.
+        """
+        body, record = self._store.find(key, asked, self._limits.max_bytes)
+        try:
+            result = parse_answer(body.stream, record["url"], self._limits.max_rows)
+            frame, units = answer_frame(result)
+        except (UnreadableAnswer, pyvo.dal.DALQueryError) as error:
+            said = plain_words(error)
+            raise XgammaError(
+                f"kept answers: {self._service}: {said}; the query was: {asked}"
+            ) from error
+        return Answer(frame, units, record, kept=True)
+
+    def trusted(self, key: str) -> Answer | None:
+        """The answer to a question if it may be used again; None: ask."""
+        if not self._reuse or not self._store.is_there(key, trusted=not self._replay):
+            return None
+        try:
+            answer = self.replayed(key, "")
+        except XgammaError as error:
+            if self._replay:
+                raise
+            logger.info("asked anew: %s", error)
+            return None
+        logger.info("%s: answered at %s, not asked again", self._service, answer.record["started"])
+        return answer
+
+    def trust(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Say that tables were made of these answers, and that nothing was wrong with them."""
+        if self._reuse and not self._replay:
+            for record in records:
+                self._store.trust(record["key"], record["body"])
+
+    def note(self, question: str, place: str, answers: Iterable[Mapping[str, Any]]) -> None:
+        """Say what trusted answers cover.
+
+        Parameters
+        ----------
+        question : str
+            What they have in common: the same for all of which one may be part of another.
+        place : str
+            Under which part of the sky or of the question they are to be found.
+        answers : iterable of mapping
+            key and body of each one, and what it covers; values that JSON can hold.
+        """
+        if self._reuse and not self._replay:
+            self._store.note_cover(self._family(question), place, list(answers))
+
+    def covering(self, question: str, places: Iterable[str]) -> list[dict[str, Any]]:
+        """What `note` was told of answers that are still here and may be used; by key."""
+        if not self._reuse:
+            return []
+        good = {}
+        for place in sorted(set(places)):
+            for noted in self._store.covers(self._family(question), place):
+                if self._store.is_there(noted["key"], noted["body"], trusted=not self._replay):
+                    good[json.dumps(noted, sort_keys=True)] = noted
+        return sorted(good.values(), key=lambda noted: (noted["key"], json.dumps(noted)))
+
+    def _family(self, question: str) -> str:
+        parts = json.dumps([self._service, self._url, question])
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]
