@@ -35,3 +35,8 @@ rule all:
 
 onsuccess:
     print(f"xgamma: products are under {RESULTS}/{seconds_of_jobs()}")
+
+
+# Snakemake tells each failure as it comes; by the end of a long run that is far up.
+onerror:
+    print(what_failed())

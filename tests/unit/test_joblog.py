@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from xgamma.joblog import failures
+
 JOB = """
 import logging, sys, warnings
 from xgamma.errors import XgammaError
@@ -183,3 +185,21 @@ def test_a_job_that_is_told_to_stop_cleans_up_and_says_one_line(log, tmp_path, s
     assert (process.returncode, said) == (status, f"xgamma: {word} (log: {log})\n")
     assert f"WARNING {word}" in log.read_text() and "Traceback" not in log.read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_failures_of_this_run_and_no_other(tmp_path):
+    """Each with its reason, in one line; jobs that only warned, and those of yesterday, are none."""
+    for name, code in (
+        ("enrichment/gaia/a.0123", "raise XgammaError('gaia: down; run again later')"),
+        ("enrichment/gaia/b.4567", "logging.getLogger('xgamma').warning('asking again')"),
+        ("crossmatch", "raise OSError(28, 'No space left on device', 'results/t.parquet')"),
+        ("summarize", "raise ValueError('two\\nlines ERROR')"),
+        ("old", "raise XgammaError('of yesterday')"),
+    ):
+        run(tmp_path / "logs" / f"{name}.log", code)
+    os.utime(tmp_path / "logs/old.log", (1e9, 1e9))
+    assert failures(tmp_path / "logs", 1.5e9) == {
+        "crossmatch": "No space left on device: results/t.parquet",
+        "enrichment/gaia/a.0123": "gaia: down; run again later",
+        "summarize": "unforeseen ValueError: two lines ERROR",
+    }

@@ -13,7 +13,9 @@ from hostile_names import HOSTILE_NAMES
 from xgamma.shards import TARGET_COLUMNS, build_targets, shard_digests
 from xgamma.tables import write_text
 
-SHARD_PATTERN = re.compile(r"[A-Za-z0-9_+-]+")  # the wildcard constraint of the workflow
+SHARD_PATTERN = re.compile(
+    r"(healpix[0-3]-[0-9]{3}/)?[A-Za-z0-9_+-]+"
+)  # the wildcard constraint of the workflow
 DEPENDS_ON = {"nearest": 3, "code": "abc", "url": "https://x.example/tap", "table": "t"}
 
 
@@ -69,14 +71,19 @@ def nested_cell(ra, dec, order):
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
 def test_shards_are_nested_healpix_cells_of_the_fermi_position(order):
-    """Catches ring numbering, Galactic or degree-for-radian coordinates, the wrong order."""
+    """Catches ring numbering, Galactic or degree-for-radian coordinates, the wrong order.
+
+    Cells of which there may be hundreds stand in a folder of their cell of order 0.
+    """
     pairs = make_pairs(400)
     targets = targets_of(pairs, order=order)
     position = pairs.drop_duplicates("fermi_name").set_index("fermi_name")
-    expected = {
-        name: f"healpix{order}-{nested_cell(row.fermi_ra, row.fermi_dec, order):03d}"
-        for name, row in position.iterrows()
-    }
+    expected = {}
+    for name, row in position.iterrows():
+        cell = nested_cell(row.fermi_ra, row.fermi_dec, order)
+        face = nested_cell(row.fermi_ra, row.fermi_dec, 0)
+        folder = f"healpix0-{face:03d}/" if order > 1 else ""
+        expected[name] = f"{folder}healpix{order}-{cell:03d}"
     # a Chandra candidate is in the shard of its Fermi source, on whichever side of an edge
     assert (targets["shard"] == targets["fermi_name"].map(expected)).all()
     assert targets["shard"].nunique() > (11 if order == 0 else 40)
@@ -88,7 +95,7 @@ def test_nested_cells_of_an_order_lie_in_those_of_the_order_before():
         targets_of(pairs, order=order).drop_duplicates("fermi_name").set_index("fermi_name")
         for order in (1, 2)
     ]
-    low, high = (c["shard"].str.split("-").str[1].astype(int).sort_index() for c in cells)
+    low, high = (c["shard"].str.rsplit("-", n=1).str[1].astype(int).sort_index() for c in cells)
     assert (high // 4 == low).all()
 
 
@@ -239,13 +246,14 @@ def test_names_of_shards_by_source_are_unique_and_safe():
     # with a digest, an ending and what a half-written file adds: below the usual 255 bytes
     assert max(map(len, shards)) < 100
     # neither options, nor hidden, nor the names that Windows keeps for itself
-    assert not any(shard.startswith(("-", "+", ".")) for shard in shards)
-    assert not {"con", "nul"} & {shard.lower() for shard in shards}
+    names = [shard.split("/")[1] for shard in shards]
+    assert not any(name.startswith(("-", "+", ".")) for name in names)
+    assert not {"con", "nul"} & {name.lower() for name in names}
 
 
 def test_names_of_shards_by_source_are_readable():
     names = ["4FGL J0534.5+2201", "4FGL J0534.5-2201", "-4FGL"]
-    readable = [shard.rsplit("-", 1)[0] for shard in shards_by_source(names)]
+    readable = [shard.split("/")[1].rsplit("-", 1)[0] for shard in shards_by_source(names)]
     assert readable == ["4FGL_J0534_5+2201", "4FGL_J0534_5-2201", "4FGL"]
 
 
@@ -254,9 +262,19 @@ def test_files_named_by_hostile_sources_stay_in_their_folder(tmp_path):
     for shard in shards_by_source(HOSTILE_NAMES):
         # as the rule enrich_shard names them
         write_text(folder / f"{shard}.{'0' * 16}.parquet", shard)
-    assert len(list(folder.iterdir())) == len(HOSTILE_NAMES)
     everything = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.parent for path in everything} == {folder}
+    assert len(everything) == len(HOSTILE_NAMES)
+    assert {path.parent.parent for path in everything} == {folder}
+    assert all(re.fullmatch("healpix2-[0-9]{3}", path.parent.name) for path in everything)
+
+
+@pytest.mark.parametrize(("by", "order"), [("source", 0), ("healpix", 3), ("healpix", 2)])
+def test_no_folder_gets_thousands_of_files(by, order):
+    """Two files a shard, for 4,000 sources over the whole sky."""
+    pairs = make_pairs(4000).drop_duplicates("fermi_name")
+    shards = pd.Series(targets_of(pairs, by=by, order=order)["shard"].unique())
+    assert len(shards) > 150
+    assert 2 * shards.str.split("/").str[0].value_counts().max() < 200
 
 
 def test_astropy_healpix_agrees_with_the_definition():

@@ -2,15 +2,17 @@
 # Needs: config (loaded by the Snakefile).
 # Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, KEPT_ANSWERS, code_digest(), url(),
 #        demo_sky(), demo_sky_record(), service_slots(), survey_slots(), shards_of_manifest(),
-#        records_of_shards(), codes(), seconds_of_jobs().
+#        codes(), what_failed(), seconds_of_jobs().
 
 import dataclasses
 import functools
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
+STARTED = time.time()
 LIBRARY = Path(workflow.basedir) / "workflow" / "lib"
 if str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
@@ -22,6 +24,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *befor
 from xgamma.code_digest import code_digest as digest_of_script
 from xgamma.config import ConfigError, load_config
 from xgamma.demo import DEMO_URL
+from xgamma.joblog import failures
 from xgamma.kept_answers import answers_digest
 from xgamma.slots import slots_taken
 
@@ -62,7 +65,7 @@ IN_PROCESS = not CONFIG.replay_of and any(
 wildcard_constraints:
     catalog="chanmaster|csc|fermilpsc",
     survey="[a-z][a-z0-9_]*",
-    shard="[A-Za-z0-9_+-]+",
+    shard="(healpix[0-3]-[0-9]{3}/)?[A-Za-z0-9_+-]+",
     digest="[0-9a-f]{16}",
 
 
@@ -133,18 +136,23 @@ def shards_of_manifest(wildcards):
     ]
 
 
-def records_of_shards(wildcards):
-    """What was asked for each of them."""
-    return [
-        f"{path.removesuffix('.parquet')}.provenance.json" for path in shards_of_manifest(wildcards)
-    ]
-
-
 def codes(wildcards):
     """Script -> digest of its code, of those that take part in products."""
     scripts = (Path(workflow.basedir) / "workflow" / "scripts").glob("*.py")
     apart = ("bundle", "discover_services", "drift", "provenance", "replay")
     return {path.stem: digest_of(path.stem) for path in sorted(scripts) if path.stem not in apart}
+
+
+def what_failed():
+    """The jobs of this run that ended with an error, each with its reason, and what to do."""
+    failed = failures(f"{RESULTS}/logs", STARTED)
+    lines = [f"xgamma: {name}: {why}" for name, why in list(failed.items())[:20]]
+    if len(failed) > 20:
+        lines.append(f"xgamma: ... and {len(failed) - 20} more")
+    done = "what is finished stays: the same command goes on from there"
+    return "\n".join(
+        [*lines, f"xgamma: failed jobs: {len(failed)}, logs in {RESULTS}/logs/; {done}"]
+    )
 
 
 def seconds_of_jobs():

@@ -24,7 +24,6 @@ PRODUCTS = [
 rule provenance:
     input:
         products=PRODUCTS,
-        shards=shards_of_manifest,
         manifest=f"{RESULTS}/enrichment/shards.json",
         records=[
             rules.describe_services.output.provenance,
@@ -33,7 +32,6 @@ rule provenance:
             ),
             rules.crossmatch.output.provenance,
         ],
-        shard_records=records_of_shards,
     output:
         provenance=f"{RESULTS}/provenance.json",
         crate=f"{RESULTS}/ro-crate-metadata.json",

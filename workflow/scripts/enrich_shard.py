@@ -22,7 +22,8 @@ with job(snakemake.log[0]):
     found, columns, answers = enrich_targets(
         client, SurveyTable.of(p.survey, missing), targets, p.nearest
     )
-    write_parquet(snakemake.output.counterparts, found, columns)
     settings = {"url": p.url, "survey": dict(p.survey), "nearest": p.nearest}
     record = fetch_record(snakemake.output.counterparts, found, columns, answers, settings)
+    # the table comes last: if it is there, so is its record, whatever was killed in between
     write_provenance(snakemake.output.provenance, record)
+    write_parquet(snakemake.output.counterparts, found, columns)

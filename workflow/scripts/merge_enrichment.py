@@ -17,7 +17,7 @@ with job(snakemake.log[0]):
         snakemake.output.long_ecsv,
         strict=True,
     ):
-        files = [f for f in snakemake.input.shards if Path(f).parent.name == name]
+        files = [f for f in snakemake.input.shards if Path(f).parts[3] == name]
         shards = [(read_parquet(f), read_columns(f)) for f in files]
         counterparts[name], columns = merge_shards(shards, SurveyTable.of(survey), fermi_class)
         write_parquet(parquet, counterparts[name], columns)

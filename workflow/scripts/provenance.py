@@ -14,13 +14,20 @@ with job(snakemake.log[0]):
     results = Path(snakemake.output.provenance).parent
     given = {key: value for key, value in snakemake.config.items() if key != "connections"}
     manifest = json.loads(Path(i.manifest).read_text(encoding="utf-8"))
+    # not inputs: the merged tables are made of them, and thousands would slow every start
+    shards = [
+        f"enrichment/{survey}/{shard}.{digest}"
+        for survey, digests in manifest.items()
+        for shard, digest in digests.items()
+    ]
+    records = [*i.records, *(results / f"{shard}.provenance.json" for shard in shards)]
     provenance = run_provenance(
         results,
-        products=[Path(path).relative_to(results).as_posix() for path in [*i.products, *i.shards]],
-        fetched=[
-            json.loads(Path(path).read_text(encoding="utf-8"))
-            for path in [*i.records, *i.shard_records]
+        products=[
+            *(Path(path).relative_to(results).as_posix() for path in i.products),
+            *(f"{shard}.parquet" for shard in shards),
         ],
+        fetched=[json.loads(Path(path).read_text(encoding="utf-8")) for path in records],
         about={
             "archive": p.archive,
             "answers_of": p.answers_of,

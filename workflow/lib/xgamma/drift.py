@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -85,21 +86,22 @@ def ask_again(
 
     # around the targets that were kept, or each new pair would come up as new stars too
     targets = read_parquet(results / "enrichment/targets.parquet")
-    shards = [PurePath(path) for path in products if path.startswith("enrichment/")]
-    for name in sorted({shard.parent.name for shard in shards} - {"enrichment"}):
+    shards = [path for path in products if re.match("enrichment/[^/]+/", path)]
+    for name in sorted({path.split("/")[1] for path in shards}):
         found = []
-        for shard in (shard for shard in shards if shard.parent.name == name):
-            asked = settings[shard.as_posix()]
+        for path in (path for path in shards if path.split("/")[1] == name):
+            asked = settings[path]
             survey = asked["survey"]
             missing = missing_of_survey(survey, available)
-            mine = targets[targets["shard"] == shard.name.split(".")[0]]
+            shard = path.split("/", 2)[2].split(".")[0]
+            mine = targets[targets["shard"] == shard]
             now, _, _ = enrich_targets(
                 clients[survey["service"]],
                 SurveyTable.of(survey, missing),
                 mine,
                 asked["nearest"],
             )
-            found.append((read_parquet(results / shard), now))
+            found.append((read_parquet(results / path), now))
         kept, now = (pd.concat(frames, ignore_index=True) for frames in zip(*found, strict=True))
         yield Asked(f"counterparts_{name}", kept, now, ("around", "fermi_name", "csc_name", "id"))
 

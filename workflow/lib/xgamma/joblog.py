@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from pathlib import Path
 from xgamma.errors import XgammaError
 from xgamma.printable import one_line, printable, shortened
 
-__all__ = ["job"]
+__all__ = ["failures", "job"]
 
+# The beginning of a line of `job`'s that says why a job ended.
+_ERROR = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ERROR ")
 # Characters of a message to the user; the log has all of it.
 _MOST = 2000
 
@@ -47,6 +50,31 @@ class _Terminated(BaseException):
 
 def _terminate(_signal: int, _frame: object) -> None:
     raise _Terminated
+
+
+def failures(logs: str | Path, since: float) -> dict[str, str]:
+    """The jobs that ended with an error, and what they said.
+
+    Parameters
+    ----------
+    logs : path-like
+        Folder of the jobs' logs.
+    since : float
+        Seconds since the epoch: older logs are of earlier runs.
+
+    Returns
+    -------
+    dict
+        Log, relative to the folder and without its ending -> the error in one line; sorted.
+    """
+    said = {}
+    for path in sorted(Path(logs).rglob("*.log")):
+        if path.stat().st_mtime >= since:
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if errors := [line for line in text.splitlines() if _ERROR.match(line)]:
+                name = str(path.relative_to(logs).with_suffix(""))
+                said[name] = _ERROR.sub("", errors[-1])
+    return said
 
 
 @contextlib.contextmanager
@@ -89,11 +117,11 @@ def job(log_path: str) -> Iterator[logging.Logger]:
     except OSError as error:
         # a full disk or a folder that may not be written to is the user's to mend
         to_user.setLevel(logging.CRITICAL)
-        logger.exception("file system")
-        place = f": {error.filename}" if error.filename else ""
-        sys.exit(_said(f"{error.strerror or error}{place} (log: {log_path})"))
+        said = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        logger.exception("%s", said)
+        sys.exit(_said(f"{said} (log: {log_path})"))
     except Exception as error:
         to_user.setLevel(logging.CRITICAL)
-        logger.exception("unforeseen error")
         said = f"unforeseen {type(error).__name__}: {shortened(one_line(error), _MOST // 2)}"
+        logger.exception("%s", said)
         sys.exit(_said(f"{said} (traceback in {log_path})"))

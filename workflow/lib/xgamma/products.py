@@ -172,7 +172,7 @@ def product_name(path: str) -> str:
     The digest is of all that the shard depends on, the service's address among it: the same
     shard of another archive, or of a replay, has another.
     """
-    return re.sub(r"^(enrichment/[^/]+/[^/]+)\.[0-9a-f]{16}\.parquet$", r"\1.parquet", path)
+    return re.sub(r"^(enrichment/[^/]+/.+)\.[0-9a-f]{16}\.parquet$", r"\1.parquet", path)
 
 
 def all_sources(path: str, products: Iterable[str]) -> set[str]:

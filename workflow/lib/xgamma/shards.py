@@ -39,9 +39,7 @@ def _file_name(name: str) -> str:
     return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _shard_names(fermi: pd.DataFrame, by: str, order: int) -> list[str]:
-    if by == "source":
-        return [_file_name(name) for name in fermi["fermi_name"]]
+def _cells(fermi: pd.DataFrame, order: int) -> list[int]:
     from astropy import units as u
     from astropy_healpix import lonlat_to_healpix
 
@@ -51,7 +49,21 @@ def _shard_names(fermi: pd.DataFrame, by: str, order: int) -> list[str]:
         2**order,
         order="nested",
     )
-    return [f"healpix{order}-{cell:03d}" for cell in np.asarray(cells).tolist()]
+    return np.asarray(cells).tolist()
+
+
+def _shard_names(fermi: pd.DataFrame, by: str, order: int) -> list[str]:
+    # shared file systems are slow with thousands of files in one folder: many shards stand in
+    # folders, which are named by a larger cell
+    if by == "source":
+        cells = _cells(fermi, 2)
+        names = zip(cells, fermi["fermi_name"], strict=True)
+        return [f"healpix2-{cell:03d}/{_file_name(name)}" for cell, name in names]
+    names = []
+    for cell in _cells(fermi, order):
+        folder = f"healpix0-{cell >> 2 * order:03d}/" if order > 1 else ""
+        names.append(f"{folder}healpix{order}-{cell:03d}")
+    return names
 
 
 def build_targets(
