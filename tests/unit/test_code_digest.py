@@ -143,3 +143,25 @@ def test_the_enrichment_does_not_depend_on_the_figures():
     names = {str(p.relative_to(LIBRARY)) for p in modules}
     assert {"enrichment.py", "tap.py", "sky.py", "tables.py", "catalogs.py"} <= names
     assert not any(name.startswith("figures") or name == "summary.py" for name in names)
+
+
+def test_another_version_of_a_package_counts_where_it_is_imported(library, monkeypatch):
+    """Products are made by packages too; a package that is not imported makes none of them."""
+    library.script.write_text("import json\nfrom xgamma.sky import separation\n")
+    module, numbers = library.module, {"numpy": "2.0", "astropy": "8.0", "matplotlib": "3.0"}
+
+    def version(name):
+        module._version.cache_clear()
+        if name not in numbers:
+            raise module.PackageNotFoundError(name)
+        return numbers[name]
+
+    monkeypatch.setattr(module, "version", version)
+    versions = module.package_versions(library.script)
+    assert versions["numpy"] == "2.0" and versions["astropy"] == "8.0"
+    assert "matplotlib" not in versions and "json" not in versions
+    before = library.digest()
+    numbers["matplotlib"] = "3.1"
+    assert library.digest() == before
+    numbers["numpy"] = "2.1"
+    assert library.digest() != before

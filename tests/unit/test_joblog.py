@@ -188,7 +188,7 @@ def test_a_job_that_is_told_to_stop_cleans_up_and_says_one_line(log, tmp_path, s
 
 
 def test_failures_of_this_run_and_no_other(tmp_path):
-    """Each with its reason, in one line; jobs that only warned, and those of yesterday, are none."""
+    """Each with its reason in one line; no job that only warned, and none of yesterday."""
     for name, code in (
         ("enrichment/gaia/a.0123", "raise XgammaError('gaia: down; run again later')"),
         ("enrichment/gaia/b.4567", "logging.getLogger('xgamma').warning('asking again')"),

@@ -1,7 +1,8 @@
-"""A digest of the code that a rule runs: its script and what that imports from us.
+"""A digest of the code that a rule runs: its script, what that imports from us, and with what.
 
 Snakemake's own trigger looks at a script's modification time, which changes in every
-clone, and not at the modules it imports; this one looks at contents, transitively.
+clone, and not at the modules it imports; this one looks at contents, transitively, and at the
+versions of the packages that these import.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import sys
 from collections.abc import Collection
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["code_digest", "imported_modules"]
+__all__ = ["code_digest", "imported_modules", "package_versions"]
 
 _LIBRARY = Path(__file__).parent
 
@@ -31,6 +34,7 @@ def _module_file(name: str) -> Path | None:
 # every job reads the Snakefile anew, and most rules use the same modules
 @functools.cache
 def _imports(source: str) -> frozenset[str]:
+    """What is imported anywhere in a source: modules, and names that may be modules."""
     names = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -38,7 +42,15 @@ def _imports(source: str) -> frozenset[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return frozenset(name for name in names if name.split(".")[0] == "xgamma")
+    return frozenset(names)
+
+
+@functools.cache
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None  # its project has another name: none of those that make products
 
 
 def imported_modules(script: str | Path, leave_out: Collection[str] = ()) -> list[Path]:
@@ -54,6 +66,8 @@ def imported_modules(script: str | Path, leave_out: Collection[str] = ()) -> lis
     waiting = [Path(script)]
     while waiting:
         for name in sorted(_imports(waiting.pop().read_text(encoding="utf-8"))):
+            if name.split(".")[0] != "xgamma":
+                continue
             if any(f"{name}.".startswith(f"{package}.") for package in leave_out):
                 continue
             path = _module_file(name)
@@ -63,9 +77,24 @@ def imported_modules(script: str | Path, leave_out: Collection[str] = ()) -> lis
     return sorted(seen)
 
 
+def package_versions(script: str | Path, leave_out: Collection[str] = ()) -> dict[str, str]:
+    """The installed versions of the packages that a script and its modules import, sorted."""
+    names = set()
+    for path in [Path(script), *imported_modules(script, leave_out)]:
+        names |= {name.split(".")[0] for name in _imports(path.read_text(encoding="utf-8"))}
+    names -= sys.stdlib_module_names
+    found = {name: _version(name.replace("_", "-")) for name in names if name != "xgamma"}
+    return {name: found[name] for name in sorted(found) if found[name]}
+
+
 def code_digest(script: str | Path, leave_out: Collection[str] = ()) -> str:
-    """Sixteen hexadecimal digits that change when the script or a module it uses does."""
+    """Sixteen hexadecimal digits that change when the script or what it uses does.
+
+    That is a module of ours, or the version of a package.
+    """
     digest = hashlib.sha256()
     for path in [Path(script), *imported_modules(script, leave_out)]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for name, number in package_versions(script, leave_out).items():
+        digest.update(f"{name}={number}\0".encode())
     return digest.hexdigest()[:16]
