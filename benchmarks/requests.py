@@ -37,8 +37,8 @@ from latency_proxy import LatencyProxy
 from project_copy import ProjectCopy
 
 from xgamma.config import load_config
-from xgamma.crossmatch import PAIR_COLUMNS
 from xgamma.enrichment import SurveyTable, enrich_targets, merge_shards
+from xgamma.pairs import PAIR_COLUMNS
 from xgamma.shards import build_targets, shard_digests
 from xgamma.tables import read_parquet, write_ecsv, write_parquet
 from xgamma.tap import TapClient

@@ -8,21 +8,12 @@ import pytest
 from fake_tap import Field, votable
 
 from xgamma.catalogs import ALL_ROWS, CATALOGUES, fit_to_catalogue, resolve_columns
-from xgamma.crossmatch import (
-    EDGE_DEG,
-    EXCLUDED_COLUMNS,
-    PAIR_COLUMNS,
-    crossmatch_adql,
-    crossmatch_count_adql,
-    excluded_sources,
-    fetch_pairs,
-    finish_pairs,
-    local_pairs,
-    verify_pairs,
-)
+from xgamma.crossmatch import crossmatch_adql, crossmatch_count_adql, fetch_pairs
 from xgamma.errors import XgammaError
 from xgamma.names import MirrorLacks, Names
+from xgamma.pairs import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources, finish_pairs
 from xgamma.tap import TapClient
+from xgamma.verification import EDGE_DEG, local_pairs, verify_pairs
 
 COLUMNS = {name: [c.name for c in CATALOGUES[name].columns] for name in ("fermilpsc", "csc")}
 

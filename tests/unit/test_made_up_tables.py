@@ -19,9 +19,9 @@ from hostile_names import HOSTILE_NAMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xgamma.crossmatch import PAIR_COLUMNS
 from xgamma.enrichment import SurveyTable, counterpart_columns, merge_shards
 from xgamma.grouping import COUNTERPART_COLUMNS, GROUPED_COLUMNS, add_counterparts, group_pairs
+from xgamma.pairs import PAIR_COLUMNS
 from xgamma.shards import build_targets, shard_digests
 from xgamma.tables import conform, csv_text, read_parquet, write_ecsv, write_parquet
 

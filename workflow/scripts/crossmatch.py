@@ -1,7 +1,8 @@
 """Join Fermi and Chandra sources at HEASARC."""
 
-from xgamma.crossmatch import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources, fetch_pairs
+from xgamma.crossmatch import fetch_pairs
 from xgamma.joblog import job
+from xgamma.pairs import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources
 from xgamma.provenance import fetch_record, write_provenance
 from xgamma.services import read_description
 from xgamma.tables import read_parquet, write_ecsv, write_parquet

@@ -1,8 +1,8 @@
 """Write the pairs for people: one row per pair, and one row per Fermi source."""
 
-from xgamma.crossmatch import PAIR_COLUMNS
 from xgamma.grouping import GROUPED_COLUMNS, group_pairs
 from xgamma.joblog import job
+from xgamma.pairs import PAIR_COLUMNS
 from xgamma.tables import read_parquet, write_csv, write_ecsv
 
 with job(snakemake.log[0]):

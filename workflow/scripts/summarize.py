@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from xgamma.crossmatch import EXCLUDED_COLUMNS
 from xgamma.joblog import job
+from xgamma.pairs import EXCLUDED_COLUMNS
 from xgamma.services import read_description
 from xgamma.summary import build_summary, summary_text
 from xgamma.tables import read_ecsv, read_parquet, write_json, write_text

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from xgamma.crossmatch import verify_pairs
 from xgamma.joblog import job
 from xgamma.tables import read_parquet, write_json
+from xgamma.verification import verify_pairs
 
 with job(snakemake.log[0]):
     verification = verify_pairs(

@@ -1,13 +1,11 @@
-"""Fermi sources and the Chandra sources inside their error circles.
+"""Fermi sources and the Chandra sources inside their error circles, as HEASARC joins them.
 
-The pairs come from one ADQL join at HEASARC, as a circle of the 95 % semi-major axis
-around each Fermi source; how far out in its error *ellipse* each Chandra source lies
-is computed here. The same join is done again from the fetched catalogues, and must agree.
+The pairs come from one ADQL join, as a circle of the 95 % semi-major axis around each Fermi
+source. The same join is done again from the fetched catalogues (`xgamma.verification`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,34 +16,12 @@ from xgamma.answer_checks import check_positions, check_unique, check_units
 from xgamma.catalogs import ALL_ROWS, CATALOGUES, check_asked, resolve_columns
 from xgamma.errors import XgammaError
 from xgamma.names import Names
-from xgamma.sky import (
-    elliptical_distance,
-    match_within,
-    position_angle,
-    separation,
-    within_latitude,
-)
-from xgamma.tables import Column, conform
+from xgamma.pairs import PAIR_COLUMNS, finish_pairs
+from xgamma.sky import within_latitude
 from xgamma.tap_answers import Answer
 
-__all__ = [
-    "EXCLUDED_COLUMNS",
-    "PAIR_COLUMNS",
-    "Verification",
-    "crossmatch_adql",
-    "crossmatch_count_adql",
-    "excluded_sources",
-    "fetch_pairs",
-    "finish_pairs",
-    "local_pairs",
-    "verify_pairs",
-]
+__all__ = ["crossmatch_adql", "crossmatch_count_adql", "fetch_pairs"]
 
-# A difference of the two joins this close to a circle's edge may be rounding.
-# The smallest margin of a real pair to its circle is 1.25e-5 deg.
-EDGE_DEG = 1e-7
-
-_FLUX = "erg / (s cm2)"
 _TABLES = {"f": CATALOGUES["fermilpsc"].table, "c": CATALOGUES["csc"].table}
 # our name in the pairs: (alias in the join, column at HEASARC)
 _SELECTED = {
@@ -68,42 +44,6 @@ _SELECTED = {
     "csc_flux": ("c", "b_flux_ap"),
     "csc_error_r0": ("c", "error_ellipse_r0"),
 }
-
-PAIR_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name"),
-    Column("fermi_ra", "float", "deg", "Fermi right ascension, ICRS"),
-    Column("fermi_dec", "float", "deg", "Fermi declination, ICRS"),
-    Column("fermi_l", "float", "deg", "Fermi Galactic longitude"),
-    Column("fermi_b", "float", "deg", "Fermi Galactic latitude"),
-    Column("fermi_r95", "float", "deg", "95 % error ellipse, semi-major axis"),
-    Column("fermi_semi_minor_95", "float", "deg", "95 % error ellipse, semi-minor axis"),
-    Column("fermi_position_angle_95", "float", "deg", "Its position angle, east of north"),
-    Column("fermi_flux", "float", _FLUX, "Fermi energy flux, 0.1-100 GeV"),
-    Column("fermi_class", "text", "", "4FGL class, blank if unassociated"),
-    Column("fermi_flags", "nullable_int", "", "4FGL analysis flags"),
-    Column("csc_name", "text", "", "Chandra Source Catalog name"),
-    Column("csc_ra", "float", "deg", "Chandra right ascension, ICRS"),
-    Column("csc_dec", "float", "deg", "Chandra declination, ICRS"),
-    Column("csc_l", "float", "deg", "Chandra Galactic longitude"),
-    Column("csc_b", "float", "deg", "Chandra Galactic latitude"),
-    Column("csc_flux", "float", _FLUX, "Chandra aperture flux, 0.5-7 keV, absorbed"),
-    Column("csc_error_r0", "float", "arcsec", "Chandra 95 % position error, semi-major axis"),
-    Column("sep_deg", "float", "deg", "Separation"),
-    Column("separation_r95", "float", "", "Separation in units of fermi_r95"),
-    Column("elliptical_distance", "float", "", "Distance in the error ellipse, 1 on the 95 % one"),
-    Column("in_ellipse_95", "bool", "", "Inside the 95 % error ellipse"),
-    Column("confused", "bool", "", "4FGL name ends in c: maybe diffuse emission"),
-]
-
-EXCLUDED_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name"),
-    Column("fermi_l", "float", "deg", "Galactic longitude"),
-    Column("fermi_b", "float", "deg", "Galactic latitude"),
-    Column("fermi_flux", "float", _FLUX, "Energy flux, 0.1-100 GeV"),
-    Column("fermi_class", "text", "", "4FGL class"),
-    Column("assoc_name", "text", "", "Name of the associated source"),
-    Column("reason", "text", "", "Why it takes no part in the cross-match"),
-]
 
 
 def _from_where(latitude_cut_deg: float, min_flux: float | None, names: Names) -> str:
@@ -160,181 +100,6 @@ def crossmatch_adql(
 def crossmatch_count_adql(latitude_cut_deg: float, min_flux: float | None, names: Names) -> str:
     """The service's own count of the join's rows."""
     return f"SELECT COUNT(*) AS n {_from_where(latitude_cut_deg, min_flux, names)}"
-
-
-def finish_pairs(joined: pd.DataFrame) -> pd.DataFrame:
-    """Give the joined rows their separations and flags; sorted by the two names.
-
-    Parameters
-    ----------
-    joined : DataFrame
-        The columns of the join; optional ones may be missing.
-
-    Returns
-    -------
-    DataFrame
-        `PAIR_COLUMNS`.
-    """
-    pairs = joined.copy()
-    pairs["sep_deg"] = separation(
-        pairs["fermi_ra"], pairs["fermi_dec"], pairs["csc_ra"], pairs["csc_dec"]
-    )
-    pairs["separation_r95"] = pairs["sep_deg"] / pairs["fermi_r95"]
-    for column in PAIR_COLUMNS:
-        if column.name in _SELECTED and column.name not in pairs:
-            pairs[column.name] = {"text": "", "nullable_int": pd.NA}.get(column.kind, np.nan)
-    angle = position_angle(pairs["fermi_ra"], pairs["fermi_dec"], pairs["csc_ra"], pairs["csc_dec"])
-    pairs["elliptical_distance"] = elliptical_distance(
-        pairs["sep_deg"],
-        angle,
-        pairs["fermi_r95"],
-        pairs["fermi_semi_minor_95"],
-        pairs["fermi_position_angle_95"],
-    )
-    # without an ellipse (NaN) nothing is known to lie inside it
-    pairs["in_ellipse_95"] = pairs["elliptical_distance"] <= 1
-    for name in ("fermi_name", "fermi_class", "csc_name"):
-        pairs[name] = pairs[name].astype("str").str.strip()
-    pairs["confused"] = pairs["fermi_name"].str.endswith("c")
-    pairs = conform(pairs, PAIR_COLUMNS)
-    order = ["fermi_name", "csc_name", "csc_ra", "csc_dec"]
-    return pairs.sort_values(order, kind="stable", ignore_index=True)
-
-
-def excluded_sources(fermi: pd.DataFrame, latitude_cut_deg: float) -> pd.DataFrame:
-    """The Fermi sources in the cut that a circle match must leave out, with the reason.
-
-    Parameters
-    ----------
-    fermi : DataFrame
-        The whole catalogue or its plane sample.
-
-    Returns
-    -------
-    DataFrame
-        `EXCLUDED_COLUMNS`, sorted by name.
-    """
-    chosen = fermi[
-        within_latitude(fermi["bii"], latitude_cut_deg) & ~(fermi["semi_major_axis_95"] > 0)
-    ]
-    # 4FGL marks extended sources with a final e (Abdollahi et al. 2020, sect. 3.8)
-    reason = np.where(
-        chosen["name"].str.endswith("e"),
-        "extended source: 4FGL gives no 95 % error ellipse",
-        "4FGL gives no 95 % error ellipse for this source",
-    )
-    frame = pd.DataFrame(
-        {
-            "fermi_name": chosen["name"],
-            "fermi_l": chosen["lii"],
-            "fermi_b": chosen["bii"],
-            "fermi_flux": chosen["energy_flux"],
-            "fermi_class": chosen["source_type"],
-            "assoc_name": chosen["assoc_name"],
-            "reason": reason,
-        }
-    )
-    return conform(frame, EXCLUDED_COLUMNS).sort_values("fermi_name", ignore_index=True)
-
-
-def local_pairs(
-    fermi: pd.DataFrame, csc: pd.DataFrame, latitude_cut_deg: float, min_flux: float | None
-) -> pd.DataFrame:
-    """The same join from the fetched catalogues: fermi_name, csc_name, margin_deg.
-
-    `margin_deg` is the circle's radius less the separation, >= -EDGE_DEG: pairs just
-    outside are kept for the comparison and told apart by their sign.
-    """
-    fermi = fermi[
-        within_latitude(fermi["bii"], latitude_cut_deg) & (fermi["semi_major_axis_95"] > 0)
-    ]
-    if min_flux is not None:
-        csc = csc[csc["b_flux_ap"] > min_flux]
-    # whole catalogue, not the plane sample: a counterpart may lie outside the cut
-    centre, point, distance = match_within(
-        fermi["ra"], fermi["dec"], fermi["semi_major_axis_95"] + EDGE_DEG, csc["ra"], csc["dec"]
-    )
-    return pd.DataFrame(
-        {
-            "fermi_name": fermi["name"].to_numpy()[centre],
-            "csc_name": csc["name"].to_numpy()[point],
-            "margin_deg": fermi["semi_major_axis_95"].to_numpy()[centre] - distance,
-        }
-    )
-
-
-@dataclass(frozen=True)
-class Verification:
-    """How the service's join compares with ours.
-
-    Attributes
-    ----------
-    pairs_service, pairs_local : int
-    on_the_edge : list of dict
-        Differences within `EDGE_DEG` of a circle's edge: rounding, listed, no error.
-    pairs_without_flux_cut, fermi_without_flux_cut : int
-        Of the local join with every Chandra source, whatever its flux.
-    """
-
-    pairs_service: int
-    pairs_local: int
-    on_the_edge: list[dict]
-    pairs_without_flux_cut: int
-    fermi_without_flux_cut: int
-
-
-def verify_pairs(
-    pairs: pd.DataFrame,
-    fermi: pd.DataFrame,
-    csc: pd.DataFrame,
-    latitude_cut_deg: float,
-    min_flux: float | None,
-) -> Verification:
-    """Hold the service's pairs against those computed from the catalogues.
-
-    Raises
-    ------
-    XgammaError
-        If they differ by more than rounding at a circle's edge; names the pairs.
-    """
-    ours = local_pairs(fermi, csc, latitude_cut_deg, min_flux)
-    names = ["fermi_name", "csc_name"]
-    # numbered, so that a pair that comes twice is one too many
-    merged = (
-        pairs[names]
-        .assign(copy=pairs.groupby(names).cumcount(), at_service=True)
-        .merge(ours.assign(copy=ours.groupby(names).cumcount()), on=[*names, "copy"], how="outer")
-    )
-    at_service = merged["at_service"].notna()
-    differ = at_service != (merged["margin_deg"] >= 0)
-    on_edge = merged["margin_deg"].abs() <= EDGE_DEG
-    wrong = merged[differ & ~on_edge]
-    if len(wrong):
-        shown = "; ".join(
-            f"{row.fermi_name} - {row.csc_name} "
-            f"({'only here' if pd.isna(row.at_service) else 'only at the service'})"
-            for row in wrong.head(5).itertuples()
-        )
-        raise XgammaError(
-            f"cross-match: {len(wrong)} of {len(merged)} pairs differ between the service's join "
-            f"and the same join from the fetched catalogues: {shown}"
-            f"{'; ...' if len(wrong) > 5 else ''}. "
-            f"The service cut its answer or its tables changed in between: ask anew with "
-            f"--forcerun fetch_catalog crossmatch --config 'tap={{reuse: false}}'"
-        )
-    edge = merged[differ & on_edge]
-    every = local_pairs(fermi, csc, latitude_cut_deg, None)
-    every = every[every["margin_deg"] >= 0]
-    return Verification(
-        pairs_service=len(pairs),
-        pairs_local=int((ours["margin_deg"] >= 0).sum()),
-        on_the_edge=[
-            {"fermi_name": r.fermi_name, "csc_name": r.csc_name, "margin_deg": r.margin_deg}
-            for r in edge.itertuples()
-        ],
-        pairs_without_flux_cut=len(every),
-        fermi_without_flux_cut=int(every["fermi_name"].nunique()),
-    )
 
 
 def fetch_pairs(

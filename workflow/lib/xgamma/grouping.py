@@ -85,7 +85,7 @@ def group_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     pairs : DataFrame
-        `xgamma.crossmatch.PAIR_COLUMNS`.
+        `xgamma.pairs.PAIR_COLUMNS`.
 
     Returns
     -------

@@ -83,7 +83,7 @@ def build_targets(
     Parameters
     ----------
     pairs : DataFrame
-        `xgamma.crossmatch.PAIR_COLUMNS`.
+        `xgamma.pairs.PAIR_COLUMNS`.
     radius_deg, csc_radius_arcsec : float
     by : {'healpix', 'source'}
     order : int

@@ -135,7 +135,7 @@ def build_summary(
         The whole catalogues.
     pairs, excluded : DataFrame
     verification : mapping
-        `xgamma.crossmatch.Verification`.
+        `xgamma.verification.Verification`.
     counterparts : mapping
         Survey -> long table.
 
