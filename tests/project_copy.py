@@ -132,6 +132,7 @@ class ProjectCopy:
         cores: int = 2,
         kill_at: str = "",
         offline: bool = False,
+        python_path: str = "",
         timeout: float = 900,
     ) -> Run:
         """Run Snakemake in the copy.
@@ -146,6 +147,8 @@ class ProjectCopy:
             that would give the product its name, with half of its bytes written.
         offline : bool
             Whether every attempt to reach a network is refused.
+        python_path : str
+            A folder in which Python looks for packages first.
         timeout : float
             Seconds; what is still running then is killed.
         """
@@ -155,6 +158,8 @@ class ProjectCopy:
         environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
         for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
             environment.pop(name, None)
+        if python_path:
+            environment["PYTHONPATH"] = python_path
         if start := (_KILLER if kill_at else "") + (_OFFLINE if offline else ""):
             (self.folder / "start").mkdir(exist_ok=True)
             (self.folder / "start/sitecustomize.py").write_text(start, encoding="utf-8")
@@ -229,9 +234,9 @@ class ShardsSeen:
     def __init__(self) -> None:
         self._seen: set[tuple] = set()
 
-    def new_ones(self, project: ProjectCopy) -> set[str]:
+    def new_ones(self, project: ProjectCopy, archive: str = "demo") -> set[str]:
         """The shards, as jobs, whose targets were never asked for before."""
-        results = project.results()
+        results = project.results(archive)
         targets = read_parquet(results / "enrichment/targets.parquet")
         manifest = json.loads((results / "enrichment/shards.json").read_text(encoding="utf-8"))
         new = set()

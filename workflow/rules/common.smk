@@ -1,11 +1,12 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, KEPT_ANSWERS, code_digest(), url(),
-#        demo_sky(), demo_sky_record(), service_slots(), survey_slots(), shards_of_manifest(),
-#        codes(), what_failed(), seconds_of_jobs().
+# Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, KEPT_ANSWERS, code_digest(),
+#        digest_of_file(), url(), demo_sky(), demo_sky_record(), service_slots(), survey_slots(),
+#        shards_of_manifest(), codes(), what_failed(), seconds_of_jobs().
 
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 import sys
@@ -81,6 +82,12 @@ def digest_of(script):
 def code_digest(script):
     """That digest as a param: a job computes its own rule's only, of all in the Snakefile."""
     return lambda wildcards: digest_of(script)
+
+
+def digest_of_file(path):
+    """Of a file's content, as a param."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
 def url(service):

@@ -5,7 +5,8 @@
 
 rule build_demo_sky:
     input:
-        fermi="resources/4fgl_dr4_v35.ecsv.gz",
+        # by content: in a fresh clone it is newer than any product
+        fermi=ancient("resources/4fgl_dr4_v35.ecsv.gz"),
     output:
         sky=f"{RESULTS}/archive/sky.duckdb",
         truth=f"{RESULTS}/archive/truth.parquet",
@@ -21,6 +22,7 @@ rule build_demo_sky:
     params:
         size=CONFIG.demo.size,
         seed=CONFIG.demo.seed,
+        fermi=lambda wildcards, input: digest_of_file(input.fermi),
         code=code_digest("build_demo_sky"),
     message:
         "simulating the demo sky"

@@ -1,0 +1,310 @@
+"""What an edit runs again, and what it asks: the table of config/README.md, on real runs.
+
+A server with the demo's rows stands behind a proxy that counts requests. One edit follows the
+other on the same products, each by a plain ``snakemake --cores 2``; the rules that ran are read
+from the jobs' logs and held against the table's row of that edit. Which shards may run is worked
+out from the targets: those that were never asked for with the same content.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import yaml
+from chaos_proxy import ChaosProxy
+from chaos_runs import EmbeddedServer
+from project_copy import PROJECT, ProjectCopy, ShardsSeen, shard_jobs
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1500)]
+
+ARCHIVE = "served"
+
+
+def read_table() -> dict[str, tuple[set[str], str]]:
+    """Edit -> rules that run again, and what is asked; names of groups replaced by their rules."""
+    text = (PROJECT / "config/README.md").read_text(encoding="utf-8")
+    section = text.split("## What an edit runs again")[1].split("\n## ")[0]
+    groups: dict[str, set[str]] = {}
+    for name, rules in re.findall(r"^- \*\*(\w+)\*\*: (.*(?:\n  .*)*)", section, re.MULTILINE):
+        groups[name] = set(re.findall(r"`(\w+)`", rules))
+    for rules in groups.values():
+        for _ in groups:
+            rules |= {r for name in rules & groups.keys() for r in groups[name]}
+    table = {}
+    for line in section.splitlines():
+        if line.startswith("| ") and line.count("|") == 4 and not line.startswith("| edit"):
+            edit, rules, asked = (cell.strip() for cell in line.strip("|").split("|"))
+            named = set(re.findall(r"`(\w+)`", rules))
+            for name in re.findall(r"\*\*(\w+)\*\*", rules):
+                named |= groups[name]
+            table[edit.replace("`", "")] = named - groups.keys(), asked
+    return table
+
+
+TABLE = read_table()
+done: set[str] = set()
+
+
+def rule_of(job: str) -> str:
+    """The rule whose job has a log of that name."""
+    if job.startswith("enrichment/"):
+        return "enrich_shard"
+    return re.sub(r"^(fetch_catalog|filter_plane)_\w+$", r"\1", job)
+
+
+@dataclass
+class Bench:
+    """Products of the served archive, and what was asked so far."""
+
+    project: ProjectCopy
+    proxy: ChaosProxy
+    config: dict
+    seen: ShardsSeen = field(default_factory=ShardsSeen)
+
+    def write(self, text: str | None = None) -> None:
+        shown = yaml.safe_dump(self.config) if text is None else text
+        (self.project.folder / "config/config.yaml").write_text(shown, encoding="utf-8")
+
+    def set(self, key: str, value: object) -> None:
+        """Change one key of the config, written with dots."""
+        block = self.config
+        *blocks, last = key.split(".")
+        for name in blocks:
+            block = block[name]
+        block[last] = value
+
+    def run(self, **options) -> tuple[list[str], int]:
+        """The jobs that ran, and how many requests they made."""
+        before = self.proxy.counts.requests.total()
+        run = self.project.make(**options)
+        assert len(run.jobs) == len(set(run.jobs))
+        return run.jobs, self.proxy.counts.requests.total() - before
+
+    def check(self, edit: str, shards: str | set[str] = "new", **options) -> int:
+        """Run after an edit, hold the jobs against the table; give the number of requests.
+
+        `shards` are those that must run: all, those with new contents, those of one survey, or
+        none.
+        """
+        rules, asked = TABLE[edit]
+        done.add(edit)
+        jobs, requests = self.run(**options)
+        new = self.seen.new_ones(self.project, ARCHIVE)
+        ran = {rule_of(job) for job in jobs}
+        assert ran - {"provenance"} == rules - ({"enrich_shard"} - ran), edit
+        assert ("provenance" in ran) == bool(rules), "after each run that makes something"
+        every = {
+            str(path.relative_to(self.project.results(ARCHIVE)).with_suffix(""))
+            for path in self.project.results(ARCHIVE).glob("enrichment/*/**/*.parquet")
+        }
+        expected = {
+            "new": new,
+            "none": set(),
+            "all": every & shard_jobs(jobs),
+        }.get(shards, {job for job in every & shard_jobs(jobs) if f"/{shards}/" in job})
+        assert shard_jobs(jobs) == expected, edit
+        if shards not in ("new", "none"):
+            assert Counter(job.split("/")[1] for job in expected) == self.in_manifest(shards)
+        if asked == "nobody":
+            assert requests == 0, edit
+        else:
+            assert requests > 0, edit
+        return requests
+
+    def in_manifest(self, survey: str) -> Counter[str]:
+        manifest = yaml.safe_load(
+            (self.project.results(ARCHIVE) / "enrichment/shards.json").read_text("utf-8")
+        )
+        return Counter({n: len(s) for n, s in manifest.items() if survey in ("all", n)})
+
+    def append(self, name: str, text: str = "\n# edited\n") -> None:
+        path = self.project.folder / "workflow" / name
+        path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def server(demo_run) -> Iterator[EmbeddedServer]:
+    made = EmbeddedServer(demo_run.project.results() / "archive/sky.duckdb")
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def bench(server, tmp_path_factory) -> Iterator[Bench]:
+    """A narrow strip of the plane, made by one run; small figures."""
+    project = ProjectCopy(tmp_path_factory.mktemp("reruns") / "project")
+    config = yaml.safe_load((project.folder / "config/config.yaml").read_text(encoding="utf-8"))
+    with ChaosProxy(server.url) as proxy:
+        config["archive"] = ARCHIVE
+        config["archives"][ARCHIVE] = {
+            "simulated": True,
+            **{
+                name: {"url": f"{proxy.url}/{name}/tap", "mode": "sync", "upload": True}
+                for name in ("heasarc", "gaia", "irsa")
+            },
+        }
+        bench = Bench(project, proxy, config)
+        bench.set("sky.latitude_cut_deg", 0.1)
+        bench.set("figures.dpi", 50)
+        bench.write()
+        jobs, requests = bench.run()
+        assert {"describe_services", "provenance"} <= set(jobs) and requests > 10
+        assert shard_jobs(jobs) == bench.seen.new_ones(project, ARCHIVE)
+        yield bench
+
+
+def test_nothing_runs_where_nothing_changes(bench, tmp_path):
+    """How to ask, how the file is written, times, cores, another clone."""
+    config = copy.deepcopy(bench.config)
+    for key, value in (("timeout_s", 7), ("attempts", 2), ("max_rows", 10**6), ("reuse", False)):
+        bench.set(f"tap.{key}", value)
+    for key, value in (("max_requests", 5), ("mode", "async"), ("upload", False)):
+        bench.set(f"archives.{ARCHIVE}.gaia.{key}", value)
+    bench.set("archives.live.gaia.url", "https://example.org/tap")
+    bench.set("demo.seed", 5)
+    bench.write()
+    assert bench.check("tap, mirrors, max_requests, mode, upload; another archive", "none") == 0
+    bench.config = config
+    upside_down = {key: config[key] for key in reversed(config)}
+    text = "# a comment\n" + yaml.safe_dump(upside_down, sort_keys=False)
+    text, spellings = re.subn("latitude_cut_deg: 0.1", "latitude_cut_deg: 1.0e-1  # same", text)
+    assert spellings == 1
+    bench.write(text)
+    for path in bench.project.folder.rglob("*"):
+        top = path.relative_to(bench.project.folder).parts[0]
+        if path.is_file() and top in ("workflow", "resources", "config", "Snakefile", "envs"):
+            os.utime(path)
+    edit = "comments, order, 5 or 5.0, --cores, a touched file of ours"
+    assert bench.check(edit, "none", cores=1) == 0
+    bench.write()
+    clone = ProjectCopy(tmp_path / "clone")
+    for path in clone.folder.rglob("*"):
+        os.utime(path)
+    (clone.folder / "config/config.yaml").write_text(yaml.safe_dump(bench.config))
+    for folder in ("results", ".snakemake"):
+        shutil.copytree(bench.project.folder / folder, clone.folder / folder)
+    other = Bench(clone, bench.proxy, bench.config, bench.seen)
+    assert other.check("a fresh clone around results/ and .snakemake/", "none") == 0
+    shutil.rmtree(clone.folder / ".snakemake")
+    assert other.check("a fresh clone around results/ alone", "none") == 0
+
+
+def test_smaller_questions_ask_nobody_and_larger_ones_only_what_is_new(bench):
+    def sources() -> int:
+        return len((bench.project.results(ARCHIVE) / CSV).read_text().splitlines()) - 1
+
+    bench.set("sky.latitude_cut_deg", 0.05)
+    bench.write()
+    at_first = sources()
+    bench.check("sky.latitude_cut_deg smaller")
+    at_005 = sources()
+    assert 0 < at_005 < at_first
+    bench.set("sky.latitude_cut_deg", 0.15)
+    bench.write()
+    requests = bench.check("sky.latitude_cut_deg larger")
+    assert sources() > at_first
+    # the join, its count, and one request for each shard with new sources
+    assert 2 < requests <= 2 + bench.in_manifest("all").total()
+    bench.set("sky.latitude_cut_deg", 0.05)
+    bench.write()
+    bench.check("sky.latitude_cut_deg, crossmatch.min_flux: back", "none")
+    assert sources() == at_005
+    bench.set("sky.latitude_cut_deg", 0.1)
+    bench.set("crossmatch.min_flux", 1e-14)
+    bench.write()
+    bench.check("crossmatch.min_flux higher")
+    assert 0 < sources() <= at_first
+    shards = bench.in_manifest("all").total()
+    for edit, key, value, asks in (
+        ("enrichment.radius_deg smaller", "enrichment.radius_deg", 0.02, 0),
+        ("enrichment.nearest", "enrichment.nearest", 2, 0),
+        ("enrichment.csc_radius_arcsec smaller", "enrichment.csc_radius_arcsec", 1, 0),
+        ("enrichment.radius_deg, csc_radius_arcsec larger", "enrichment.radius_deg", 0.04, shards),
+        ("enrichment.shards", "enrichment.shards", {"by": "source"}, 0),
+    ):
+        bench.set(key, value)
+        bench.write()
+        assert bench.check(edit, "all") == asks, edit
+    bench.set("enrichment.shards", {"by": "healpix", "order": 0})
+    bench.set("enrichment.radius_deg", 0.02)
+    bench.write()
+    assert bench.check("enrichment: back", "none") == 0
+
+
+CSV = "tables/grouped_csc_fermi_pairs.csv"
+
+
+def test_a_survey_is_its_own_affair(bench, server):
+    columns = dict(bench.config["surveys"]["gaia"]["columns"])
+    del columns["parallax"]
+    bench.set("surveys.gaia.columns", {**columns, "pmra": "gaia_pm_ra"})
+    bench.write()
+    bench.check("a survey's columns: fewer, renamed", "gaia")
+    bench.set("surveys.gaia.columns", {**columns, "parallax_error": "gaia_parallax_error"})
+    bench.write()
+    assert bench.check("a survey's columns: more", "gaia") == bench.in_manifest("gaia").total()
+    with ChaosProxy(server.url) as proxy:
+        ours, bench.proxy = bench.proxy, proxy
+        bench.set(f"archives.{ARCHIVE}.irsa.url", f"{proxy.url}/irsa/tap")
+        bench.write()
+        # the columns, the capabilities, and the shards
+        expected = 2 + bench.in_manifest("twomass").total()
+        assert bench.check("a survey's table or endpoint", "twomass") == expected
+        bench.proxy = ours
+    bench.set(f"archives.{ARCHIVE}.irsa.url", f"{ours.url}/irsa/tap")
+    bench.write()
+    bench.check("a survey's table or endpoint: back", "none")
+    removed = bench.config["surveys"].pop("twomass")
+    bench.write()
+    bench.check("a survey removed", "none")
+    bench.set("surveys.twomass", removed)
+    bench.write()
+    bench.check("a survey added that was there before", "none")
+
+
+def test_figures_and_code(bench, tmp_path):
+    edits: list[tuple[str, Callable[[], None], str]] = [
+        ("figures.dpi, figures.formats", lambda: bench.set("figures.dpi", 60), "none"),
+        ("subsample.classes", lambda: bench.set("subsample.classes", ["PSR", "psr"]), "none"),
+        ("a module of one figure", lambda: bench.append("lib/xgamma/figures/plane.py"), "none"),
+        ("a script", lambda: bench.append("scripts/group_by_fermi.py"), "none"),
+        ("xgamma/tap.py", lambda: bench.append("lib/xgamma/tap.py"), "all"),
+    ]
+    for edit, change, shards in edits:
+        change()
+        bench.write()
+        bench.check(edit, shards)
+    upgraded = tmp_path / "upgraded"
+    (upgraded / "matplotlib-99.0.dist-info").mkdir(parents=True)
+    (upgraded / "matplotlib-99.0.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: matplotlib\nVersion: 99.0\n"
+    )
+    bench.check("another version of matplotlib", "none", python_path=str(upgraded))
+
+
+def test_a_touched_product_makes_anew_what_is_made_of_it(bench):
+    bench.run()
+    (bench.project.results(ARCHIVE) / "tables/counterparts_gaia.parquet").touch()
+    bench.check("a touched or edited product: tables/counterparts_gaia.parquet", "none")
+
+
+def test_the_demo_is_another_sky_with_another_seed(demo_run, tmp_path):
+    project = ProjectCopy(tmp_path / "project", demo_run.project)
+    edit = "demo.seed, demo.size"
+    for key, value in (("seed", 5), ("size", "full")):
+        settings = project.configure("demo.yaml", {"demo": {key: value}})
+        planned = project.make("--dry-run", "--configfile", settings).planned
+        # the shards are known when the checkpoint is done
+        assert set(planned) - {"all", "provenance"} == TABLE[edit][0] - {"enrich_shard"}
+    done.add(edit)
+
+
+def test_every_row_of_the_table_was_tried():
+    assert TABLE.keys() == done
