@@ -7,6 +7,8 @@ coordinates, which are rounded or refer to FK5.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -21,18 +23,28 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# The matching: cells no smaller than this, however small the circles
+_SMALLEST_CELL_DEG = 4.0**-5
+_SIEVE_DEG = 0.125
+# further than rounding can move a point or a circle's edge
+_MARGIN_DEG = 1e-7
+_BLOCK = 2**16  # points at a time: what is computed of them stays in the cache
+_PORTION = 2**20  # candidate pairs at a time
 
 
 def separation(ra1: ArrayLike, dec1: ArrayLike, ra2: ArrayLike, dec2: ArrayLike) -> Floats:
     """Angular separation in degrees of positions in degrees (shapes broadcast).
 
-    Vincenty's formula, exact to rounding at all separations
-    (astropy.coordinates.angular_separation).
+    Vincenty's formula, exact to rounding at all separations; the same bits as
+    `astropy.coordinates.angular_separation`, whose import takes longer than the matching.
     """
-    from astropy.coordinates import angular_separation
-
-    radians = (np.radians(np.asarray(a, dtype=float)) for a in (ra1, dec1, ra2, dec2))
-    return np.degrees(angular_separation(*radians))
+    ra1, dec1, ra2, dec2 = (np.radians(np.asarray(a, dtype=float)) for a in (ra1, dec1, ra2, dec2))
+    sin_delta, cos_delta = np.sin(ra2 - ra1), np.cos(ra2 - ra1)
+    sin_1, cos_1, sin_2, cos_2 = np.sin(dec1), np.cos(dec1), np.sin(dec2), np.cos(dec2)
+    across = np.hypot(cos_2 * sin_delta, cos_1 * sin_2 - sin_1 * cos_2 * cos_delta)
+    return np.degrees(np.arctan2(across, sin_1 * sin_2 + cos_1 * cos_2 * cos_delta))
 
 
 def position_angle(ra1: ArrayLike, dec1: ArrayLike, ra2: ArrayLike, dec2: ArrayLike) -> Floats:
@@ -96,18 +108,123 @@ def unit_vectors(ra: ArrayLike, dec: ArrayLike) -> Floats:
     return np.column_stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
 
 
+class _Grid:
+    """The sky in cells of about `size` by `size` degrees, numbered from the south pole.
+
+    Rows of equal height in declination, each cut evenly in right ascension; the last row
+    is the north pole alone.
+    """
+
+    def __init__(self, size: float) -> None:
+        rows = max(1, int(180 / size))
+        self._rows_per_degree = rows / 180
+        edge = np.linspace(-90, 90, rows + 1)
+        widest = np.minimum(np.abs(edge), np.abs(np.append(edge[1:], 90)))
+        self._columns = (1 + 360 / size * np.cos(np.radians(widest))).astype(np.int32)
+        self._columns_per_degree = self._columns / 360
+        self._first = np.cumsum(self._columns, dtype=np.int64) - self._columns
+        self.cells = int(self._columns.sum())
+
+    def _row(self, dec: Floats) -> NDArray[np.int32]:
+        return ((dec + 90) * self._rows_per_degree).astype(np.int32)
+
+    def cell(self, ra: Floats, dec: Floats) -> Integers:
+        """The cell of each position; right ascension in [0, 360]."""
+        row = self._row(dec)
+        column = (ra * self._columns_per_degree[row]).astype(np.int32)
+        np.minimum(column, self._columns[row] - 1, out=column)
+        return self._first[row] + column
+
+    def touched(self, ra: Floats, dec: Floats, reach: Floats) -> tuple[Integers, Integers]:
+        """(circle, cell) for every cell that circles reach into, and a few more."""
+        low, high = self._row(np.maximum(dec - reach, -90)), self._row(np.minimum(dec + reach, 90))
+        circle, row = _ranges(low, high - low + 1)
+        # how far a circle reaches in right ascension: all around, if there is a pole in it
+        polar = np.abs(dec) + reach > 90 - 1e-4
+        sine = np.sin(np.radians(reach)) / np.cos(np.radians(dec))
+        half = np.degrees(np.arcsin(sine, where=~polar, out=np.full(len(dec), np.pi)))
+        west, east = (
+            np.floor(edge[circle] * self._columns_per_degree[row]).astype(np.int64)
+            for edge in (ra - half, ra + half)
+        )
+        which, column = _ranges(west, np.minimum(east - west + 1, self._columns[row]))
+        row = row[which]
+        return circle[which], self._first[row] + column % self._columns[row]
+
+
+def _ranges(first: Integers, count: Integers) -> tuple[Integers, Integers]:
+    """Ranges of integers, one after the other: which of them each is in, and the integers."""
+    which = np.repeat(np.arange(len(count)), count)
+    before = np.cumsum(count) - count
+    return which, np.arange(len(which)) + (first - before)[which]
+
+
+class _Index:
+    """Circles of about one size, listed under the cells that they reach into."""
+
+    def __init__(self, size: float, ra: Floats, dec: Floats, reach: Floats) -> None:
+        self._grid = _Grid(size)
+        circle, cell = self._grid.touched(ra, dec, reach)
+        self._circle = circle[np.argsort(cell, kind="stable")]
+        cells, counts = np.unique(cell, return_counts=True)
+        # no point is in the cell past the last one, where a search may end
+        self._cells, self._counts = np.append(cells, self._grid.cells), np.append(counts, 0)
+        self._first = np.cumsum(self._counts) - self._counts
+
+    def candidates(self, ra: Floats, dec: Floats) -> Iterator[tuple[Integers, Integers]]:
+        """(circle, point) that share a cell, in portions."""
+        cell = self._grid.cell(ra, dec)
+        at = np.searchsorted(self._cells, cell)
+        points = np.flatnonzero(self._cells[at] == cell)
+        first, count = self._first[at[points]], self._counts[at[points]]
+        total = np.cumsum(count)
+        start = done = 0
+        while start < len(points):
+            # one point at least, so a portion has at most as many pairs as there are circles
+            stop = max(start + 1, int(np.searchsorted(total, done + _PORTION, "right")))
+            which, entry = _ranges(first[start:stop], count[start:stop])
+            yield self._circle[entry], points[start:stop][which]
+            start, done = stop, int(total[stop - 1])
+
+
+def _sieve(points: int, ra: Floats, dec: Floats, reach: Floats) -> Callable | None:
+    """A function that tells which positions may be in a circle; None if it does not pay."""
+    if ((2 * reach / _SIEVE_DEG + 2) ** 2).sum() > points:
+        return None
+    grid = _Grid(_SIEVE_DEG)
+    reached = np.zeros(grid.cells, dtype=bool)
+    reached[grid.touched(ra, dec, reach)[1]] = True
+    return lambda ra, dec: np.flatnonzero(reached[grid.cell(ra, dec)])
+
+
+def _folded(ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+    """The same directions with ra in [0, 360], dec in [-90, 90]; ValueError if not finite."""
+    extremes = [
+        edge for given in (ra, dec) for edge in (given.min(initial=0), given.max(initial=0))
+    ]
+    if not np.isfinite(extremes).all():  # a NaN anywhere makes both NaN
+        raise ValueError("positions must be finite, check for nan or inf values")
+    west, east, south, north = extremes
+    if south < -90 or north > 90:
+        above = (dec + 90) % 360
+        over = above > 180  # past a pole, and down on the other side
+        return np.where(over, ra + 180, ra) % 360, np.where(over, 270 - above, above - 90)
+    return ra if west >= 0 and east <= 360 else ra % 360, dec
+
+
 def match_within(
     centre_ra: ArrayLike,
     centre_dec: ArrayLike,
     radius_deg: ArrayLike,
     ra: ArrayLike,
     dec: ArrayLike,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+) -> tuple[Integers, Integers, Floats]:
     """All (centre, point) pairs with separation <= the centre's own radius.
 
     Parameters
     ----------
     centre_ra, centre_dec, radius_deg : array_like, shape (m,)
+        A radius that is negative or NaN holds nothing.
     ra, dec : array_like, shape (n,)
 
     Returns
@@ -116,29 +233,45 @@ def match_within(
         Indices, sorted by centre, then point.
     separation_deg : ndarray, shape (k,)
 
+    Raises
+    ------
+    ValueError
+        If a position is not finite.
+
     Notes
     -----
-    A k-d tree on unit vectors finds candidates by chord, with a margin that covers
-    rounding; the separation then decides, so the result is exact.
+    Circles are few and points many, so points are not sorted. A sieve of small cells drops
+    those that no circle comes near. Circles are listed under the cells that they reach
+    into, in a grid for each size of circles, a factor of four apart; a point's candidates
+    stand under its cell. Both take too many rather than too few: the separation decides,
+    so the result is exact. Points go through in blocks and candidates in portions, so that
+    a dense field takes no more memory than its pairs.
     """
-    from scipy.spatial import cKDTree
-
-    centre_ra, centre_dec = np.asarray(centre_ra, float), np.asarray(centre_dec, float)
-    radius_deg = np.broadcast_to(np.asarray(radius_deg, float), centre_ra.shape)
-    ra, dec = np.asarray(ra, float), np.asarray(dec, float)
-    if not len(centre_ra) or not len(ra):
-        none = np.empty(0, dtype=np.int64)
-        return none, none, np.empty(0)
-    chord = 2 * np.sin(np.radians(np.minimum(radius_deg, 180.0)) / 2) * (1 + 1e-9) + 1e-12
-    tree = cKDTree(unit_vectors(ra, dec))
-    found = tree.query_ball_point(unit_vectors(centre_ra, centre_dec), chord, return_sorted=True)
-    lengths = np.fromiter(map(len, found), dtype=np.int64, count=len(found))
-    centre = np.repeat(np.arange(len(found)), lengths)
-    point = (
-        np.concatenate([np.asarray(f, dtype=np.int64) for f in found])
-        if lengths.sum()
-        else np.empty(0, dtype=np.int64)
-    )
-    distance = separation(centre_ra[centre], centre_dec[centre], ra[point], dec[point])
-    inside = distance <= radius_deg[centre]
-    return centre[inside], point[inside], distance[inside]
+    centres = np.asarray(centre_ra, float), np.asarray(centre_dec, float)
+    points = np.asarray(ra, float), np.asarray(dec, float)
+    radius = np.broadcast_to(np.asarray(radius_deg, float), centres[0].shape)
+    # cells need them folded; separations are of the positions as given
+    (ra_1, dec_1), (ra_2, dec_2) = _folded(*centres), _folded(*points)
+    reach = np.minimum(radius, 180.0) + _MARGIN_DEG
+    usable = np.flatnonzero(radius >= 0)
+    steps = np.round(np.log2(np.maximum(reach[usable], _SMALLEST_CELL_DEG)) / 2)
+    indexes = []
+    for step in np.unique(steps):
+        mine = usable[steps == step]
+        indexes.append((mine, _Index(4.0**step, ra_1[mine], dec_1[mine], reach[mine])))
+    sieve = _sieve(len(ra_2), ra_1[usable], dec_1[usable], reach[usable])
+    pairs = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))]
+    for start in range(0, len(ra_2), _BLOCK):
+        block = ra_2[start : start + _BLOCK], dec_2[start : start + _BLOCK]
+        near = start + (sieve(*block) if sieve else np.arange(len(block[0])))
+        for mine, index in indexes:
+            for circle, place in index.candidates(ra_2[near], dec_2[near]):
+                centre, point = mine[circle], near[place]
+                level = np.abs(dec_2[point] - dec_1[centre]) <= reach[centre]
+                centre, point = centre[level], point[level]
+                apart = separation(*(c[centre] for c in centres), *(p[point] for p in points))
+                inside = apart <= radius[centre]
+                pairs.append((centre[inside], point[inside], apart[inside]))
+    centre, point, apart = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    order = np.lexsort((point, centre))
+    return centre[order], point[order], apart[order]
