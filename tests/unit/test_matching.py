@@ -105,9 +105,9 @@ def test_match_within_of_a_dense_field_is_bounded_in_memory(monkeypatch):
     """4 million candidates and hardly a pair: they may not all be there at once."""
     monkeypatch.setattr(sky, "_PORTION", 2**15)
     random = np.random.default_rng(5)
-    centres, points = (random.uniform(0, 0.01, (2, n)) + 50 for n in (2000, 2000))
+    centres, points = (random.uniform(0, 5e-4, (2, n)) + 50 for n in (2000, 2000))
     tracemalloc.start()
-    centre, _, _ = match_within(*centres, 1e-5, *points)
+    centre, _, _ = match_within(*centres, 1e-6, *points)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert 0 < len(centre) < 100
