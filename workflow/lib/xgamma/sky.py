@@ -165,11 +165,16 @@ class _Index:
     def __init__(self, size: float, ra: Floats, dec: Floats, reach: Floats) -> None:
         self._grid = _Grid(size)
         circle, cell = self._grid.touched(ra, dec, reach)
-        self._circle = circle[np.argsort(cell, kind="stable")]
-        cells, counts = np.unique(cell, return_counts=True)
+        order = np.argsort(cell, kind="stable")
+        self._circle, cell = circle[order], cell[order]
+        # not np.unique, whose first call imports numpy.ma: that takes as long as the matching
+        first = np.flatnonzero(np.diff(cell, prepend=-1))
         # no point is in the cell past the last one, where a search may end
-        self._cells, self._counts = np.append(cells, self._grid.cells), np.append(counts, 0)
-        self._first = np.cumsum(self._counts) - self._counts
+        self._cells, self._first = (
+            np.append(cell[first], self._grid.cells),
+            np.append(first, len(cell)),
+        )
+        self._counts = np.diff(self._first, append=len(cell))
 
     def candidates(self, ra: Floats, dec: Floats) -> Iterator[tuple[Integers, Integers]]:
         """(circle, point) that share a cell, in portions."""
@@ -256,7 +261,7 @@ def match_within(
     usable = np.flatnonzero(radius >= 0)
     steps = np.round(np.log2(np.maximum(reach[usable], _SMALLEST_CELL_DEG)) / 2)
     indexes = []
-    for step in np.unique(steps):
+    for step in sorted(set(steps.tolist())):
         mine = usable[steps == step]
         indexes.append((mine, _Index(4.0**step, ra_1[mine], dec_1[mine], reach[mine])))
     sieve = _sieve(len(ra_2), ra_1[usable], dec_1[usable], reach[usable])
