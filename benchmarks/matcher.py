@@ -37,7 +37,7 @@ TOOLS = (
     (tools.xgamma_parquet, "xgamma, Parquet", "npy", 16),
     (tools.duckdb_zones, "DuckDB, zones", "parquet", 16),
     (tools.duckdb_cells, "DuckDB, our cells in SQL", "parquet", 16),
-    (tools.astropy_once, "astropy, largest radius", "npy", 16),
+    (tools.astropy_once, "astropy, largest radius", "npy", 1),
     (tools.astropy_classes, "astropy, classes of radius", "npy", 16),
     (tools.stilts_skyerr, "STILTS skyerr", "fits", 16),
     (tools.stilts_sky, "STILTS sky, then cut", "fits", 1),
@@ -139,7 +139,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/xgamma-bench/matcher"))
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 4, 16], choices=[1, 4, 16])
-    parser.add_argument("--repeat", type=int, help="of each tool and size; 7 at size 1, else 3")
+    parser.add_argument("--repeat", type=int, help="of each tool and size; 5 at size 1, else 3")
     arguments = parser.parse_args()
     folder = arguments.folder
     if not folder.exists():
@@ -156,7 +156,7 @@ def main() -> None:
         runs = [t for t in present if size <= t[3]]
         numbers, found = {t[1]: [] for t in runs}, {}
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            for _ in range(arguments.repeat or (7 if size == 1 else 3)):
+            for _ in range(arguments.repeat or (5 if size == 1 else 3)):
                 for function, name, suffix, _ in runs:  # in turns: a busy minute slows all
                     pairs = Path(scratch) / f"{function.__name__}.{suffix}"
                     numbers[name].append(measure(function, folder, points, pairs))
