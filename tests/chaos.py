@@ -15,6 +15,7 @@ import contextlib
 import functools
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -36,8 +37,8 @@ from chaos_runs import (
     configure,
     differing,
     half_files,
+    interrupt_after,
     jobs_left,
-    kill_after,
     rerun_until_finished,
     service_urls,
 )
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=20, help="how many (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--rate", type=float, default=0.3, help="share of requests (%(default)s)")
-    parser.add_argument("--kills", type=int, default=0, help="end so many runs by kill -9")
+    parser.add_argument("--kills", type=int, default=0, help="interrupt so many runs")
     parser.add_argument("--server", choices=("embedded", "dachs"), default="embedded")
     parser.add_argument("--jobs", type=int, default=1, help="seeds at the same time")
     parser.add_argument("--no-overflow", action="store_true", help="only faults that pass")
@@ -170,7 +171,8 @@ def _outcome(
             project = ProjectCopy(folder)
             settings = configure(project, proxy.url, one_service=upstream.one_service)
             while outcome.kills < kills:
-                if kill_after(project, settings, moments.uniform(3, 9)):
+                end_by = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[outcome.kills % 3]
+                if interrupt_after(project, settings, moments.uniform(3, 9), end_by):
                     outcome.kills += 1
                 else:  # done before its time: from the start again
                     _check(outcome, expected, project)

@@ -9,6 +9,7 @@ import datetime
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import urllib.parse
@@ -28,8 +29,8 @@ __all__ = [
     "configure",
     "differing",
     "half_files",
+    "interrupt_after",
     "jobs_left",
-    "kill_after",
     "rerun_until_finished",
     "run",
     "service_urls",
@@ -141,22 +142,15 @@ def rerun_until_finished(project: ProjectCopy, settings: str, most: int = 6) -> 
         Runs; more are an error.
     """
     runs: list[Run] = []
-    done: set[str] = set()
     while len(runs) < most:
+        done = project.finished_jobs()
         runs.append(run(project, settings))
         again = done & set(runs[-1].jobs)
         assert not again, f"done again though they were finished: {sorted(again)}"
         if runs[-1].returncode == 0:
             return runs
         assert clear_errors(runs[-1].output), runs[-1].output
-        done = _finished_jobs(project)
     raise AssertionError(f"not finished after {most} runs:\n{runs[-1].output}")
-
-
-def _finished_jobs(project: ProjectCopy) -> set[str]:
-    """The names, as in `Run.jobs`, of the jobs that ended well: only these have a benchmark."""
-    folder = project.results(ARCHIVE) / "benchmarks"
-    return {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.tsv")}
 
 
 def clear_errors(output: str) -> list[str]:
@@ -207,10 +201,19 @@ def jobs_left(urls: Iterable[str]) -> dict[str, float]:
     return left
 
 
-def kill_after(project: ProjectCopy, settings: str, seconds: float) -> bool:
-    """Run, and end all of it by ``kill -9`` after so many seconds; False: it was done before."""
+def interrupt_after(
+    project: ProjectCopy, settings: str, seconds: float, end_by: signal.Signals = signal.SIGKILL
+) -> bool:
+    """Run, and end it by a signal after so many seconds; False: it was done before.
+
+    What was on record as finished before is not begun again.
+    """
+    finished = project.finished_jobs()
     try:
-        run(project, settings, timeout=seconds)
+        run(project, settings, timeout=seconds, end_by=end_by)
     except subprocess.TimeoutExpired:
         return True
+    finally:
+        again = finished & set(project.jobs_of_last_run())
+        assert not again, f"done again though they were finished: {sorted(again)}"
     return False

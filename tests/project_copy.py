@@ -6,10 +6,12 @@ that tests which only change a setting need not start from nothing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -134,6 +136,7 @@ class ProjectCopy:
         offline: bool = False,
         python_path: str = "",
         timeout: float = 900,
+        end_by: signal.Signals = signal.SIGKILL,
     ) -> Run:
         """Run Snakemake in the copy.
 
@@ -150,7 +153,9 @@ class ProjectCopy:
         python_path : str
             A folder in which Python looks for packages first.
         timeout : float
-            Seconds; what is still running then is killed.
+            Seconds; what is still running then is ended, which is an error.
+        end_by : signal.Signals
+            How: SIGINT to all, as Ctrl-C does, SIGTERM to Snakemake alone, or SIGKILL to all.
         """
         for logs in self.folder.glob("results/*/logs"):
             shutil.rmtree(logs)
@@ -177,15 +182,36 @@ class ProjectCopy:
         try:
             output, _ = process.communicate(timeout=timeout)
         except BaseException:
-            os.killpg(process.pid, 9)
+            if end_by == signal.SIGINT:
+                os.killpg(process.pid, signal.SIGINT)
+            elif end_by == signal.SIGTERM:
+                process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=0 if end_by == signal.SIGKILL else 60)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise
-        jobs = sorted(
+        return Run(process.returncode, output, self.jobs_of_last_run())
+
+    def jobs_of_last_run(self) -> list[str]:
+        """The jobs that the last run began, as `Run.jobs` has them."""
+        return sorted(
             str(log.relative_to(logs).with_suffix(""))
             for logs in self.folder.glob("results/*/logs")
             for log in logs.rglob("*.log")
         )
-        return Run(process.returncode, output, jobs)
+
+    def finished_jobs(self) -> set[str]:
+        """All jobs that Snakemake has on record as finished, named like those."""
+        finished = set()
+        for path in (self.folder / ".snakemake/metadata").glob("*"):
+            with contextlib.suppress(ValueError):  # cut short by a kill: not on record
+                record = json.loads(path.read_text(encoding="utf-8"))
+                if not record["incomplete"]:
+                    log = Path(*Path(record["log"][0]).parts[3:])
+                    finished.add(str(log.with_suffix("")))
+        return finished
 
     def make(self, *arguments: str, **options) -> Run:
         """`run`, which must succeed."""

@@ -5,7 +5,7 @@ up, it says so in words, and a plain rerun finishes without doing again what was
 left at the services that does not end by itself, soon.
 
 Three in ten requests meet a fault in `test_faults` and before another server, one in ten in
-`test_kills`, none where the server is down for a while.
+`test_interruptions`, none where the server is down for a while.
 
 For many seeds: ``python tests/chaos.py --help``.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -33,8 +34,8 @@ from chaos_runs import (
     configure,
     differing,
     half_files,
+    interrupt_after,
     jobs_left,
-    kill_after,
     rerun_until_finished,
     run,
     service_urls,
@@ -186,8 +187,12 @@ def test_an_answer_cut_with_notice_is_an_error_and_not_a_shorter_table(
 
 # of the pipe to the run that was killed
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-def test_kills(server, project, undisturbed):
-    """``kill -9`` of all processes at ten moments, while one request in ten meets a fault."""
+def test_interruptions(server, project, undisturbed):
+    """Ten moments, while one request in ten meets a fault; no finished job is done again.
+
+    In turn ``kill -9`` of all processes, which to the files is what a power cut is; Ctrl-C; and
+    SIGTERM to Snakemake, as batch systems send it.
+    """
     moments = random.Random(5)
     kinds = {kind: weight for kind, weight in KINDS.items() if kind not in FATAL}
     killed, in_flight = 0, []
@@ -195,7 +200,8 @@ def test_kills(server, project, undisturbed):
     with ChaosProxy(server.url, rate=0.1, seed=5, kinds=kinds, delay_ms=250) as proxy:
         settings = configure(project, proxy.url)
         while killed < 10:
-            if kill_after(project, settings, moments.uniform(2.5, 7)):
+            end_by = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[killed % 3]
+            if interrupt_after(project, settings, moments.uniform(2.5, 7), end_by):
                 killed += 1
                 in_flight.append(proxy.in_flight)
         rerun_until_finished(project, settings)
