@@ -5,7 +5,8 @@ from xgamma.sky import within_latitude
 from xgamma.tables import read_columns, read_parquet, write_parquet
 
 with job(snakemake.log[0]):
-    catalog = read_parquet(snakemake.input.catalog)
+    catalog = snakemake.input.catalog
     # on the service's own latitude, as its ADQL would cut
-    plane = catalog[within_latitude(catalog["bii"], snakemake.params.latitude_cut_deg)]
-    write_parquet(snakemake.output.plane, plane, read_columns(snakemake.input.catalog))
+    latitude = read_parquet(catalog, ["bii"])["bii"]
+    inside = within_latitude(latitude, snakemake.params.latitude_cut_deg)
+    write_parquet(snakemake.output.plane, read_parquet(catalog, rows=inside), read_columns(catalog))

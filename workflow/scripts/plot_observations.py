@@ -7,6 +7,6 @@ from xgamma.tables import read_parquet
 
 with job(snakemake.log[0]):
     p = snakemake.params
-    observations = read_parquet(snakemake.input.chanmaster)
+    observations = read_parquet(snakemake.input.chanmaster, ["ra", "dec", "exposure"])
     figures = {"exposure_map": plot_exposure_map(observations, p.latitude_cut_deg)}
     save_figures(figures, snakemake.output, p.dpi, p.simulated)

@@ -7,7 +7,7 @@ from xgamma.tables import read_parquet
 
 with job(snakemake.log[0]):
     p = snakemake.params
-    csc = read_parquet(snakemake.input.csc)
+    csc = read_parquet(snakemake.input.csc, ["name", "lii", "bii", "b_flux_ap"])
     figures = {
         "plane_sky": plot_plane_sky(csc, p.latitude_cut_deg),
         "plane_map": plot_plane_map(csc, p.latitude_cut_deg),

@@ -14,8 +14,8 @@ with job(snakemake.log[0]):
     summary = build_summary(
         settings={key: value for key, value in p.items() if key != "code"},
         described=read_description(i.columns),
-        chanmaster=read_parquet(i.chanmaster),
-        csc=read_parquet(i.csc),
+        chanmaster=read_parquet(i.chanmaster, ["exposure", "status"]),
+        csc=read_parquet(i.csc, ["b_flux_ap", "bii"]),
         fermi=read_parquet(i.fermi),
         pairs=read_parquet(i.pairs),
         excluded=read_ecsv(i.excluded, EXCLUDED_COLUMNS),

@@ -12,10 +12,10 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ from xgamma import __version__
 from xgamma.errors import XgammaError
 from xgamma.products import all_sources, product_name
 from xgamma.tables import Column, conform, write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = [
     "check_products",
@@ -66,28 +69,53 @@ def content_digest(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
     for column in columns:
         arrays, words = _as_integers(frame[column.name], column.kind)
         numbers += arrays
-        digest.update(json.dumps(words).encode())
+        for part in _json_parts(words):
+            digest.update(part)
     order = np.lexsort(numbers) if numbers else []
     for array in numbers:
         digest.update(array[order].tobytes())
     return digest.hexdigest()
 
 
-def _as_integers(values: pd.Series, kind: str) -> tuple[list[np.ndarray], list[str]]:
+def _as_integers(values: pd.Series, kind: str) -> tuple[list[np.ndarray], pa.Array]:
     """A column as integers; those of text are places in the sorted words, which come second."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    no_words = pa.array([], type=pa.large_string())
     if kind in ("float", "float32"):
         size = 8 if kind == "float" else 4
-        floats = values.to_numpy(dtype=f"<f{size}", copy=True)
-        floats[np.isnan(floats)] = np.nan  # many bit patterns are NaN: one of them
-        return [floats.view(f"<i{size}")], []
+        floats = values.to_numpy(dtype=f"<f{size}")
+        if (null := np.isnan(floats)).any():
+            # many bit patterns are NaN: one of them
+            floats = np.where(null, np.array(np.nan, floats.dtype), floats)
+        return [floats.view(f"<i{size}")], no_words
     if kind == "nullable_int":
         null = values.isna().to_numpy().astype("<i8")
-        return [values.fillna(0).to_numpy(dtype="<i8"), null], []
+        return [values.fillna(0).to_numpy(dtype="<i8"), null], no_words
     if kind in ("int", "bool"):
-        return [values.to_numpy(dtype="<i8")], []
-    texts = [json.dumps(value) for value in values] if kind == "list" else values
-    words, places = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
-    return [places.reshape(-1).astype("<i8")], words.tolist()
+        return [values.to_numpy(dtype="<i8")], no_words
+    if kind == "list":
+        values = [json.dumps(value) for value in values]
+    # Arrow sorts by the bytes of UTF-8, Python by code points: the order is the same
+    texts = pa.array(values, type=pa.large_string()).dictionary_encode()
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    words = texts.dictionary
+    order = pc.sort_indices(words).to_numpy()
+    place = np.empty(len(words), dtype="<i8")
+    place[order] = np.arange(len(words))
+    return [place[texts.indices.to_numpy()]], words.take(pa.array(order))
+
+
+def _json_parts(words: pa.Array, portion: int = 100_000) -> Iterator[bytes]:
+    """A list of words as JSON, in parts: a large catalogue's names take much room at once."""
+    yield b"["
+    for start in range(0, len(words), portion):
+        part = words[start : start + portion].to_pylist()
+        # without the brackets of the part's own list
+        yield (", " if start else "").encode() + json.dumps(part)[1:-1].encode()
+    yield b"]"
 
 
 def software_versions() -> dict[str, str]:

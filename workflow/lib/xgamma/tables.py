@@ -16,13 +16,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from xgamma.errors import XgammaError
 from xgamma.printable import printable, shortened
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = [
     "Column",
@@ -39,6 +43,9 @@ __all__ = [
     "write_parquet",
     "write_text",
 ]
+
+# how text is kept: by Arrow, which takes a third of the room of Python's strings
+_TEXT = pd.StringDtype(na_value=np.nan)
 
 _DTYPES = {
     "text": "str",
@@ -128,7 +135,9 @@ def conform(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     for column in columns:
         values = frame[column.name]
         if column.kind == "text":
-            values = values.astype("object").where(values.notna(), "")
+            # the detour for what is no text yet: of each row it makes an object
+            kept = values if values.dtype == _TEXT else values.astype("object")
+            values = kept.where(kept.notna(), "")
         elif column.kind in ("int", "bool") and values.isna().any():
             row = int(np.flatnonzero(values.isna())[0])
             raise XgammaError(f"table: {column.name} is null in row {row}, where it must not be")
@@ -140,7 +149,8 @@ def conform(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
             raise XgammaError(
                 f"table: {column.name} is not {column.kind}: {shortened(str(error), 200)}"
             ) from error
-    return pd.DataFrame(made)
+    # pandas copies a column when it is written to: two tables may share it until then
+    return pd.DataFrame(made, copy=False)
 
 
 def _refuse_silent_change(column: Column, values: pd.Series) -> None:
@@ -216,21 +226,48 @@ def read_columns(path: str | Path) -> list[Column]:
     return columns
 
 
-def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a Parquet file written by `write_parquet` (only `columns`, if given)."""
+def read_parquet(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    rows: npt.NDArray[np.bool_] | None = None,
+) -> pd.DataFrame:
+    """Read a Parquet file written by `write_parquet`.
+
+    Parameters
+    ----------
+    path : path-like
+    columns : sequence of str, optional
+        Only these, in this order.
+    rows : ndarray of bool, optional
+        Only those that are True. The others take room one column at a time.
+
+    Returns
+    -------
+    DataFrame
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kinds = {c.name: c for c in read_columns(path)}
-    table = pq.read_table(path, columns=list(columns) if columns is not None else None)
+    known = {c.name: c for c in read_columns(path)}
+    names = list(known) if columns is None else list(columns)
     made = {}
-    for name in table.column_names:
-        chunked = table.column(name)
-        if kinds[name].kind == "nullable_int":
-            made[name] = chunked.to_pandas(types_mapper={chunked.type: pd.Int64Dtype()}.get)
-        else:
-            made[name] = pd.Series(chunked.to_numpy())
-    frame = pd.DataFrame(made, columns=table.column_names)
-    return conform(frame, [kinds[name] for name in table.column_names])
+    with pq.ParquetFile(path) as file:
+        for name in names:
+            column = file.read([name]).column(name)
+            if rows is not None:
+                column = column.filter(pa.array(rows))
+            made[name] = _series_of(column, known[name].kind)
+    return conform(pd.DataFrame(made, columns=names, copy=False), [known[n] for n in names])
+
+
+def _series_of(column: pa.ChunkedArray, kind: str) -> pd.Series:
+    """A column of Parquet as pandas has it."""
+    if kind in ("text", "nullable_int"):
+        dtype = _TEXT if kind == "text" else pd.Int64Dtype()
+        return column.to_pandas(types_mapper={column.type: dtype}.get)
+    values = column.to_numpy()
+    # what is Arrow's own memory cannot be written to
+    return pd.Series(values if values.flags.writeable else values.copy())
 
 
 def _plain(value: Any) -> Any:
