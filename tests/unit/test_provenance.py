@@ -350,6 +350,8 @@ def test_run_record(tmp_path):
     (tmp_path / "crossmatch.tsv").write_text(HEAD + "1.5\t0:00:01\t210.5\t1\t1\t1\t0\t0\t0\t1\n")
     # Snakemake writes - or NA where a job was too short to be measured
     (tmp_path / "quick.tsv").write_text(HEAD + "0.04\t0:00:00\tNA\t-\t-\t-\t-\t-\t-\t-\n")
+    # of the run before: the job that makes this record has none yet
+    (tmp_path / "provenance.tsv").write_text(HEAD + "9.0\t0:00:09\t99\t1\t1\t1\t0\t0\t0\t1\n")
     gaia = tmp_path / "enrichment" / "gaia"
     gaia.mkdir(parents=True)
     for shard, seconds, memory in (("a.1", 2.0, 300.0), ("b.2", 3.5, 400.0), ("a.0", 50.0, 999.0)):

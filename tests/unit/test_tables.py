@@ -199,6 +199,24 @@ def test_parquet_reads_only_the_columns_asked_for(tmp_path):
     assert list(read_parquet(tmp_path / "t.parquet", ["ra", "id"]).columns) == ["ra", "id"]
 
 
+def test_parquet_reads_only_the_rows_asked_for(tmp_path):
+    write_parquet(tmp_path / "t.parquet", FRAME, COLUMNS)
+    whole = read_parquet(tmp_path / "t.parquet")
+    for rows in (np.arange(len(whole)) % 2 == 1, np.zeros(len(whole), dtype=bool)):
+        some = read_parquet(tmp_path / "t.parquet", rows=rows)
+        pd.testing.assert_frame_equal(some, whole[rows].reset_index(drop=True))
+
+
+def test_what_is_read_can_be_changed_and_changes_nothing_else(tmp_path):
+    write_parquet(tmp_path / "t.parquet", FRAME, COLUMNS)
+    one = read_parquet(tmp_path / "t.parquet")
+    kept, other = one.copy(), conform(one, COLUMNS)
+    for column in COLUMNS:
+        one.loc[0, column.name] = one.loc[1, column.name]
+    pd.testing.assert_frame_equal(other, kept)
+    assert not one.equals(kept)
+
+
 @pytest.mark.parametrize("form", ["parquet", "ecsv", "csv"])
 def test_tables_without_rows_keep_their_columns(tmp_path, form):
     path = tmp_path / f"t.{form}"

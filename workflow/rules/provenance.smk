@@ -37,6 +37,8 @@ rule provenance:
         crate=f"{RESULTS}/ro-crate-metadata.json",
     log:
         f"{RESULTS}/logs/provenance.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/provenance.tsv"
     conda:
         ENVIRONMENT
     resources:

@@ -20,6 +20,8 @@ rule summarize:
         text=f"{RESULTS}/summary.txt",
     log:
         f"{RESULTS}/logs/summarize.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/summarize.tsv"
     conda:
         ENVIRONMENT
     resources:

@@ -162,7 +162,8 @@ def plot_association_map(pairs: pd.DataFrame, latitude_cut_deg: float) -> Figure
                 if panel.low - reach < copy < panel.high + reach:
                     circle = _circle(panel, longitude, latitude, radius)
                     circle.set_center((copy, latitude))
-                    panel.axes.add_patch(circle)
+                    # not add_patch, which measures each one for limits that are set already
+                    panel.axes.add_artist(circle)
     if points is not None:
         add_colorbar(figure, points, [panel.axes for panel in panels], RATIO_LABEL)
     if pairs.empty:
