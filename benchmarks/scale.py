@@ -161,60 +161,73 @@ def _rows(results: Path) -> dict[str, int]:
     }
 
 
-def growth(low: float, high: float, rows: tuple[float, float], floor: float, least: float) -> float:
-    """The exponent p of rows^p, of what is above the floor; NaN if there is too little of that."""
-    above = low - floor, high - floor
-    if above[1] < least or above[0] <= 0:
-        return math.nan
-    return math.log(above[1] / above[0]) / math.log(rows[1] / rows[0])
+def growth(values: dict[float, float], rows: dict[float, int], least: float) -> tuple[float, float]:
+    """How what is above the start of a rule's jobs grows with the rows that they read.
+
+    Parameters
+    ----------
+    values : dict
+        Factor -> seconds or megabytes above the start.
+    rows : dict
+        Factor -> rows.
+    least : float
+        Below this a value is not told from the start's own scatter.
+
+    Returns
+    -------
+    exponent, limit : float
+        From the least factor with enough of it to the greatest, and what n log n has there;
+        NaN if there are no two such factors.
+    """
+    seen = [factor for factor in sorted(values) if values[factor] >= least]
+    if len(seen) < 2:
+        return math.nan, math.nan
+    low, high = seen[0], seen[-1]
+    by = math.log(rows[high] / rows[low])
+    n_log_n = [rows[factor] * math.log(rows[factor]) for factor in (low, high)]
+    return math.log(values[high] / values[low]) / by, math.log(n_log_n[1] / n_log_n[0]) / by
+
+
+def _per_rule(run: dict) -> pd.DataFrame:
+    by_rule = pd.DataFrame(run["jobs"]).groupby("rule")
+    summed = by_rule[["wall_s", "cpu_s"]].sum()
+    return summed.assign(jobs=by_rule.size(), peak_mb=by_rule["peak_mb"].max())
 
 
 def markdown(runs: list[dict]) -> str:
-    """Three tables: rows, seconds and memory of each rule by factor, and how they grow."""
-    floor, *others = sorted(runs, key=lambda one: one["factor"])
-    factors = [one["factor"] for one in others]
-    lines = [
-        f"| rows | {' | '.join(f'{f:g}' for f in factors)} |",
-        "|---" + "|---:" * len(factors) + "|",
-    ]
-    for name in others[0]["rows"]:
-        numbers = " | ".join(f"{one['rows'][name]:,}" for one in others)
+    """Three tables: the rows; seconds and memory of each rule by factor, and how they grow."""
+    runs = sorted(runs, key=lambda one: one["factor"])
+    rows = {run["factor"]: run["rows"] for run in runs[1:]}
+    per_rule = {run["factor"]: _per_rule(run) for run in runs}
+    start, last = per_rule.pop(runs[0]["factor"]), per_rule[runs[-1]["factor"]]
+    heads = " | ".join(f"{factor:g}" for factor in rows)
+    lines = [f"| rows | {heads} |", "|---" + "|---:" * len(rows) + "|"]
+    for name in runs[0]["rows"]:
+        numbers = " | ".join(f"{rows[factor][name]:,}" for factor in rows)
         lines.append(f"| {name} | {numbers} |")
-    per = {
-        one["factor"]: pd.DataFrame(one["jobs"]).groupby("rule").agg(
-            jobs=("rule", "size"),
-            cpu=("cpu_s", "sum"), longest=("cpu_s", "max"),
-            wall=("wall_s", "sum"), peak=("peak_mb", "max"),
-        )
-        for one in runs
-    }  # fmt: skip
-    ends = (factors[-2], factors[-1]) if len(factors) > 1 else (factors[0],)
-    heads = [f"{f:g}" for f in (0, *factors)]
-    for title, value, summed, least, form in (
-        ("CPU, s", "cpu", True, LEAST_S, "{:.1f}"),
-        ("peak memory, MB", "peak", False, LEAST_MB, "{:.0f}"),
+    for title, column, least, form in (
+        ("CPU, s", "cpu_s", LEAST_S, "{:.1f}"),
+        ("peak memory of a job, MB", "peak_mb", LEAST_MB, "{:.0f}"),
     ):
-        lines += ["", f"| {title} | jobs | {' | '.join(heads)} | grows as |"]
-        lines += ["|---|" + "---:|" * (len(heads) + 2)]
-        for rule in per[factors[-1]].sort_values(value, ascending=False).index:
-            have = [per[one["factor"]].loc[rule] for one in (floor, *others)]
-            exponent = flag = ""
-            if len(ends) == 2:
-                n = tuple(
-                    next(o for o in others if o["factor"] == f)["rows"][ROWS_OF.get(rule, "csc")]
-                    for f in ends
-                )
-                # the start is paid by each job of a rule
-                start = have[0][value] / have[0]["jobs"] if summed else have[0][value]
-                above = [one[value] - (start * (one["jobs"] if summed else 1)) for one in have[-2:]]
-                p = growth(*above, n, 0.0, least)
-                limit = math.log(n[1] * math.log(n[1]) / (n[0] * math.log(n[0])), n[1] / n[0])
-                exponent = "start only" if math.isnan(p) else f"n^{p:.2f}"
-                flag = " **worse**" if p > limit + TOLERANCE else ""
-            cells = " | ".join(form.format(one[value]) for one in have)
-            lines.append(f"| {rule} | {have[-1]['jobs']:.0f} | {cells} | {exponent}{flag} |")
-    walls = ", ".join(f"{one['factor']:g}: {one['wall_s']:.0f} s" for one in others)
-    return "\n".join([*lines, "", f"Wall time of a run on two cores, by factor: {walls}."])
+        wall = column == "cpu_s"
+        more = ["jobs", f"wall at {runs[-1]['factor']:g}"] if wall else []
+        lines += ["", f"| {' | '.join([title, 'start', heads, *more, 'grows as'])} |"]
+        lines += ["|---" + "|---:" * (len(rows) + len(more) + 2) + "|"]
+        for rule in last.sort_values(column, ascending=False).index:
+            # each job of a rule has a start
+            begin = start.loc[rule, column] / (start.loc[rule, "jobs"] if wall else 1)
+            found = {f: table.loc[rule] for f, table in per_rule.items()}
+            above = {f: r[column] - begin * (r["jobs"] if wall else 1) for f, r in found.items()}
+            of = ROWS_OF.get(rule, "csc")
+            exponent, limit = growth(above, {f: rows[f][of] for f in rows}, least)
+            grows = "its start" if math.isnan(exponent) else f"{of}^{exponent:.2f}"
+            cells = [rule, form.format(begin), *(form.format(r[column]) for r in found.values())]
+            if wall:
+                cells += [f"{last.loc[rule, 'jobs']:.0f}", f"{last.loc[rule, 'wall_s']:.0f}"]
+            cells.append(f"**{grows}**" if exponent > limit + TOLERANCE else grows)
+            lines.append(f"| {' | '.join(cells)} |")
+    walls = ", ".join(f"{run['wall_s']:.0f} s at {run['factor']:g}" for run in runs[1:])
+    return "\n".join([*lines, "", f"Whole runs took {walls}."])
 
 
 def main() -> None:
@@ -223,11 +236,15 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/xgamma-scale"))
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--output", type=Path, help="also write all measurements, as JSON")
-    parser.add_argument("--from-json", type=Path, help="print the tables of an earlier --output")
+    parser.add_argument(
+        "--tables-of", type=Path, nargs="+", help="print the tables of earlier --outputs"
+    )
     parser.add_argument("targets", nargs="*", help="of Snakemake, instead of everything")
     options = parser.parse_args()
-    if options.from_json:
-        print(markdown(json.loads(options.from_json.read_text("utf-8"))))
+    if options.tables_of:
+        earlier = [run for path in options.tables_of for run in json.loads(path.read_text("utf-8"))]
+        # of two runs of one factor, the last
+        print(markdown(list({run["factor"]: run for run in earlier}.values())))
         return
     options.folder.mkdir(parents=True, exist_ok=True)
     runs = []

@@ -334,7 +334,9 @@ def fetch_catalogue(
     check_asked(*here, answer.frame, asked)
     units = {c.name: c.column.unit for c in catalogue.columns if c.name in asked and c.column.unit}
     check_units(*here, answer.units, units)
+    record, units = answer.record, answer.units
     frame = fit_to_catalogue(answer.frame, catalogue)
+    del answer  # with its rows: a large catalogue is in memory once
     check_positions(*here, frame, catalogue.key)
     blank = frame[catalogue.key] == ""
     if blank.any():
@@ -345,4 +347,4 @@ def fetch_catalogue(
     check_unique(*here, frame, [catalogue.key])
     client.kept.trust([answer.record])
     missing = [ours for ours, theirs in resolved.items() if theirs is None]
-    return frame, [{**answer.record, "missing_columns": missing, "units": answer.units}]
+    return frame, [{**record, "missing_columns": missing, "units": units}]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from xgamma.catalogs import CATALOGUES, DESCRIPTION_COLUMNS, fetch_catalogue
@@ -127,6 +128,8 @@ def table_changes(
         Values are equal if they are the same number or text, or both null.
     """
     key = list(key)
+    columns = kept.columns
+    kept, now = _differing_rows(kept, now, key)
     kept, now = (
         frame.assign(copy=frame.groupby(key).cumcount()).set_index([*key, "copy"]).sort_index()
         for frame in (kept, now)
@@ -138,15 +141,36 @@ def table_changes(
     ]
     both = kept.index.intersection(now.index)
     before, after = kept.loc[both], now.loc[both]
-    for column in kept.columns:
+    for column in columns.drop(key):
         old, new = before[column], after[column]
-        # of nullable integers, a comparison with null is null
-        same = (old == new).fillna(False).to_numpy(bool) | (old.isna() & new.isna()).to_numpy(bool)
-        for i in np.flatnonzero(~same):
+        for i in np.flatnonzero(~_same_values(old, new)):
             values = (_value_text(one.iloc[i]) for one in (old, new))
             rows.append((table, _key_text(both[i]), "changed", column, *values))
     changes = conform(pd.DataFrame(rows, columns=[c.name for c in CHANGE_COLUMNS]), CHANGE_COLUMNS)
     return changes.sort_values(["key", "what", "column"], kind="stable", ignore_index=True)
+
+
+def _differing_rows(
+    kept: pd.DataFrame, now: pd.DataFrame, key: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out rows that are in both: nearly all, of a catalogue, and the rest is costly."""
+    if len(key) > 1 or not (kept[key[0]].is_unique and now[key[0]].is_unique):
+        return kept, now
+    place = pd.Index(now[key[0]]).get_indexer(pd.Index(kept[key[0]]))
+    mine = np.flatnonzero(place >= 0)
+    same = np.ones(len(mine), dtype=bool)
+    for column in kept.columns:
+        old, new = kept[column].iloc[mine], now[column].iloc[place[mine]]
+        same &= _same_values(old.reset_index(drop=True), new.reset_index(drop=True))
+    odd_kept, odd_now = np.ones(len(kept), dtype=bool), np.ones(len(now), dtype=bool)
+    odd_kept[mine[same]] = odd_now[place[mine[same]]] = False
+    return kept[odd_kept], now[odd_now]
+
+
+def _same_values(old: pd.Series, new: pd.Series) -> npt.NDArray[np.bool_]:
+    # of nullable integers, a comparison with null is null
+    equal = (old == new).fillna(False).to_numpy(bool)
+    return equal | (old.isna() & new.isna()).to_numpy(bool)
 
 
 def _key_text(index: tuple) -> str:
