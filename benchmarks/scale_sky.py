@@ -154,7 +154,8 @@ def _copy(
 
 def _numbered(name: str, number: int) -> str:
     head, blank, tail = name.rpartition(" ")
-    return f"{head}{blank}{number:02d}{tail}"
+    # a name that is a number all through must not become another one's
+    return f"{head} {number:02d}{tail}" if blank else f"{number:02d}-{tail}"
 
 
 def _turned(ra: np.ndarray, dec: np.ndarray, by_deg: float) -> tuple[np.ndarray, np.ndarray]:
