@@ -69,7 +69,7 @@ class Bench:
     seen: ShardsSeen = field(default_factory=ShardsSeen)
 
     def write(self, text: str | None = None) -> None:
-        shown = yaml.safe_dump(self.config) if text is None else text
+        shown = yaml.safe_dump(self.config, sort_keys=False) if text is None else text
         (self.project.folder / "config/config.yaml").write_text(shown, encoding="utf-8")
 
     def set(self, key: str, value: object) -> None:
@@ -187,7 +187,7 @@ def test_nothing_runs_where_nothing_changes(bench, tmp_path):
     clone = ProjectCopy(tmp_path / "clone")
     for path in clone.folder.rglob("*"):
         os.utime(path)
-    (clone.folder / "config/config.yaml").write_text(yaml.safe_dump(bench.config))
+    (clone.folder / "config/config.yaml").write_text(yaml.safe_dump(bench.config, sort_keys=False))
     for folder in ("results", ".snakemake"):
         shutil.copytree(bench.project.folder / folder, clone.folder / folder)
     other = Bench(clone, bench.proxy, bench.config, bench.seen)

@@ -345,6 +345,6 @@ def fetch_catalogue(
             f"; the service's table is damaged: run again later"
         )
     check_unique(*here, frame, [catalogue.key])
-    client.kept.trust([answer.record])
+    client.kept.trust([record])
     missing = [ours for ours, theirs in resolved.items() if theirs is None]
     return frame, [{**record, "missing_columns": missing, "units": units}]
