@@ -1,4 +1,4 @@
-"""A kill inside every rule, and settings that change, on the whole demo sky.
+"""A kill inside every rule, settings that change, and every division into shards.
 
 The quick forms of these are in tests/workflow/test_demo_run.py.
 """
@@ -6,11 +6,10 @@ The quick forms of these are in tests/workflow/test_demo_run.py.
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
-from project_copy import ProjectCopy, ShardsSeen, shard_jobs
-
-from xgamma.tables import read_parquet
+from project_copy import ProjectCopy, shard_jobs
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
@@ -84,47 +83,40 @@ def test_another_setting_after_a_kill_leaves_nothing_stale(demo_run, tmp_path):
     assert projects["killed"].products() == projects["plain"].products()
 
 
-def test_latitude_cut_up_down_and_back(demo_run, tmp_path):
-    project = ProjectCopy(tmp_path / "project", demo_run.project)
-    results = project.results()
-    seen = ShardsSeen()
-    seen.new_ones(project)
-    asked = []
-    for cut in (12, 9, 10, 12, 9):
-        settings = project.configure("cut.yaml", {"sky": {"latitude_cut_deg": cut}})
-        run = project.make("results/demo/tables/counterparts_gaia.ecsv", "--configfile", settings)
-        shards = shard_jobs(run.jobs)
-        assert shards == seen.new_ones(project), cut
-        asked.append((cut, bool(shards)))
-        assert read_parquet(results / "crossmatch/pairs.parquet")["fermi_b"].abs().max() <= cut
-        if cut == 10:
-            for survey in ("gaia", "twomass"):
-                name = f"tables/counterparts_{survey}.parquet"
-                assert project.products()[name] == demo_run.project.products()[name]
-    assert asked == [(12, True), (9, True), (10, False), (12, False), (9, False)]
-
-
-def test_cores_and_shards_do_not_show(demo_run, tmp_path):
+def test_shards_do_not_show(demo_run, tmp_path):
+    """However the sources are divided, and on however many cores: the same bytes."""
     target = "results/demo/tables/grouped_csc_fermi_gaia_2mass_pairs.csv"
-    strip = {"sky": {"latitude_cut_deg": 0.2}}
-    made = {}
-    for name, cores, shards in (
-        ("two cores", 2, {"by": "healpix", "order": 1}),
-        ("one core", 1, {"by": "healpix", "order": 1}),
-        ("large cells", 2, {"by": "healpix", "order": 0}),
-        ("by source", 2, {"by": "source"}),
+    project = ProjectCopy(tmp_path / "project", demo_run.project)
+    made, names = {}, {}
+    for by, order in (
+        ("healpix", 0),
+        ("healpix", 1),
+        ("healpix", 2),
+        ("healpix", 3),
+        ("source", 0),
     ):
-        project = ProjectCopy(tmp_path / name, demo_run.project)
-        if name != "by source":
-            # made anew, so that the number of cores matters
-            for path in (project.results() / "enrichment").rglob("*.parquet"):
-                path.unlink()
-        settings = {**strip, "enrichment": {"shards": shards}}
-        project.make(target, "--configfile", project.configure("s.yaml", settings), cores=cores)
-        made[name] = {
+        settings = {
+            "sky": {"latitude_cut_deg": 0.15},
+            "enrichment": {"shards": {"by": by, "order": order}},
+        }
+        # nothing of the others is there to be used
+        shutil.rmtree(project.results() / "enrichment")
+        shutil.rmtree(project.results() / "tables")
+        cores = 1 if order == 1 else 2
+        run = project.make(
+            target, "--configfile", project.configure("shards.yaml", settings), cores=cores
+        )
+        names[by, order] = shard_jobs(run.jobs)
+        made[by, order] = {
             product: content
             for product, content in project.products().items()
-            if product.startswith(("tables/grouped", "tables/counterparts", "crossmatch/"))
+            if product.startswith(("tables/grouped_csc_fermi_gaia", "tables/counterparts"))
         }
-    for name, products in made.items():
-        assert products == made["two cores"], name
+    sources = (
+        len(made["source", 0]["tables/grouped_csc_fermi_gaia_2mass_pairs.csv"].splitlines()) - 1
+    )
+    assert len(names["source", 0]) == 2 * sources
+    numbers = [len(jobs) for jobs in names.values()]
+    assert numbers == sorted(numbers) and numbers[0] < numbers[-1]
+    for division, products in made.items():
+        assert len(products) == 6 and products == made["healpix", 0], division
