@@ -220,7 +220,8 @@ def markdown(runs: list[dict]) -> str:
             above = {f: r[column] - begin * (r["jobs"] if wall else 1) for f, r in found.items()}
             of = ROWS_OF.get(rule, "csc")
             exponent, limit = growth(above, {f: rows[f][of] for f in rows}, least)
-            grows = "its start" if math.isnan(exponent) else f"{of}^{exponent:.2f}"
+            unknown = "its start" if len(rows) > 1 else "one factor only"
+            grows = unknown if math.isnan(exponent) else f"{of}^{exponent:.2f}"
             cells = [rule, form.format(begin), *(form.format(r[column]) for r in found.values())]
             if wall:
                 cells += [f"{last.loc[rule, 'jobs']:.0f}", f"{last.loc[rule, 'wall_s']:.0f}"]
