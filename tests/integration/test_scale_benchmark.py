@@ -19,6 +19,8 @@ sys.path.append(str(PROJECT / "benchmarks"))
 import scale_sky  # noqa: E402
 from scale import TOLERANCE, growth  # noqa: E402
 
+pytestmark = pytest.mark.integration
+
 TIMES = 4
 KEYS = {
     "main.chanmaster": "obsid",
