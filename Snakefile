@@ -16,6 +16,10 @@ configfile: "config/config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+# For --sdm apptainer only; profiles/README.md says how to make it.
+container: "envs/xgamma.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/demo.smk"
 include: "workflow/rules/catalogs.smk"

@@ -14,10 +14,12 @@ rule describe_services:
         f"{RESULTS}/logs/describe_services.log",
     benchmark:
         f"{RESULTS}/benchmarks/describe_services.tsv"
+    localrule: stays_here("describe_services")
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=600,
+        mem_mb=growing(1000),
+        runtime=growing(FETCH_MINUTES),
         heasarc=service_slots("heasarc", *CONFIG.services),
         gaia=service_slots("gaia", *CONFIG.services),
         irsa=service_slots("irsa", *CONFIG.services),
@@ -44,10 +46,12 @@ rule fetch_catalog:
         f"{RESULTS}/logs/fetch_catalog_{{catalog}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/fetch_catalog_{{catalog}}.tsv"
+    localrule: stays_here("fetch_catalog")
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
+        runtime=growing(FETCH_MINUTES),
         heasarc=service_slots("heasarc", "heasarc"),
     params:
         url=url("heasarc"),
@@ -73,7 +77,8 @@ rule filter_plane:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         code=code_digest("filter_plane"),

@@ -1,8 +1,9 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, KEPT_ANSWERS, code_digest(),
-#        digest_of_file(), url(), demo_sky(), demo_sky_record(), service_slots(), survey_slots(),
-#        shards_of_manifest(), codes(), what_failed(), seconds_of_jobs().
+# Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, KEPT_ANSWERS, FETCH_MINUTES,
+#        code_digest(), digest_of_file(), url(), demo_sky(), demo_sky_record(), service_slots(),
+#        survey_slots(), growing(), stays_here(), shards_of_manifest(), codes(), what_failed(),
+#        seconds_of_jobs().
 
 import dataclasses
 import functools
@@ -13,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-STARTED = time.time()
+from snakemake.persistence import PersistenceBase
+
 LIBRARY = Path(workflow.basedir) / "workflow" / "lib"
 if str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
@@ -22,6 +24,7 @@ if str(LIBRARY) not in sys.path:
 before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
 os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *before])))
 
+from xgamma.cluster import lost_jobs, names_a_place, recorded_by_jobs, wait_for_earlier_jobs
 from xgamma.code_digest import code_digest as digest_of_script
 from xgamma.config import ConfigError, load_config
 from xgamma.demo import DEMO_URL
@@ -34,6 +37,14 @@ try:
 except ConfigError as error:
     # no stack trace: the user's file is wrong, not our code
     sys.exit(str(error))
+
+STARTED = time.time()
+
+# A main process that is killed leaves its jobs behind, on a cluster at least.
+if not workflow.is_main_process:
+    PersistenceBase.finished = recorded_by_jobs(PersistenceBase.finished)
+elif not workflow.output_settings.dryrun:
+    wait_for_earlier_jobs(Path.cwd(), latency_s=5)
 
 # simulated and real products never mix
 RESULTS = f"results/{CONFIG.archive}"
@@ -61,6 +72,12 @@ config["connections"] = {
 IN_PROCESS = not CONFIG.replay_of and any(
     service.url.startswith(DEMO_URL) for service in CONFIG.services.values()
 )
+# Whether jobs ask other machines.
+OVER_THE_NETWORK = not CONFIG.replay_of and not all(
+    service.url.startswith(DEMO_URL) for service in CONFIG.services.values()
+)
+# For jobs that ask services: a query's own limit, and the time around it.
+FETCH_MINUTES = CONFIG.tap.deadline_s // 60 + 15 if OVER_THE_NETWORK else 10
 
 
 wildcard_constraints:
@@ -115,6 +132,21 @@ def survey_slots(wildcards, resource):
     return service_slots(resource, CONFIG.surveys[wildcards.survey].service)
 
 
+def growing(first):
+    """A resource of which each further attempt of a job gets more."""
+    return lambda wildcards, attempt: first * attempt
+
+
+def stays_here(rule, over_the_network=OVER_THE_NETWORK):
+    """Whether a rule's jobs run beside Snakemake itself when the others go to a cluster.
+
+    Nodes of a cluster often reach no other machine. Where they do, the profile names a
+    partition for the rule (see profiles/README.md).
+    """
+    places = workflow.resource_settings.overwrite_resources.get(rule, {})
+    return over_the_network and not names_a_place(places)
+
+
 # plain values, as rules' params need them; but for the service, the fields of
 # xgamma.enrichment.SurveyTable
 SURVEY_TABLES = {
@@ -151,15 +183,15 @@ def codes(wildcards):
 
 
 def what_failed():
-    """The jobs of this run that ended with an error, each with its reason, and what to do."""
+    """The jobs of this run that ended badly, each with its reason, and what to do."""
     failed = failures(f"{RESULTS}/logs", STARTED)
     lines = [f"xgamma: {name}: {why}" for name, why in list(failed.items())[:20]]
     if len(failed) > 20:
         lines.append(f"xgamma: ... and {len(failed) - 20} more")
+    lines = [*lost_jobs(Path.cwd(), STARTED), *lines]
+    count = f"failed jobs: {len(failed)}, " if failed else ""
     done = "what is finished stays: the same command goes on from there"
-    return "\n".join(
-        [*lines, f"xgamma: failed jobs: {len(failed)}, logs in {RESULTS}/logs/; {done}"]
-    )
+    return "\n".join([*lines, f"xgamma: {count}logs in {RESULTS}/logs/; {done}"])
 
 
 def seconds_of_jobs():

@@ -17,10 +17,12 @@ rule crossmatch:
         f"{RESULTS}/logs/crossmatch.log",
     benchmark:
         f"{RESULTS}/benchmarks/crossmatch.tsv"
+    localrule: stays_here("crossmatch")
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(FETCH_MINUTES),
         heasarc=service_slots("heasarc", "heasarc"),
     params:
         url=url("heasarc"),
@@ -48,7 +50,8 @@ rule verify_crossmatch:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,
@@ -75,7 +78,8 @@ rule group_by_fermi:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         code=code_digest("group_by_fermi"),
     message:

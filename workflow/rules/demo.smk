@@ -18,7 +18,8 @@ rule build_demo_sky:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         size=CONFIG.demo.size,
         seed=CONFIG.demo.seed,

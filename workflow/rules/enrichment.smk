@@ -23,7 +23,8 @@ checkpoint shard_sources:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=600,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         radius_deg=CONFIG.enrichment.radius_deg,
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
@@ -55,10 +56,12 @@ rule enrich_shard:
         f"{RESULTS}/logs/enrichment/{{survey}}/{{shard}}.{{digest}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/enrichment/{{survey}}/{{shard}}.{{digest}}.tsv"
+    localrule: stays_here("enrich_shard")
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(FETCH_MINUTES),
         heasarc=lambda wildcards: survey_slots(wildcards, "heasarc"),
         gaia=lambda wildcards: survey_slots(wildcards, "gaia"),
         irsa=lambda wildcards: survey_slots(wildcards, "irsa"),
@@ -88,7 +91,8 @@ rule merge_enrichment:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         surveys=SURVEY_TABLES,
         code=code_digest("merge_enrichment"),

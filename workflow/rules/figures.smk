@@ -25,7 +25,8 @@ rule plot_observations:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=800,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
@@ -51,7 +52,8 @@ rule plot_plane:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
@@ -83,7 +85,8 @@ rule plot_associations:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
@@ -112,7 +115,8 @@ rule plot_counterparts:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         surveys=list(CONFIG.surveys),
         radius_deg=CONFIG.enrichment.radius_deg,
@@ -146,7 +150,8 @@ rule plot_subsample:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=800,
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         surveys=list(CONFIG.surveys),
         classes=list(CONFIG.subsample.classes),

@@ -42,7 +42,8 @@ rule provenance:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=600,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         archive=CONFIG.archive,
         answers_of=CONFIG.replay_of or CONFIG.archive,
@@ -65,6 +66,9 @@ rule replay:
         f"{RESULTS}/logs/replay.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         results=RESULTS,
         replayed=CONFIG.replay_of and f"results/{CONFIG.replay_of}",
@@ -80,6 +84,9 @@ rule bundle:
         f"{RESULTS}/logs/bundle.log",
     conda:
         ENVIRONMENT
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         results=RESULTS,
         answers=ANSWERS,
@@ -94,10 +101,12 @@ rule bundle:
 rule drift:
     log:
         f"{RESULTS}/logs/drift.log",
+    localrule: stays_here("drift")
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
+        runtime=growing(FETCH_MINUTES),
         heasarc=service_slots("heasarc", *CONFIG.services),
         gaia=service_slots("gaia", *CONFIG.services),
         irsa=service_slots("irsa", *CONFIG.services),

@@ -25,7 +25,8 @@ rule summarize:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         archive=CONFIG.replay_of or CONFIG.archive,
         simulated=CONFIG.simulated,
@@ -49,10 +50,12 @@ rule discover_services:
         text=f"{RESULTS}/services/registry.txt",
     log:
         f"{RESULTS}/logs/discover_services.log",
+    localrule: stays_here("discover_services", over_the_network=True)
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=600,
+        mem_mb=growing(1000),
+        runtime=growing(FETCH_MINUTES),
     params:
         urls={name: service.url for name, service in CONFIG.services.items()},
         code=code_digest("discover_services"),
