@@ -128,6 +128,43 @@ class ProjectCopy:
         (self.folder / name).write_text(yaml.safe_dump(settings), encoding="utf-8")
         return name
 
+    def start(self, *arguments: str, cores: int = 2, at_start: str = "", **environment: str):
+        """Start Snakemake in the copy, in a process group of its own.
+
+        Parameters
+        ----------
+        arguments : str
+            Targets and options.
+        cores : int
+        at_start : str
+            Code that every Python process of the run executes first.
+        environment : str
+            Further variables.
+
+        Returns
+        -------
+        subprocess.Popen
+            Its output, with the errors, is in `stdout`.
+        """
+        variables = {**os.environ, "COLUMNS": "300", "NO_COLOR": "1"}
+        variables |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
+        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
+            variables.pop(name, None)
+        if at_start:
+            (self.folder / "start").mkdir(exist_ok=True)
+            (self.folder / "start/sitecustomize.py").write_text(at_start, encoding="utf-8")
+            variables["PYTHONPATH"] = str(self.folder / "start")
+        return subprocess.Popen(
+            [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments],
+            cwd=self.folder,
+            env=variables | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
     def run(
         self,
         *arguments: str,
@@ -138,7 +175,7 @@ class ProjectCopy:
         timeout: float = 900,
         end_by: signal.Signals = signal.SIGKILL,
     ) -> Run:
-        """Run Snakemake in the copy.
+        """Run Snakemake in the copy, to its end.
 
         Parameters
         ----------
@@ -159,26 +196,9 @@ class ProjectCopy:
         """
         for logs in self.folder.glob("results/*/logs"):
             shutil.rmtree(logs)
-        environment = {**os.environ, "COLUMNS": "300", "NO_COLOR": "1"}
-        environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
-        for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
-            environment.pop(name, None)
-        if python_path:
-            environment["PYTHONPATH"] = python_path
-        if start := (_KILLER if kill_at else "") + (_OFFLINE if offline else ""):
-            (self.folder / "start").mkdir(exist_ok=True)
-            (self.folder / "start/sitecustomize.py").write_text(start, encoding="utf-8")
-            environment |= {"KILL_AT": kill_at, "PYTHONPATH": str(self.folder / "start")}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        at_start = (_KILLER if kill_at else "") + (_OFFLINE if offline else "")
+        more = {"KILL_AT": kill_at} | ({"PYTHONPATH": python_path} if python_path else {})
+        process = self.start(*arguments, cores=cores, at_start=at_start, **more)
         try:
             output, _ = process.communicate(timeout=timeout)
         except BaseException:

@@ -1,0 +1,304 @@
+"""The workflow through a real Slurm, as a user runs it, and what becomes of its faults.
+
+One cluster of two nodes (tests/servers/slurm); /etc/slurm must be free for it. Polling is quicker
+than the profile's, since jobs take seconds here; all else is the profile as it ships.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import yaml
+from project_copy import ProjectCopy
+from slurm_runs import Head, accounted, heads, jobs_of_rules, queued, slurm, states, wait_until
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+
+SERVER = Path(__file__).parents[1] / "servers/slurm"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A Slurm of two nodes. $SLURM_STATE is where it keeps its state, else a new folder."""
+    state = os.environ.get("SLURM_STATE") or tempfile.mkdtemp(
+        prefix="xgamma-slurm-", dir="/var/tmp"
+    )
+    done = subprocess.run(
+        [SERVER / "up.sh", "--state", state],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    try:
+        assert done.returncode == 0, f"up.sh failed:\n{done.stdout}{done.stderr}"
+        yield
+    finally:
+        # of tests that failed
+        for head in heads:
+            head.kill()
+        subprocess.run([SERVER / "down.sh", "--state", state, "--purge"], check=True)
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def account(project: ProjectCopy) -> ProjectCopy:
+    """Set what a user of this cluster must set in the profile."""
+    path = project.folder / "profiles/slurm/config.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "#slurm_account: my_account" in text
+    text = text.replace("#slurm_account: my_account", "slurm_account: ci")
+    path.write_text(text, encoding="utf-8")
+    return project
+
+
+@pytest.fixture(scope="module")
+def whole_run(cluster, tmp_path_factory) -> Head:
+    """The whole demo through Slurm; it goes on while other tests use the cluster."""
+    return Head(account(ProjectCopy(tmp_path_factory.mktemp("slurm") / "project")))
+
+
+@pytest.fixture
+def project(whole_run, demo_run, tmp_path) -> ProjectCopy:
+    """The demo's products, made on this machine, to take some away from."""
+    return account(ProjectCopy(tmp_path / "project", demo_run.project))
+
+
+def without(project: ProjectCopy, *names: str) -> list[str]:
+    """Remove products; give their paths as targets."""
+    for name in names:
+        (project.results() / name).unlink()
+    return [f"results/demo/{name}" for name in names]
+
+
+# One figure of each rule: the one whose file is written first.
+FIGURES = {
+    "plot_observations": "exposure_map.png",
+    "plot_associations": "association_map.png",
+    "plot_counterparts": "counterparts_by_class.png",
+    "plot_subsample": "class_shares.png",
+}
+
+
+def figures_of(project: ProjectCopy, *rules: str) -> list[str]:
+    """Remove a figure of each rule; give them as targets."""
+    names = [f"figures/{FIGURES[rule]}" for rule in rules]
+    for name in names:
+        (project.results() / name).unlink()
+    return [f"results/demo/{name}" for name in names]
+
+
+def test_jobs_lost_in_four_ways_are_done_again(project):
+    """Cancelled, over memory, over time, and on a node that goes down, all in one run."""
+    before = project.products()
+    lost = ("plot_counterparts", "plot_observations", "plot_associations", "plot_subsample")
+    targets = figures_of(project, *lost)
+    held = [FIGURES[rule] for rule in ("plot_counterparts", "plot_associations", "plot_subsample")]
+    head = Head(
+        project,
+        *(*targets, "--set-resources"),
+        # Snakemake alone is larger than 150 MB; the second attempt has 600, the third 1350
+        "plot_observations:mem_mb=150*attempt**2",
+        "plot_associations:runtime=attempt",
+        # n2 is filled first, by the one job that may go there
+        *(f"{rule}:slurm_extra='--exclude=n2'" for rule in lost[:3]),
+        hold=tuple(held),
+    )
+    for name in held:
+        wait_until(lambda name=name: head.holds(name), f"the job that writes {name}")
+    slurm("scancel", queued(project)["rule_plot_counterparts"])
+    slurm("scontrol", "update", "nodename=n2", "state=down", "reason=test")
+    try:
+        wait_until(lambda: "TIMEOUT" in states(project).get("plot_associations", ()), "the limit")
+    finally:
+        slurm("scontrol", "update", "nodename=n2", "state=resume")
+        head.let_go()
+    output = head.end()
+    ended = states(project)
+    assert set(ended) == set(lost)
+    for rule, first, words in (
+        ("plot_counterparts", "CANCELLED", "CANCELLED AT"),
+        # OUT_OF_MEMORY where Slurm has cgroups
+        ("plot_observations", "FAILED", "exceeded memory limit"),
+        ("plot_associations", "TIMEOUT", "DUE TO TIME LIMIT"),
+        ("plot_subsample", "NODE_FAIL", "DUE TO NODE FAILURE"),
+    ):
+        assert (ended[rule][0], ended[rule][-1]) == (first, "COMPLETED"), ended
+        # Slurm's words, in the log that is named when the job is submitted
+        found = re.findall(rf"log: (\S+/slurm_logs/rule_{rule}/\d+\.log)", output)
+        assert words in Path(found[0]).read_text(encoding="utf-8")
+    nodes = [job["NodeList"] for job in accounted(project) if "plot_subsample" in job["Comment"]]
+    assert (nodes[0], nodes[-1]) == ("n2", "n1")
+    assert project.products() == before
+
+
+def test_a_fault_that_stays_is_named_and_the_rest_is_made(project):
+    """A job that never has memory enough; the others do not suffer, and a rerun finishes."""
+    targets = figures_of(project, "plot_counterparts", "plot_observations")
+    head = Head(
+        project, *targets, "--retries", "1", "--set-resources", "plot_counterparts:mem_mb=150"
+    )
+    code, output = head.ended()
+    assert code == 1
+    assert (project.results() / "figures/exposure_map.png").exists()
+    assert not (project.results() / "figures/counterparts_by_class.png").exists()
+    assert states(project)["plot_counterparts"] == ["FAILED"] * 2
+    assert re.search(
+        r"xgamma: Slurm job \d+ \(plot_counterparts\) took more memory than it had asked for: "
+        r"--set-resources plot_counterparts:mem_mb=\.\.\. "
+        r"\(log: \S+/slurm_logs/rule_plot_counterparts/\d+\.log\)",
+        output,
+    )
+    # the same command, without the limit
+    Head(project, *targets).end()
+    assert jobs_of_rules(project)["plot_observations"] == 1
+
+
+def head_knows(project: ProjectCopy, rule: str) -> bool:
+    """Whether a run has noticed the end of a rule's job."""
+    logs = (project.folder / ".snakemake/log").glob("*.snakemake.log")
+    return any(f"(Rule: {rule})" in log.read_text(encoding="utf-8") for log in logs)
+
+
+def test_head_killed_and_started_again(project):
+    """What had ended is not done again, what runs not twice; and its settings are known."""
+    targets = figures_of(project, "plot_observations", "plot_counterparts")
+    settings = project.configure("coarse.yaml", {"figures": {"dpi": 60}})
+    arguments = (*targets, "--configfile", settings)
+    head = Head(project, *arguments, hold=(FIGURES["plot_counterparts"],))
+    wait_until(
+        lambda: head.holds(FIGURES["plot_counterparts"]), "the job that is to outlive the run"
+    )
+    wait_until(lambda: "COMPLETED" in states(project).get("plot_observations", []), "the other")
+    wait_until(lambda: head_knows(project, "plot_observations"), "the run's record of it")
+    head.kill()
+    again = Head(project, *arguments)
+    wait_until(lambda: again.said("xgamma: an earlier run in this folder"), "the notice")
+    left = queued(project)
+    assert list(left) == ["rule_plot_counterparts"]
+    head.let_go()
+    output = again.end()
+    assert f"to end them now: scancel {left['rule_plot_counterparts']}\n" in output
+    assert jobs_of_rules(project) == {"plot_observations": 1, "plot_counterparts": 1}
+    # made with 60 dots per inch, and known to be
+    assert project.make("--dry-run", *targets, "--configfile", settings).planned == {}
+    assert project.make("--dry-run", *targets).planned == {
+        "plot_observations": 1,
+        "plot_counterparts": 1,
+    }
+
+
+@pytest.fixture(scope="module")
+def archive(demo_run) -> Iterator[str]:
+    """The demo's sky as a service on a port, which to the rules is one on the network."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    sky = demo_run.project.results() / "archive/sky.duckdb"
+    serving = subprocess.Popen(
+        (sys.executable, "-m", "xgamma.demo", "serve", "--database", sky, "--port", str(port)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: answers(f"{url}/tap/availability"), "the archive")
+        yield url
+    finally:
+        serving.terminate()
+        serving.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=30).ok
+    except requests.ConnectionError:
+        return False
+
+
+def served(project: ProjectCopy, url: str, max_requests: int) -> tuple[str, str]:
+    """Options for a run against it."""
+    services = {
+        name: {
+            "url": f"{url}/{name}/tap",
+            "max_requests": max_requests,
+            "mode": "sync",
+            "upload": True,
+        }
+        for name in ("heasarc", "gaia", "irsa")
+    }
+    settings = {"archive": "served", "archives": {"served": {"simulated": True, **services}}}
+    return "--configfile", project.configure("served.yaml", settings)
+
+
+def products_of_served(*names: str) -> list[str]:
+    return [f"results/served/{name}.parquet" for name in names]
+
+
+def test_fetches_stay_on_the_head_node(whole_run, archive, tmp_path, demo_run):
+    project = account(ProjectCopy(tmp_path / "project"))
+    targets = products_of_served("plane/csc", "plane/fermilpsc")
+    Head(project, *targets, *served(project, archive, max_requests=2)).end()
+    # of the fetches Slurm knows nothing
+    assert set(jobs_of_rules(project)) == {"plane_filter_plane"}
+    logs = {path.stem for path in project.results("served").rglob("*.log")}
+    assert logs >= {"describe_services", "fetch_catalog_csc", "fetch_catalog_fermilpsc"}
+    for name in ("plane/csc.parquet", "catalogs/csc.parquet"):
+        ours, theirs = project.results("served") / name, demo_run.project.results() / name
+        assert ours.read_bytes() == theirs.read_bytes()
+
+
+def overlap(times: list[tuple[str, str]]) -> int:
+    """The largest number of (start, end) that hold at the same time, to a second."""
+    return max(sum(a < start <= b or a == start for a, b in times) for start, _ in times)
+
+
+def test_fetches_on_a_partition_of_choice_one_at_a_time(whole_run, archive, tmp_path):
+    """The lines of the profile, no longer comments; one request at a time in the whole cluster."""
+    project = account(ProjectCopy(tmp_path / "project"))
+    path = project.folder / "profiles/slurm/config.yaml"
+    text = path.read_text(encoding="utf-8")
+    head, block, rest = re.split(r"((?:#set-resources:|#  \w+: \{.*\})\n(?:#  .*\n)+)", text)
+    path.write_text(head + re.sub(r"(?m)^#", "", block) + rest, encoding="utf-8")
+    targets = products_of_served("catalogs/fermilpsc", "catalogs/chanmaster")
+    Head(project, *targets, *served(project, archive, max_requests=1)).end()
+    jobs = accounted(project)
+    assert Counter(job["Comment"].split("_wildcards")[0] for job in jobs) == {
+        "rule_describe_services": 1,
+        "rule_fetch_catalog": 2,
+    }
+    assert {job["Partition"] for job in jobs} == {"transfer"}
+    assert overlap([(job["Start"], job["End"]) for job in jobs]) == 1
+
+
+def test_whole_demo_is_the_same_bytes(whole_run, demo_run):
+    output = whole_run.end()
+    project = whole_run.project
+    ours, theirs = project.products(), demo_run.project.products()
+    assert set(ours) == set(theirs)
+    assert [name for name in ours if ours[name] != theirs[name]] == []
+    # everything went through Slurm once; two bundles are one job each
+    jobs = [job for job in accounted(project) if job["State"] != "NODE_FAIL"]  # of another test
+    rules = Counter(job["Comment"].split("_wildcards")[0].removeprefix("rule_") for job in jobs)
+    bundled = {"plane_filter_plane_plot_plane": 1, "plane_filter_plane": 1}
+    bundled["pairs_group_by_fermi_verify_crossmatch"] = 1
+    twelve = {"enrich_shard": 12, "fetch_catalog": 3}
+    single = ("build_demo_sky", "describe_services", "crossmatch", "shard_sources")
+    last = ("merge_enrichment", "summarize", "provenance", *FIGURES)
+    assert rules == {**bundled, **twelve, **dict.fromkeys((*single, *last), 1)}, output
+    # at most so many requests to a service at a time, in all of the cluster
+    config = yaml.safe_load((project.folder / "config/config.yaml").read_text(encoding="utf-8"))
+    for survey, service in (("gaia", "gaia"), ("twomass", "irsa")):
+        most = config["archives"]["demo"][service]["max_requests"]
+        shards = [job for job in jobs if f"_wildcards_{survey}_" in job["Comment"]]
+        assert len(shards) > most
+        assert overlap([(job["Start"], job["End"]) for job in shards]) <= most
+    assert project.make("--dry-run").planned == {}
