@@ -38,7 +38,7 @@ rule all:
 
 
 onsuccess:
-    print(f"xgamma: products are under {RESULTS}/{seconds_of_jobs()}")
+    print(f"xgamma: products are under {RESULTS}/{how_they_were_made()}")
 
 
 # Snakemake tells each failure as it comes; by the end of a long run that is far up.

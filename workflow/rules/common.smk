@@ -3,7 +3,7 @@
 # Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, KEPT_ANSWERS, FETCH_MINUTES,
 #        code_digest(), digest_of_file(), url(), demo_sky(), demo_sky_record(), service_slots(),
 #        survey_slots(), growing(), stays_here(), shards_of_manifest(), codes(), what_failed(),
-#        seconds_of_jobs().
+#        how_they_were_made().
 
 import dataclasses
 import functools
@@ -194,11 +194,17 @@ def what_failed():
     return "\n".join([*lines, f"xgamma: {count}logs in {RESULTS}/logs/; {done}"])
 
 
-def seconds_of_jobs():
-    """What the jobs of the products took, in words, if it is recorded."""
+def how_they_were_made():
+    """What the jobs of the products took, and of when the answers are, if it is recorded."""
     try:
         with open(f"{RESULTS}/provenance.json", encoding="utf-8") as stream:
-            run = json.load(stream)["run"]
+            provenance = json.load(stream)
     except (OSError, ValueError):
         return ""
-    return f", made in {run['job_seconds_total']:.0f} s of jobs on {run['cores']} cores"
+    run = provenance["run"]
+    said = f", made in {run['job_seconds_total']:.0f} s of jobs on {run['cores']} cores"
+    days = sorted({answer["started"][:10] for answer in provenance["answers"].values()})
+    if not days:
+        return said
+    # kept answers are not asked for again: who waits for new data sees that these are old
+    return f"{said}, of answers of {' to '.join(sorted({days[0], days[-1]}))}"
