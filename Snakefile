@@ -43,4 +43,4 @@ onsuccess:
 
 # Snakemake tells each failure as it comes; by the end of a long run that is far up.
 onerror:
-    print(what_failed())
+    print(what_failed() + "\n", end="", flush=True)  # at once: Snakemake itself goes on to speak

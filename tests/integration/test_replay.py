@@ -104,7 +104,7 @@ def test_a_second_replay_only_compares_and_names_what_differs(replayed, tmp_path
         module.write("# edited\n")
     run = project.run("replay", offline=True)
     assert run.returncode == 1 and run.jobs == ["replay"]
-    (line,) = [line for line in run.output.splitlines() if line.startswith("xgamma: ")]
+    line = next(line for line in run.output.splitlines() if line.startswith("xgamma: "))
     count = len(provenance["products"])
     assert f"{count - 1} of {count} products are byte-identical" in line
     assert "not so figures/offsets.png" in line
@@ -128,7 +128,7 @@ def test_a_damaged_answer_is_named(replayed, tmp_path, damage):
         path.write_bytes(content)
     run = project.run("results/replay/services/columns.ecsv", offline=True)
     assert run.returncode == 1 and "Traceback" not in run.output
-    (line,) = [line for line in run.output.splitlines() if line.startswith("xgamma: ")]
+    line = next(line for line in run.output.splitlines() if line.startswith("xgamma: "))
     assert path.relative_to(project.folder).as_posix() in line
     assert "WHERE table_name IN ('fp_psc')" in line
     assert not (project.results("replay") / "services").exists()

@@ -637,7 +637,8 @@ def schema_keys() -> dict[str, dict]:
 def readme_rows() -> dict[str, list[str]]:
     """The README's table of keys: key -> the other cells."""
     rows = {}
-    for line in README.read_text(encoding="utf-8").splitlines():
+    text = README.read_text(encoding="utf-8").split("\n## Keys\n")[1].split("\n## ")[0]
+    for line in text.splitlines():
         if match := re.match(r"\| `([^`]+)` \|", line):
             rows[match[1]] = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[2:-1]]
     return rows

@@ -250,7 +250,7 @@ def test_kill_in_the_middle_then_a_plain_run(small_cut, tmp_path):
     assert manifest.jobs == ["shard_sources"]
     shards = json.loads((project.results() / "enrichment/shards.json").read_text())["gaia"]
     shard = next(iter(shards))
-    killed = project.run(*arguments, kill_at=f"enrichment/gaia/{shard}")
+    killed = project.run(*arguments, kill_at=f"{shards[shard]}.parquet")
     assert killed.returncode == -9
     half = project.results() / f"enrichment/gaia/.{shard}.{shards[shard]}.parquet.part"
     assert half.exists()

@@ -203,15 +203,16 @@ def test_what_is_refused(demo_run, tmp_path):
     run = project.run("bundle", "drift", "replay")
     assert run.returncode == 1 and "Traceback" not in run.output
     assert run.jobs == ["bundle", "drift", "replay"]
-    lines = sorted(line for line in run.output.splitlines() if line.startswith("xgamma: "))
-    assert lines == [
-        "xgamma: replay: the archive is not replay: "
-        "snakemake --cores 2 replay --config archive=replay",
-        *2
-        * [
-            "xgamma: results/demo/tables/csc_fermi_pairs.ecsv is not what provenance.json "
-            "describes: remove the file, and run snakemake again"
-        ],
-    ]
+    lines = [line for line in run.output.splitlines() if line.startswith("xgamma: ")]
+    changed = (
+        "results/demo/tables/csc_fermi_pairs.ecsv is not what provenance.json "
+        "describes: remove the file, and run snakemake again"
+    )
+    other = "replay: the archive is not replay: snakemake --cores 2 replay --config archive=replay"
+    assert sorted(lines[:3]) == [f"xgamma: {said}" for said in (other, changed, changed)]
+    # and once more at the end, in the order of the jobs' names
+    jobs = (("bundle", changed), ("drift", changed), ("replay", other))
+    assert lines[3:6] == [f"xgamma: {job}: {said}" for job, said in jobs]
+    assert lines[6].startswith("xgamma: failed jobs: 3, ") and len(lines) == 7
     assert not (project.folder / "results/demo.zip").exists()
     assert not (project.results() / "drift").exists()
