@@ -36,8 +36,9 @@ rule describe_services:
 
 rule fetch_catalog:
     input:
-        # another survey is described anew, and that is no reason to fetch catalogues
-        columns=ancient(f"{RESULTS}/services/columns.ecsv"),
+        # not ancient: Snakemake 9.27 then overlooks an edited param or a missing product of this
+        # rule whenever the description is made anew in the same run
+        columns=f"{RESULTS}/services/columns.ecsv",
         sky=demo_sky,
     output:
         catalog=f"{RESULTS}/catalogs/{{catalog}}.parquet",
