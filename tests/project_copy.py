@@ -6,6 +6,7 @@ that tests which only change a setting need not start from nothing.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -223,15 +224,22 @@ class ProjectCopy:
         )
 
     def finished_jobs(self) -> set[str]:
-        """All jobs that Snakemake has on record as finished, named like those."""
-        finished = set()
-        for path in (self.folder / ".snakemake/metadata").glob("*"):
+        """All jobs that Snakemake has on record as finished, named like those.
+
+        A job that was interrupted may have a record too: then a product of it is missing, or
+        marked as incomplete.
+        """
+        known = self.folder / ".snakemake"
+        finished: dict[str, bool] = {}
+        for path in (known / "metadata").glob("*"):
             with contextlib.suppress(ValueError):  # cut short by a kill: not on record
                 record = json.loads(path.read_text(encoding="utf-8"))
-                if not record["incomplete"]:
-                    log = Path(*Path(record["log"][0]).parts[3:])
-                    finished.add(str(log.with_suffix("")))
-        return finished
+                log = Path(*Path(record["log"][0]).parts[3:])
+                job = str(log.with_suffix(""))
+                product = self.folder / base64.b64decode(path.name).decode()
+                done = product.exists() and not (known / "incomplete" / path.name).exists()
+                finished[job] = finished.get(job, True) and done and not record["incomplete"]
+        return {job for job, done in finished.items() if done}
 
     def make(self, *arguments: str, **options) -> Run:
         """`run`, which must succeed."""
