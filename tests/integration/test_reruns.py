@@ -296,14 +296,6 @@ def test_figures_and_code(bench, tmp_path):
     bench.check("another version of matplotlib", shards="none", python_path=str(upgraded))
 
 
-def test_a_touched_product_makes_anew_what_is_made_of_it(bench):
-    bench.run()
-    product = "catalogs/csc.parquet"
-    (bench.project.results(ARCHIVE) / product).touch()
-    size = "of 1 MB or more (below, Snakemake compares contents)"
-    bench.check(f"a touched product {size}: {product}", shards="none")
-
-
 def test_shards_that_fail_do_not_stop_the_others_and_are_named_at_the_end(bench):
     """Dense fields have more rows than are allowed; a larger limit runs these shards only."""
     bench.set("sky.latitude_cut_deg", 0.15)
