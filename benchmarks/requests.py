@@ -34,7 +34,7 @@ import pandas as pd
 import pyvo
 import yaml
 from latency_proxy import LatencyProxy
-from project_copy import ProjectCopy
+from project_copy import ProjectCopy, archive_at
 
 from xgamma.config import load_config
 from xgamma.enrichment import SurveyTable, enrich_targets, merge_shards
@@ -73,7 +73,8 @@ class Dachs:
     """The server on `port`, its state and its sky in `folder`: made once, then only started."""
 
     def __init__(self, folder: Path, size: str, port: int, proxy: LatencyProxy) -> None:
-        rows, self._state, self._scripts = folder / "rows", folder / "dachs", folder / "scripts"
+        rows, self._state, scripts = folder / "rows", folder / "dachs", folder / "scripts"
+        self._scripts = scripts / "dachs"
         folder.mkdir(parents=True, exist_ok=True)
         if not rows.exists():
             sky, partial = folder / "sky.duckdb", folder / "rows.partial"
@@ -83,8 +84,8 @@ class Dachs:
             _call(sys.executable, PROJECT / "tests/integration/export_sky.py", sky, partial)
             partial.rename(rows)
         # the links in its answers must lead to the proxy, not past it
-        shutil.rmtree(self._scripts, ignore_errors=True)
-        shutil.copytree(PROJECT / "tests/servers/dachs", self._scripts)
+        shutil.rmtree(scripts, ignore_errors=True)
+        shutil.copytree(PROJECT / "tests/servers", scripts)
         settings = self._scripts / "etc/gavo.rc.in"
         own_url = "serverURL: http://127.0.0.1:@PORT@"
         settings.write_text(settings.read_text().replace(own_url, f"serverURL: {proxy.url}"))
@@ -204,8 +205,7 @@ class Workflow:
     def __init__(self, folder: Path, url: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         self._project = ProjectCopy(folder)
-        service = {"url": url, "max_requests": 2, "mode": "sync", "upload": True}
-        archive = dict.fromkeys(("heasarc", "gaia", "irsa"), service) | {"simulated": True}
+        archive = archive_at(url, one_service=True)
         settings = {"archive": "bench", "archives": {"bench": archive}}
         self._config = ("--configfile", self._project.configure("bench.yaml", settings))
         self._project.make(*self._config, "--", "results/bench/crossmatch/verification.json")

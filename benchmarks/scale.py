@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 import scale_sky
 import yaml
 from chaos_runs import EmbeddedServer
-from project_copy import ProjectCopy
+from project_copy import ProjectCopy, archive_at
 
 from xgamma.config import load_config
 from xgamma.demo.sky import build_sky
@@ -80,14 +80,10 @@ atexit.register(note)
 
 def settings(url: str, factor: float) -> dict:
     """The config of a run on the sky of that factor, behind that address."""
-    services = {
-        name: {"url": f"{url}/{name}/tap", "max_requests": 2, "mode": "sync", "upload": True}
-        for name in ("heasarc", "gaia", "irsa")
-    }
     chosen = CONFIG.enrichment
     return {
         "archive": ARCHIVE,
-        "archives": {ARCHIVE: {"simulated": True, **services}},
+        "archives": {ARCHIVE: archive_at(url)},
         "enrichment": {
             "radius_deg": scale_sky.shrunk(chosen.radius_deg, factor),
             "csc_radius_arcsec": scale_sky.shrunk(chosen.csc_radius_arcsec, factor),

@@ -15,7 +15,6 @@ import contextlib
 import functools
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent / "integration"))
 from chaos_faults import FATAL, KINDS
 from chaos_proxy import ChaosProxy
 from chaos_runs import (
+    INTERRUPTS,
     SHORT_LIFE_S,
     TARGETS,
     EmbeddedServer,
@@ -171,7 +171,7 @@ def _outcome(
             project = ProjectCopy(folder)
             settings = configure(project, proxy.url, one_service=upstream.one_service)
             while outcome.kills < kills:
-                end_by = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[outcome.kills % 3]
+                end_by = INTERRUPTS[outcome.kills % 3]
                 if interrupt_after(project, settings, moments.uniform(3, 9), end_by):
                     outcome.kills += 1
                 else:  # done before its time: from the start again

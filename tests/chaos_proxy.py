@@ -88,8 +88,6 @@ class ChaosProxy:
     url : str
         `upstream`, at the proxy's address.
     counts : Counts
-    in_flight : int
-        Requests that have come and are not answered yet.
     """
 
     def __init__(
@@ -117,7 +115,7 @@ class ChaosProxy:
         self._lock = threading.Lock()
         self._going = threading.Event()
         self._going.set()
-        self.counts, self.in_flight = Counts(), 0
+        self.counts = Counts()
         self._server = _Server(("127.0.0.1", port), self)
         self.port = self._server.server_address[1]
         self._here = f"http://127.0.0.1:{self.port}"
@@ -163,13 +161,7 @@ class ChaosProxy:
             self.counts.bytes_in += head + len(body)
             self.counts.faults.update([kind] if kind else [])
             self.counts.met.append((identity, kind))
-            self.in_flight += 1
         return identity, fault
-
-    def done(self) -> None:
-        """Count a request as no longer in flight."""
-        with self._lock:
-            self.in_flight -= 1
 
     def treat(self, request: _Handler, body: bytes) -> None:
         """Answer a request, or do to it what is drawn."""
@@ -275,8 +267,6 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             # a client that has given up is no error of the proxy's
             self.close_connection = True
-        finally:
-            self.server.proxy.done()
 
     do_GET = do_POST = do_DELETE = _treat
 

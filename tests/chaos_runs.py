@@ -18,10 +18,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import requests
-from project_copy import PROJECT, ProjectCopy, Run
+from project_copy import PROJECT, ProjectCopy, Run, archive_at
 
 __all__ = [
     "ARCHIVE",
+    "INTERRUPTS",
     "SHORT_LIFE_S",
     "TARGETS",
     "EmbeddedServer",
@@ -43,12 +44,14 @@ _TABLES = (
 )
 #: All but the figures, which ask nobody.
 TARGETS = ("summary.txt", "plane/csc.parquet", *(f"tables/{name}.ecsv" for name in _TABLES))
+#: How runs are interrupted, in turn: a power cut, as far as files go; Ctrl-C; a batch system.
+INTERRUPTS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 #: Seconds that a job may be left to live when nobody follows it any more, and some more for
 #: requests on their way.
 SHORT_LIFE_S = 15 * 60 + 30
 
 _UWS = "{http://www.ivoa.net/xml/UWS/v1.0}"
-_SERVICES = {"heasarc": "sync", "gaia": "async", "irsa": "sync"}
+_MODES = {"heasarc": "sync", "gaia": "async", "irsa": "sync"}
 
 
 class EmbeddedServer:
@@ -111,13 +114,9 @@ def configure(project: ProjectCopy, url: str, *, one_service: bool = False, **ta
     **tap : float
         Keys of the config's `tap` that are to differ from what suits these tests.
     """
-    archive: dict[str, object] = {"simulated": True}
-    for name, mode in _SERVICES.items():
-        place = url if one_service else f"{url}/{name}/tap"
-        archive[name] = {"url": place, "max_requests": 2, "mode": mode, "upload": True}
     settings = {
         "archive": ARCHIVE,
-        "archives": {ARCHIVE: archive},
+        "archives": {ARCHIVE: archive_at(url, one_service=one_service, modes=_MODES)},
         "tap": {"timeout_s": 5, "sync_timeout_s": 20, "deadline_s": 120, "attempts": 6, **tap},
     }
     return project.configure("chaos.yaml", settings)
@@ -180,7 +179,7 @@ def half_files(project: ProjectCopy) -> list[Path]:
 
 def service_urls(url: str, *, one_service: bool = False) -> list[str]:
     """The addresses of the services behind `url`."""
-    return [url] if one_service else [f"{url}/{name}/tap" for name in _SERVICES]
+    return [url] if one_service else [f"{url}/{name}/tap" for name in _MODES]
 
 
 def jobs_left(urls: Iterable[str]) -> dict[str, float]:

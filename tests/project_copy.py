@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import yaml
 
 from xgamma.tables import read_parquet
 
-__all__ = ["ProjectCopy", "Run", "ShardsSeen", "shard_jobs"]
+__all__ = ["ProjectCopy", "Run", "ShardsSeen", "archive_at", "shard_jobs"]
 
 PROJECT = Path(__file__).parents[1]
 _FOLDERS = ("config", "envs", "profiles", "resources", "workflow")
@@ -280,6 +281,36 @@ class ProjectCopy:
 def shard_jobs(jobs: list[str]) -> set[str]:
     """Those of a run's jobs that asked for a shard."""
     return {job for job in jobs if job.startswith("enrichment/")}
+
+
+def archive_at(
+    url: str,
+    *,
+    one_service: bool = False,
+    max_requests: int = 2,
+    modes: Mapping[str, str] | None = None,
+) -> dict[str, object]:
+    """The config's block of an archive whose services stand behind `url`.
+
+    Parameters
+    ----------
+    url : str
+    one_service : bool
+        Whether one service, at `url` itself, has all tables.
+    max_requests : int
+    modes : mapping, optional
+        Service -> sync or async; sync, if it is not there.
+    """
+    services = {
+        name: {
+            "url": url if one_service else f"{url}/{name}/tap",
+            "max_requests": max_requests,
+            "mode": (modes or {}).get(name, "sync"),
+            "upload": True,
+        }
+        for name in ("heasarc", "gaia", "irsa")
+    }
+    return {"simulated": True, **services}
 
 
 class ShardsSeen:

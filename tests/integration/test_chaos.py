@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from chaos_faults import FATAL, KINDS
 from chaos_proxy import ChaosProxy
 from chaos_runs import (
     ARCHIVE,
+    INTERRUPTS,
     SHORT_LIFE_S,
     EmbeddedServer,
     clear_errors,
@@ -200,7 +200,7 @@ def test_interruptions(server, project, undisturbed):
     with ChaosProxy(server.url, rate=0.1, seed=5, kinds=kinds, delay_ms=250) as proxy:
         settings = configure(project, proxy.url)
         while killed < 10:
-            end_by = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[killed % 3]
+            end_by = INTERRUPTS[killed % 3]
             if interrupt_after(project, settings, moments.uniform(2.5, 7), end_by):
                 killed += 1
         asked = proxy.counts.requests.total()

@@ -14,7 +14,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from export_sky import export_sky
-from project_copy import ProjectCopy
+from project_copy import ProjectCopy, archive_at
 
 from xgamma.tables import read_parquet
 
@@ -23,13 +23,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 def run_against(folder: Path, url: str, name: str, simulated: bool) -> ProjectCopy:
     """Run the workflow with an archive `name` whose three services are one server."""
-    service = {"url": url, "max_requests": 2, "mode": "sync", "upload": True}
-    archive = {
-        "simulated": simulated,
-        "heasarc": service,
-        "gaia": {**service, "mode": "async"},
-        "irsa": service,
-    }
+    archive = archive_at(url, one_service=True, modes={"gaia": "async"})
+    archive["simulated"] = simulated
     project = ProjectCopy(folder)
     settings = project.configure("server.yaml", {"archive": name, "archives": {name: archive}})
     project.make("--configfile", settings)

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from project_copy import ProjectCopy, Run
+from project_copy import ProjectCopy, Run, archive_at
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -44,8 +44,7 @@ def test_the_bundle_holds_no_sky_and_nothing_twice(bundle):
 def test_the_network_is_blocked_in_a_replay(tmp_path):
     """The block itself: without it the tests below would prove nothing."""
     project = ProjectCopy(tmp_path / "project")
-    service = {"url": "http://127.0.0.1:9/tap", "max_requests": 1, "mode": "sync", "upload": True}
-    archive = {"simulated": True, "heasarc": service, "gaia": service, "irsa": service}
+    archive = archive_at("http://127.0.0.1:9/tap", one_service=True, max_requests=1)
     settings = {"archive": "x", "archives": {"x": archive}, "tap": {"attempts": 1}}
     run = project.run("--configfile", project.configure("x.yaml", settings), offline=True)
     assert run.returncode == 1 and run.jobs == ["describe_services"]

@@ -9,18 +9,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 import yaml
-from project_copy import ProjectCopy
+from chaos_runs import EmbeddedServer
+from project_copy import ProjectCopy, archive_at
 from slurm_runs import Head, accounted, heads, jobs_of_rules, queued, slurm, states, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -71,13 +69,6 @@ def whole_run(cluster, tmp_path_factory) -> Head:
 def project(whole_run, demo_run, tmp_path) -> ProjectCopy:
     """The demo's products, made on this machine, to take some away from."""
     return account(ProjectCopy(tmp_path / "project", demo_run.project))
-
-
-def without(project: ProjectCopy, *names: str) -> list[str]:
-    """Remove products; give their paths as targets."""
-    for name in names:
-        (project.results() / name).unlink()
-    return [f"results/demo/{name}" for name in names]
 
 
 # One figure of each rule: the one whose file is written first.
@@ -200,42 +191,15 @@ def test_head_killed_and_started_again(project):
 @pytest.fixture(scope="module")
 def archive(demo_run) -> Iterator[str]:
     """The demo's sky as a service on a port, which to the rules is one on the network."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-    sky = demo_run.project.results() / "archive/sky.duckdb"
-    serving = subprocess.Popen(
-        (sys.executable, "-m", "xgamma.demo", "serve", "--database", sky, "--port", str(port)),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until(lambda: answers(f"{url}/tap/availability"), "the archive")
-        yield url
-    finally:
-        serving.terminate()
-        serving.wait()
-
-
-def answers(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=30).ok
-    except requests.ConnectionError:
-        return False
+    server = EmbeddedServer(demo_run.project.results() / "archive/sky.duckdb")
+    yield server.url
+    server.stop()
 
 
 def served(project: ProjectCopy, url: str, max_requests: int) -> tuple[str, str]:
     """Options for a run against it."""
-    services = {
-        name: {
-            "url": f"{url}/{name}/tap",
-            "max_requests": max_requests,
-            "mode": "sync",
-            "upload": True,
-        }
-        for name in ("heasarc", "gaia", "irsa")
-    }
-    settings = {"archive": "served", "archives": {"served": {"simulated": True, **services}}}
+    archive = archive_at(url, max_requests=max_requests)
+    settings = {"archive": "served", "archives": {"served": archive}}
     return "--configfile", project.configure("served.yaml", settings)
 
 

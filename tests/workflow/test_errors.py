@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from project_copy import ProjectCopy, Run
+from project_copy import ProjectCopy, Run, archive_at
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -51,8 +51,7 @@ def web_server(status: int, body: bytes, media_type: str) -> Iterator[str]:
 
 def ask(project: ProjectCopy, url: str, name: str, **tap) -> Run:
     """Run with an archive `name`, all of whose services are at `url`."""
-    service = {"url": url, "max_requests": 1, "mode": "sync", "upload": True}
-    archive = {"simulated": True, "heasarc": service, "gaia": service, "irsa": service}
+    archive = archive_at(url, one_service=True, max_requests=1)
     settings = {
         "archive": name,
         "archives": {name: archive},

@@ -68,14 +68,11 @@ config["connections"] = {
     }
     for name, service in CONFIG.services.items()
 }
-# Whether jobs answer themselves, from the simulated sky.
-IN_PROCESS = not CONFIG.replay_of and any(
-    service.url.startswith(DEMO_URL) for service in CONFIG.services.values()
-)
-# Whether jobs ask other machines.
-OVER_THE_NETWORK = not CONFIG.replay_of and not all(
-    service.url.startswith(DEMO_URL) for service in CONFIG.services.values()
-)
+# Of each service that is asked, whether jobs answer themselves, from the simulated sky.
+ARE_SIMULATED = [
+    service.url.startswith(DEMO_URL) for service in CONFIG.services.values() if not CONFIG.replay_of
+]
+IN_PROCESS, OVER_THE_NETWORK = any(ARE_SIMULATED), not all(ARE_SIMULATED)
 # For jobs that ask services: a query's own limit, and the time around it.
 FETCH_MINUTES = CONFIG.tap.deadline_s // 60 + 15 if OVER_THE_NETWORK else 10
 

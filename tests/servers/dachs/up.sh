@@ -21,6 +21,8 @@ PGPORT=${TAP_PGPORT:-54329}
 DEFAULT_MAXREC=${TAP_DEFAULT_MAXREC:-10000000}
 INSTALL=1 RELOAD=0 ONLY=0
 PGBIN=/usr/lib/postgresql/15/bin
+# shellcheck source=../packages.sh
+. "$here/../packages.sh"
 PACKAGES="postgresql-15 postgresql-15-pgsphere postgresql-15-q3c python3-gavo curl"
 
 die() { echo "ERROR: $*" >&2; exit 1; }
@@ -45,11 +47,7 @@ case $STATE in /*) ;; *) die "--state needs an absolute path" ;; esac
 [ ${#STATE} -le 80 ] || die "state path is longer than 80 characters"
 
 # --- 1. packages ----------------------------------------------------------
-missing=
-for p in $PACKAGES; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] \
-        || missing="$missing $p"
-done
+missing=$(missing_packages $PACKAGES)
 if [ -n "$missing" ]; then
     [ "$INSTALL" = 1 ] || die "not installed:$missing (run without --no-install)"
     [ "$(id -u)" = 0 ] || die "not installed:$missing (root is needed to install them)"
@@ -57,13 +55,7 @@ if [ -n "$missing" ]; then
     mkdir -p "$STATE"
     # python3-gavo, not gavodachs2-server: the latter's postinst fails unless a
     # PostgreSQL server is already running on port 5432.
-    if ! { timeout 300 apt-get -q update &&
-           DEBIAN_FRONTEND=noninteractive timeout 1200 apt-get -q install -y \
-               --no-install-recommends -o DPkg::Lock::Timeout=300 $missing; } \
-           >"$STATE/apt.log" 2>&1; then
-        tail -n 15 "$STATE/apt.log" >&2
-        die "apt-get failed (full log: $STATE/apt.log)"
-    fi
+    install_packages "$STATE/apt.log" $missing || die "apt-get failed (full log: $STATE/apt.log)"
 else
     step "packages present"
 fi

@@ -15,6 +15,8 @@ STATE=${SLURM_STATE:-/var/tmp/slurm-test} NODES=2 CPUS=8 MEMORY=12000 ONLY=0
 PACKAGES="slurmctld slurmd slurmdbd slurm-client munge mariadb-server-core mariadb-client-core"
 # shellcheck source=daemons.sh
 . "$here/daemons.sh"
+# shellcheck source=../packages.sh
+. "$here/../packages.sh"
 
 while [ $# -gt 0 ]; do
     case $1 in
@@ -32,11 +34,7 @@ case $STATE in /*) ;; *) die "--state needs an absolute path" ;; esac
 [ "$(id -u)" = 0 ] || die "root is needed"
 
 # --- 1. packages -----------------------------------------------------------------
-missing=
-for p in $PACKAGES; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] ||
-        missing="$missing $p"
-done
+missing=$(missing_packages $PACKAGES)
 mkdir -p "$STATE"
 if [ -n "$missing" ]; then
     step "installing$missing"
@@ -48,12 +46,9 @@ if [ -n "$missing" ]; then
         made=1
     fi
     status=0
-    { timeout 300 apt-get -q update &&
-        DEBIAN_FRONTEND=noninteractive timeout 1200 apt-get -q install -y \
-            --no-install-recommends -o DPkg::Lock::Timeout=300 $missing; } \
-        >"$STATE/apt.log" 2>&1 || status=$?
+    install_packages "$STATE/apt.log" $missing || status=$?
     [ -z "$made" ] || rm -f $forbid
-    [ $status = 0 ] || { tail -n 15 "$STATE/apt.log" >&2; die "apt-get failed"; }
+    [ $status = 0 ] || die "apt-get failed"
 fi
 [ "$ONLY" = 0 ] || { step "installed"; exit 0; }
 

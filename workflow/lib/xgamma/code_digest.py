@@ -79,8 +79,12 @@ def imported_modules(script: str | Path, leave_out: Collection[str] = ()) -> lis
 
 def package_versions(script: str | Path, leave_out: Collection[str] = ()) -> dict[str, str]:
     """The installed versions of the packages that a script and its modules import, sorted."""
+    return _versions([Path(script), *imported_modules(script, leave_out)])
+
+
+def _versions(sources: Collection[Path]) -> dict[str, str]:
     names = set()
-    for path in [Path(script), *imported_modules(script, leave_out)]:
+    for path in sources:
         names |= {name.split(".")[0] for name in _imports(path.read_text(encoding="utf-8"))}
     names -= sys.stdlib_module_names
     found = {name: _version(name.replace("_", "-")) for name in names if name != "xgamma"}
@@ -93,8 +97,9 @@ def code_digest(script: str | Path, leave_out: Collection[str] = ()) -> str:
     That is a module of ours, or the version of a package.
     """
     digest = hashlib.sha256()
-    for path in [Path(script), *imported_modules(script, leave_out)]:
+    sources = [Path(script), *imported_modules(script, leave_out)]
+    for path in sources:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    for name, number in package_versions(script, leave_out).items():
+    for name, number in _versions(sources).items():
         digest.update(f"{name}={number}\0".encode())
     return digest.hexdigest()[:16]

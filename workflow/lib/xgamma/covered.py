@@ -77,23 +77,16 @@ def note_parts(
     parts : sequence of Part
     """
     kept.trust([part.record for part in parts])
-    by_place: dict[str, list[dict]] = defaultdict(list)
+    by_place: dict[str, list[tuple[dict, dict]]] = defaultdict(list)
     for part in parts:
         here: dict[str, list] = defaultdict(list)
         for t in part.targets.itertuples(index=False):
             here[_place(t.ra, t.dec)].append([t.target_id, t.ra, t.dec, t.radius_deg])
         for place, targets in here.items():
-            by_place[place].append(
-                {
-                    "key": part.record["key"],
-                    "body": part.record["body"],
-                    "columns": dict(asked),
-                    "numbered": part.numbered,
-                    "targets": targets,
-                }
-            )
-    for place, noted in by_place.items():
-        kept.note(question, place, noted)
+            covers = {"columns": dict(asked), "numbered": part.numbered, "targets": targets}
+            by_place[place].append((part.record, covers))
+    for place, covers in by_place.items():
+        kept.note(question, place, covers)
 
 
 def take_covered(

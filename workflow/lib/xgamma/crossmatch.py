@@ -169,9 +169,7 @@ def fetch_pairs(
     if is_new:
         covers = {"latitude_cut_deg": latitude_cut_deg, "min_flux": min_flux}
         client.kept.trust([answer.record])
-        client.kept.note(
-            question, "all", [{**covers, **{k: answer.record[k] for k in ("key", "body")}}]
-        )
+        client.kept.note(question, "all", [(answer.record, covers)])
     return pairs, [answer.record]
 
 

@@ -8,6 +8,7 @@ names that the asker understands.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -56,6 +57,7 @@ class KeptAnswers:
         self._service, self._url = service, url
         self._store, self._limits, self._replay = store, limits, replay
         self._reuse = store is not None and (replay or reuse)
+        self._writes = self._reuse and not replay
 
     def replayed(self, key: str, asked: str) -> Answer:
         """The answer to a question.
@@ -92,11 +94,13 @@ class KeptAnswers:
 
     def trust(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Say that tables were made of these answers, and that nothing was wrong with them."""
-        if self._reuse and not self._replay:
+        if self._writes:
             for record in records:
                 self._store.trust(record["key"], record["body"])
 
-    def note(self, question: str, place: str, answers: Iterable[Mapping[str, Any]]) -> None:
+    def note(
+        self, question: str, place: str, covers: Iterable[tuple[Mapping[str, Any], dict[str, Any]]]
+    ) -> None:
         """Say what trusted answers cover.
 
         Parameters
@@ -105,22 +109,30 @@ class KeptAnswers:
             What they have in common: the same for all of which one may be part of another.
         place : str
             Under which part of the sky or of the question they are to be found.
-        answers : iterable of mapping
-            key and body of each one, and what it covers; values that JSON can hold.
+        covers : iterable of (mapping, dict)
+            The record of each one, and what it covers; values that JSON can hold.
         """
-        if self._reuse and not self._replay:
-            self._store.note_cover(self._family(question), place, list(answers))
+        if self._writes:
+            noted = [{**part, "key": r["key"], "body": r["body"]} for r, part in covers]
+            self._store.note_cover(self._family(question), place, noted)
 
     def covering(self, question: str, places: Iterable[str]) -> list[dict[str, Any]]:
-        """What `note` was told of answers that are still here and may be used; by key."""
+        """What `note` was told of answers that are still here and may be used.
+
+        Each with the key of its answer, by place, in an order that does not change.
+        """
         if not self._reuse:
             return []
-        good = {}
-        for place in sorted(set(places)):
-            for noted in self._store.covers(self._family(question), place):
-                if self._store.is_there(noted["key"], noted["body"], trusted=not self._replay):
-                    good[json.dumps(noted, sort_keys=True)] = noted
-        return sorted(good.values(), key=lambda noted: (noted["key"], json.dumps(noted)))
+        # an answer is noted in many places, and looked at once
+        is_there = functools.cache(
+            functools.partial(self._store.is_there, trusted=not self._replay)
+        )
+        return [
+            noted
+            for place in sorted(set(places))
+            for noted in self._store.covers(self._family(question), place)
+            if is_there(noted["key"], noted["body"])
+        ]
 
     def _family(self, question: str) -> str:
         parts = json.dumps([self._service, self._url, question])
