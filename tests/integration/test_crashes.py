@@ -19,8 +19,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 KILLS = [
     ("archive/sky.duckdb", "archive/sky.duckdb"),
     ("archive/sky.duckdb", "archive/sky.json"),
-    ("services/columns.ecsv", "services/columns.ecsv"),
-    ("services/columns.ecsv", "services/columns.provenance.json"),
+    ("services/heasarc.ecsv", "services/heasarc.ecsv"),
+    ("services/heasarc.ecsv", "services/heasarc.provenance.json"),
     ("catalogs/csc.parquet", "catalogs/csc.parquet"),
     ("catalogs/csc.parquet", "catalogs/csc.provenance.json"),
     ("plane/fermilpsc.parquet", "plane/fermilpsc.parquet"),

@@ -58,7 +58,7 @@ def rule_of(job: str) -> str:
     """The rule whose job has a log of that name."""
     if job.startswith("enrichment/"):
         return "enrich_shard"
-    return re.sub(r"^(fetch_catalog|filter_plane)_\w+$", r"\1", job)
+    return re.sub(r"^(describe_service|fetch_catalog|filter_plane)_\w+$", r"\1", job)
 
 
 @dataclass
@@ -89,11 +89,14 @@ class Bench:
         assert len(run.jobs) == len(set(run.jobs))
         return run.jobs, self.proxy.counts.requests.total() - before
 
-    def check(self, *edits: str, shards: str = "new", **options) -> int:
+    def check(
+        self, *edits: str, shards: str = "new", described: str = "gaia heasarc irsa", **options
+    ) -> int:
         """Run after edits, hold the jobs against their rows; give the number of requests.
 
         `shards` are those that must run: all, those with new contents, those of one survey, or
-        none. Several edits in one run save time, where none of them hides another.
+        none; `described` the services that must describe themselves again, if any must. Several
+        edits in one run save time, where none of them hides another.
         """
         edit = "; ".join(edits)
         rules = set().union(*(TABLE[one][0] for one in edits))
@@ -103,6 +106,9 @@ class Bench:
         ran = {rule_of(job) for job in jobs}
         assert ran - {"provenance"} == rules - ({"enrich_shard"} - ran), edit
         assert ("provenance" in ran) == bool(rules), "after each run that makes something"
+        again = {job for job in jobs if rule_of(job) == "describe_service"}
+        if again:
+            assert again == {f"describe_service_{name}" for name in described.split()}, edit
         expected = new if shards == "new" else self.in_manifest(shards)
         assert shard_jobs(jobs) == expected, edit
         if all(TABLE[one][1] == "nobody" for one in edits):
@@ -147,7 +153,7 @@ def bench(server, tmp_path_factory) -> Iterator[Bench]:
         bench.set("figures.dpi", 50)
         bench.write()
         jobs, requests = bench.run()
-        assert {"describe_services", "provenance"} <= set(jobs) and requests > 10
+        assert {"describe_service_heasarc", "provenance"} <= set(jobs) and requests > 10
         assert shard_jobs(jobs) == bench.seen.new_ones(project, ARCHIVE)
         yield bench
 
@@ -242,17 +248,24 @@ def test_a_survey_is_its_own_affair(bench, server):
     del columns["parallax"]
     bench.set("surveys.gaia.columns", {**columns, "pmra": "gaia_pm_ra"})
     bench.write()
-    bench.check("a survey's columns: fewer, renamed", shards="gaia")
+    bench.check("a survey's columns: fewer, renamed", shards="gaia", described="gaia")
     bench.set("surveys.gaia.columns", {**columns, "b": "gaia_b"})
     bench.write()
-    assert bench.check("a survey's columns: more", shards="gaia") == len(bench.in_manifest("gaia"))
+    requests = bench.check("a survey's columns: more", shards="gaia", described="gaia")
+    assert requests == len(bench.in_manifest("gaia"))
     with ChaosProxy(server.url) as proxy:
         ours, bench.proxy = bench.proxy, proxy
         bench.set(f"archives.{ARCHIVE}.irsa.url", f"{proxy.url}/irsa/tap")
         bench.write()
         # the columns, the capabilities, and the shards
         expected = 2 + len(bench.in_manifest("twomass"))
-        assert bench.check("a survey's table or endpoint", shards="twomass") == expected
+        edit = "a survey's table or endpoint"
+        assert bench.check(edit, shards="twomass", described="irsa") == expected
+        bench.set(f"archives.{ARCHIVE}.heasarc.url", f"{proxy.url}/heasarc/tap")
+        bench.write()
+        # the columns, three catalogues and the join, each with its count
+        requests = bench.check("HEASARC's endpoint", shards="none", described="heasarc")
+        assert requests == 1 + 2 * 3 + 2
         bench.proxy = ours
     removed = bench.config["surveys"].pop("twomass")
     bench.write()
@@ -261,7 +274,8 @@ def test_a_survey_is_its_own_affair(bench, server):
     bench.set("surveys.twomass", removed)
     bench.write()
     back = "a survey's table or endpoint: back"
-    bench.check(back, "a survey added that was there before", shards="none")
+    before = "a survey added that was there before"
+    bench.check(back, before, shards="none", described="irsa")
 
 
 def test_figures_and_code(bench, tmp_path):

@@ -214,7 +214,7 @@ def test_fetches_stay_on_the_head_node(whole_run, archive, tmp_path, demo_run):
     # of the fetches Slurm knows nothing
     assert set(jobs_of_rules(project)) == {"plane_filter_plane"}
     logs = {path.stem for path in project.results("served").rglob("*.log")}
-    assert logs >= {"describe_services", "fetch_catalog_csc", "fetch_catalog_fermilpsc"}
+    assert logs >= {"describe_service_heasarc", "fetch_catalog_csc", "fetch_catalog_fermilpsc"}
     for name in ("plane/csc.parquet", "catalogs/csc.parquet"):
         ours, theirs = project.results("served") / name, demo_run.project.results() / name
         assert ours.read_bytes() == theirs.read_bytes()
@@ -236,7 +236,7 @@ def test_fetches_on_a_partition_of_choice_one_at_a_time(whole_run, archive, tmp_
     Head(project, *targets, *served(project, archive, max_requests=1)).end()
     jobs = accounted(project)
     assert Counter(job["Comment"].split("_wildcards")[0] for job in jobs) == {
-        "rule_describe_services": 1,
+        "rule_describe_service": 1,
         "rule_fetch_catalog": 2,
     }
     assert {job["Partition"] for job in jobs} == {"transfer"}
@@ -254,10 +254,10 @@ def test_whole_demo_is_the_same_bytes(whole_run, demo_run):
     rules = Counter(job["Comment"].split("_wildcards")[0].removeprefix("rule_") for job in jobs)
     bundled = {"plane_filter_plane_plot_plane": 1, "plane_filter_plane": 1}
     bundled["pairs_group_by_fermi_verify_crossmatch"] = 1
-    twelve = {"enrich_shard": 12, "fetch_catalog": 3}
-    single = ("build_demo_sky", "describe_services", "crossmatch", "shard_sources")
+    several = {"enrich_shard": 12, "fetch_catalog": 3, "describe_service": 3}
+    single = ("build_demo_sky", "crossmatch", "shard_sources")
     last = ("merge_enrichment", "summarize", "provenance", *FIGURES)
-    assert rules == {**bundled, **twelve, **dict.fromkeys((*single, *last), 1)}, output
+    assert rules == {**bundled, **several, **dict.fromkeys((*single, *last), 1)}, output
     # at most so many requests to a service at a time, in all of the cluster
     config = yaml.safe_load((project.folder / "config/config.yaml").read_text(encoding="utf-8"))
     for survey, service in (("gaia", "gaia"), ("twomass", "irsa")):

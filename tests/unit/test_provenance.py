@@ -150,7 +150,8 @@ def entry(path, answers):
 
 
 FILES = {
-    "services/columns.ecsv": b"columns",
+    "services/gaia.ecsv": b"gaia",
+    "services/heasarc.ecsv": b"heasarc",
     "catalogs/fermilpsc.parquet": b"fermi",
     "plane/fermilpsc.parquet": b"plane",
     "catalogs/csc.parquet": b"csc",
@@ -161,22 +162,24 @@ FILES = {
     "figures/separations.png": b"figure",
 }
 FETCHED = [
-    entry("services/columns.ecsv", [answer("0"), answer("1")]),
+    entry("services/gaia.ecsv", [answer("0")]),
+    entry("services/heasarc.ecsv", [answer("1")]),
     entry("catalogs/fermilpsc.parquet", [answer("2", count_key="3", counted=3)]),
     entry("catalogs/csc.parquet", [answer("4", count_key="5", counted=3)]),
     entry("crossmatch/pairs.parquet", [answer("6", count_key="7", counted=3)]),
     entry("enrichment/gaia/a.0123456789abcdef.parquet", [answer("8")]),
 ]
 RESTS_ON = {
-    "services/columns.ecsv": "01",
-    "catalogs/fermilpsc.parquet": "0123",
-    "plane/fermilpsc.parquet": "0123",
-    "catalogs/csc.parquet": "0145",
-    "crossmatch/pairs.parquet": "012367",
-    "crossmatch/verification.json": "01234567",
+    "services/gaia.ecsv": "0",
+    "services/heasarc.ecsv": "1",
+    "catalogs/fermilpsc.parquet": "123",
+    "plane/fermilpsc.parquet": "123",
+    "catalogs/csc.parquet": "145",
+    "crossmatch/pairs.parquet": "12367",
+    "crossmatch/verification.json": "1234567",
     "enrichment/targets.parquet": "01234567",
     "enrichment/gaia/a.0123456789abcdef.parquet": "012345678",
-    "figures/separations.png": "01234567",
+    "figures/separations.png": "1234567",
 }
 
 
@@ -287,7 +290,7 @@ class TestCompareReplay:
 
     def test_the_same(self, provenance):
         said = compare_replay(self.replayed(provenance), provenance, "results/demo")
-        assert said == "xgamma: all 9 products are byte-identical to those of results/demo"
+        assert said == "xgamma: all 10 products are byte-identical to those of results/demo"
 
     def test_different_missing_and_more(self, provenance):
         ours = self.replayed(provenance, software={"python": "0", "astropy": "1"})
@@ -304,7 +307,7 @@ class TestCompareReplay:
         ]
         with pytest.raises(XgammaError) as error:
             compare_replay(ours, theirs, "results/demo")
-        assert str(error.value).startswith("replay: 6 of 9 products are byte-identical")
+        assert str(error.value).startswith("replay: 7 of 10 products are byte-identical")
         assert "figures/separations.png" in str(error.value)
         assert str(error.value).endswith("there is astropy 1 instead of 2, numpy none instead of 3")
 
@@ -322,7 +325,7 @@ def test_sources_and_descriptions():
     assert all_sources("plane/fermilpsc.parquet", there) == {
         "plane/fermilpsc.parquet",
         "catalogs/fermilpsc.parquet",
-        "services/columns.ecsv",
+        "services/heasarc.ecsv",
     }
     assert all_sources("figures/offsets.svg", there) == {*there} - {"figures/separations.png"}
     assert all(description(path) for path in there)

@@ -13,7 +13,7 @@ from xgamma.errors import XgammaError
 from xgamma.services import (
     REGISTRY_COLUMNS,
     REGISTRY_KEYWORDS,
-    describe_services,
+    describe_service,
     missing_optional,
     read_description,
     registered_services,
@@ -65,21 +65,30 @@ def clients(fake_tap, tables):
     return {name: TapClient(name, fake_tap.url) for name in ("heasarc", "gaia", "irsa")}
 
 
-def test_describe_services_lists_every_column_of_every_table(clients, tables, tmp_path):
-    frame, _ = describe_services(clients, {"gaia": GAIA})
-    found = frame.groupby(["service", "table"])["column"].apply(list).to_dict()
-    expected = {("heasarc", name): sorted(tables[name]) for name in CATALOGUES}
-    expected["gaia", "gaiadr3.gaia_source"] = sorted(tables["gaiadr3.gaia_source"])
-    assert found == expected
-    assert frame.equals(frame.sort_values(["service", "table", "column"], ignore_index=True))
-    unused = frame.loc[~frame["used"], "column"].tolist()
+def available_of(frame):
+    return {key: g["column"].tolist() for key, g in frame.groupby(["service", "table"])}
+
+
+def test_every_column_of_every_table_is_described(clients, tables, tmp_path):
+    frames = {
+        name: describe_service(clients[name], {"gaia": GAIA})[0] for name in ("heasarc", "gaia")
+    }
+    heasarc, gaia = frames.values()
+    assert available_of(heasarc) == {("heasarc", name): sorted(tables[name]) for name in CATALOGUES}
+    assert available_of(gaia) == {
+        ("gaia", "gaiadr3.gaia_source"): sorted(tables["gaiadr3.gaia_source"])
+    }
+    assert heasarc.equals(heasarc.sort_values(["table", "column"], ignore_index=True))
+    assert heasarc["used"].all()
+    unused = gaia.loc[~gaia["used"], "column"].tolist()
     assert unused == ["parallax"], "only what the workflow reads is marked as used"
     # of one line: descriptions of some archives have several
-    assert set(frame.loc[frame["column"] == "ra", "description"]) == {"The ra"}
-    assert frame.loc[frame["column"] == "name", "unit"].tolist() == ["", "", ""]
+    assert set(heasarc.loc[heasarc["column"] == "ra", "description"]) == {"The ra"}
+    assert heasarc.loc[heasarc["column"] == "name", "unit"].tolist() == ["", "", ""]
 
-    write_ecsv(tmp_path / "columns.ecsv", frame, DESCRIPTION_COLUMNS)
-    assert read_description(tmp_path / "columns.ecsv") == expected
+    for name, frame in frames.items():
+        write_ecsv(tmp_path / f"{name}.ecsv", frame, DESCRIPTION_COLUMNS)
+    assert read_description(*tmp_path.glob("*.ecsv")) == available_of(heasarc) | available_of(gaia)
 
 
 @pytest.mark.parametrize(
@@ -94,13 +103,13 @@ def test_describe_services_lists_every_column_of_every_table(clients, tables, tm
 def test_a_missing_required_column_is_named(clients, tables, table, column, service):
     tables[table].remove(column)
     with pytest.raises(XgammaError, match=f"^{service}: table {table} has no column {column}; it"):
-        describe_services(clients, {"gaia": GAIA})
+        describe_service(clients[service], {"gaia": GAIA})
 
 
 def test_a_missing_table_is_named(clients, tables):
     del tables["csc"]
     with pytest.raises(XgammaError, match=r"^heasarc: TAP_SCHEMA lists no columns of table csc;"):
-        describe_services(clients, {"gaia": GAIA})
+        describe_service(clients["heasarc"], {"gaia": GAIA})
 
 
 def test_optional_columns_and_aliases(clients, tables):
@@ -108,10 +117,9 @@ def test_optional_columns_and_aliases(clients, tables):
     tables["fermilpsc"] = columns_of("fermilpsc", without=("analysis_flags", "energy_flux_error"))
     tables["fermilpsc"].append("FLAGS")
     tables["csc"].remove("error_ellipse_r1")
-    frame, _ = describe_services(clients, {"gaia": GAIA})
+    frame, _ = describe_service(clients["heasarc"], {"gaia": GAIA})
     assert frame.loc[frame["column"] == "FLAGS", "used"].tolist() == [True]
-    available = {key: g["column"].tolist() for key, g in frame.groupby(["service", "table"])}
-    assert missing_optional(available, {}) == [
+    assert missing_optional(available_of(frame), {}) == [
         "csc.error_ellipse_r1",
         "fermilpsc.energy_flux_error",
     ]
@@ -129,18 +137,21 @@ def test_an_optional_column_of_a_survey(clients, tables):
         "columns": {"j_m": "twomass_j_mag", "jdate": "twomass_jdate"},
         "optional": ["j_m", "jdate"],
     }
-    frame, _ = describe_services(clients, {"twomass": survey})
-    assert frame.loc[frame["column"] == "J_M", "used"].tolist() == [True]
-    available = {key: g["column"].tolist() for key, g in frame.groupby(["service", "table"])}
+    heasarc, irsa = (
+        describe_service(clients[name], {"twomass": survey})[0] for name in ("heasarc", "irsa")
+    )
+    assert irsa.loc[irsa["column"] == "J_M", "used"].tolist() == [True]
+    available = available_of(heasarc) | available_of(irsa)
     assert missing_optional(available, {"twomass": survey}) == ["fp_psc.jdate"]
     with pytest.raises(XgammaError, match=r"^irsa: table fp_psc has no column jdate; it"):
-        describe_services(clients, {"twomass": {**survey, "optional": []}})
+        describe_service(clients["irsa"], {"twomass": {**survey, "optional": []}})
 
 
 def test_column_names_with_quotes(clients, tables):
     """Some services list a reserved word as it must be written, in double quotes."""
     tables["chanmaster"] = [f'"{c}"' if c == "time" else c for c in tables["chanmaster"]]
-    assert "time" in describe_services(clients, {"gaia": GAIA})[0]["column"].tolist()
+    frame, _ = describe_service(clients["heasarc"], {})
+    assert "time" in frame["column"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -161,7 +172,7 @@ def test_a_service_that_declares_no_upload_is_said_before_it_is_needed(
         else CAPABILITIES.format(url=fake_tap.url, uploads=capabilities).encode()
     )
     clients["gaia"] = TapClient("gaia", fake_tap.url, upload=upload)
-    describe_services(clients, {"gaia": GAIA})
+    describe_service(clients["gaia"], {"gaia": GAIA})
     assert ("does not say that it takes uploads" in caplog.text) == warned
     assert ("set upload: false for it" in caplog.text) == warned
 
@@ -187,10 +198,10 @@ def test_a_mirror_describes_its_columns_under_our_names(fake_tap, clients, table
     there = ["source_id", "ra", "dec", "phot_g_mean_mag", "parallax"]
     tables["I/355/gaiadr3"] = [name.upper() for name in there] + ["PMRA"]
     clients["gaia"] = mirrored(fake_tap, there)
-    frame, records = describe_services(clients, {"gaia": MIRRORED})
+    frame, records = describe_service(clients["gaia"], {"gaia": MIRRORED})
     found = frame.loc[frame["table"] == "gaiadr3.gaia_source", "column"].tolist()
     assert found == sorted(there), "what the map does not have is not there"
-    assert [(r["service"], r["mirror"]) for r in records] == [("heasarc", None), ("gaia", "m")]
+    assert [(r["service"], r["mirror"]) for r in records] == [("gaia", "m")]
 
 
 @pytest.mark.parametrize("lacking", ["parallax", "phot_g_mean_mag"])
@@ -205,12 +216,11 @@ def test_a_mirror_s_map_must_be_complete(fake_tap, clients, tables, lacking):
         "phot_g_mean_mag": r"^gaia: table gaiadr3.gaia_source has no column phot_g_mean_mag; ",
     }
     with pytest.raises(XgammaError, match=said[lacking]):
-        describe_services(clients, {"gaia": MIRRORED})
+        describe_service(clients["gaia"], {"gaia": MIRRORED})
     # the service itself may lack it
     if lacking == "parallax":
         tables["gaiadr3.gaia_source"].remove("parallax")
-        clients["gaia"] = TapClient("gaia", fake_tap.url)
-        describe_services(clients, {"gaia": MIRRORED})
+        describe_service(TapClient("gaia", fake_tap.url), {"gaia": MIRRORED})
 
 
 def registry_rows(*resources):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -60,19 +61,25 @@ def ask(project: ProjectCopy, url: str, name: str, **tap) -> Run:
     return project.run("--configfile", project.configure(f"{name}.yaml", settings))
 
 
-def said_by_the_job(run: Run) -> str:
-    """What the only job said when it failed; the end of the run says it again."""
-    said, again, last = (line for line in run.output.splitlines() if line.startswith("xgamma: "))
-    assert again == said.replace("xgamma: ", "xgamma: describe_services: ")
-    assert last.startswith("xgamma: failed jobs: 1, logs in results/")
-    return said
+def said_of_heasarc(run: Run) -> str:
+    """What its job said when it failed; the end of the run says it again, for each service."""
+    *said, last = [line for line in run.output.splitlines() if line.startswith("xgamma: ")]
+    assert last.startswith("xgamma: failed jobs: 3, logs in results/")
+    when_it_failed, at_the_end = sorted(said[:3]), said[3:]
+    services = [re.match(r"xgamma: (\w+) ", line)[1] for line in when_it_failed]
+    assert services == ["gaia", "heasarc", "irsa"]
+    assert at_the_end == [
+        line.replace("xgamma: ", f"xgamma: describe_service_{service}: ")
+        for service, line in zip(services, when_it_failed, strict=True)
+    ]
+    return when_it_failed[1]
 
 
 def check_failed_plainly(project: ProjectCopy, run: Run, name: str) -> None:
     """No stack trace, and nothing made but the log that says why."""
     assert run.returncode == 1, run.output
     assert "Traceback" not in run.output
-    assert run.jobs == ["describe_services"]
+    assert sorted(run.jobs) == [f"describe_service_{s}" for s in ("gaia", "heasarc", "irsa")]
     made = [
         path
         for path in project.results(name).rglob("*")
@@ -84,7 +91,7 @@ def check_failed_plainly(project: ProjectCopy, run: Run, name: str) -> None:
 def test_nobody_listens(project):
     run = ask(project, "http://127.0.0.1:9/tap", "dead")
     check_failed_plainly(project, run, "dead")
-    line = said_by_the_job(run)
+    line = said_of_heasarc(run)
     assert line.startswith(
         "xgamma: heasarc (http://127.0.0.1:9/tap) does not answer: connection refused"
     )
@@ -96,7 +103,7 @@ def test_page_for_people_instead_of_a_service(project):
     with web_server(200, page, "text/html") as address:
         run = ask(project, f"{address}/portal", "page")
     check_failed_plainly(project, run, "page")
-    line = said_by_the_job(run)
+    line = said_of_heasarc(run)
     assert f"heasarc ({address}/portal)" in line
     assert "check its url in the config" in line
 
@@ -105,7 +112,7 @@ def test_wrong_path(project):
     with web_server(404, b"<html><body><h1>Not Found</h1></body></html>", "text/html") as address:
         run = ask(project, f"{address}/tap", "lost")
     check_failed_plainly(project, run, "lost")
-    line = said_by_the_job(run)
+    line = said_of_heasarc(run)
     assert f"heasarc ({address}/tap)" in line
     assert "404" in line
 
@@ -116,7 +123,7 @@ def test_silence(project):
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/tap"
         run = ask(project, url, "silent", timeout_s=2, deadline_s=3)
     check_failed_plainly(project, run, "silent")
-    line = said_by_the_job(run)
+    line = said_of_heasarc(run)
     assert f"heasarc ({url}) does not answer: timed out" in line
 
 

@@ -1,44 +1,49 @@
-# What the services say of their tables, the catalogues, and their part in the plane.
+# What each service says of its tables, the catalogues, and their part in the plane.
 # Needs: the services of the archive.
-# Makes: services/columns.ecsv, catalogs/{catalog}.parquet, each with .provenance.json,
+# Makes: services/{service}.ecsv, catalogs/{catalog}.parquet, each with .provenance.json,
 #        plane/{catalog}.parquet.
 
 
-rule describe_services:
+# A file for each service: an edit that concerns one of them makes nothing of another's anew.
+rule describe_service:
     input:
         sky=demo_sky,
     output:
-        columns=f"{RESULTS}/services/columns.ecsv",
-        provenance=f"{RESULTS}/services/columns.provenance.json",
+        columns=f"{RESULTS}/services/{{service}}.ecsv",
+        provenance=f"{RESULTS}/services/{{service}}.provenance.json",
     log:
-        f"{RESULTS}/logs/describe_services.log",
+        f"{RESULTS}/logs/describe_service_{{service}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/describe_services.tsv"
-    localrule: stays_here("describe_services")
+        f"{RESULTS}/benchmarks/describe_service_{{service}}.tsv"
+    localrule: stays_here("describe_service")
     conda:
         ENVIRONMENT
     resources:
         mem_mb=growing(1000),
         runtime=growing(FETCH_MINUTES),
-        heasarc=service_slots("heasarc", *CONFIG.services),
-        gaia=service_slots("gaia", *CONFIG.services),
-        irsa=service_slots("irsa", *CONFIG.services),
+        heasarc=lambda wildcards: service_slots("heasarc", wildcards.service),
+        gaia=lambda wildcards: service_slots("gaia", wildcards.service),
+        irsa=lambda wildcards: service_slots("irsa", wildcards.service),
     params:
-        urls={name: service.url for name, service in CONFIG.services.items()},
-        surveys=SURVEY_TABLES,
+        url=lambda wildcards: url(wildcards.service),
+        surveys=lambda wildcards: {
+            name: survey
+            for name, survey in SURVEY_TABLES.items()
+            if survey["service"] == wildcards.service
+        },
         kept_answers=KEPT_ANSWERS,
-        code=code_digest("describe_services"),
+        code=code_digest("describe_service"),
     message:
-        "asking the services for their tables and columns"
+        "asking {wildcards.service} for its tables and columns"
     script:
-        "../scripts/describe_services.py"
+        "../scripts/describe_service.py"
 
 
 rule fetch_catalog:
     input:
         # not ancient: Snakemake 9.27 then overlooks an edited param or a missing product of this
         # rule whenever the description is made anew in the same run
-        columns=f"{RESULTS}/services/columns.ecsv",
+        columns=f"{RESULTS}/services/heasarc.ecsv",
         sky=demo_sky,
     output:
         catalog=f"{RESULTS}/catalogs/{{catalog}}.parquet",

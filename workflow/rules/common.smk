@@ -1,8 +1,8 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, KEPT_ANSWERS, FETCH_MINUTES,
-#        code_digest(), digest_of_file(), url(), demo_sky(), demo_sky_record(), service_slots(),
-#        survey_slots(), growing(), stays_here(), shards_of_manifest(), codes(), what_failed(),
+# Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, ASKED, DESCRIPTIONS, KEPT_ANSWERS,
+#        FETCH_MINUTES, code_digest(), digest_of_file(), url(), demo_sky(), demo_sky_record(),
+#        service_slots(), survey_slots(), growing(), stays_here(), shards_of_manifest(), codes(), what_failed(),
 #        how_they_were_made().
 
 import dataclasses
@@ -79,6 +79,7 @@ FETCH_MINUTES = CONFIG.tap.deadline_s // 60 + 15 if OVER_THE_NETWORK else 10
 
 wildcard_constraints:
     catalog="chanmaster|csc|fermilpsc",
+    service="heasarc|gaia|irsa",
     survey="[a-z][a-z0-9_]*",
     shard="(healpix[0-3]-[0-9]{3}/)?[A-Za-z0-9_+-]+",
     digest="[0-9a-f]{16}",
@@ -158,6 +159,9 @@ SURVEY_TABLES = {
     }
     for name, survey in CONFIG.surveys.items()
 }
+# The services that are asked: HEASARC always, the others if a survey is theirs.
+ASKED = sorted({"heasarc", *(survey.service for survey in CONFIG.surveys.values())})
+DESCRIPTIONS = expand(f"{RESULTS}/services/{{service}}.ecsv", service=ASKED)
 
 
 def shards_of_manifest(wildcards):

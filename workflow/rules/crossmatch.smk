@@ -6,7 +6,7 @@
 
 rule crossmatch:
     input:
-        columns=f"{RESULTS}/services/columns.ecsv",
+        columns=f"{RESULTS}/services/heasarc.ecsv",
         fermi=f"{RESULTS}/plane/fermilpsc.parquet",
         sky=demo_sky,
     output:

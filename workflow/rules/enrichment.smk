@@ -11,7 +11,7 @@ checkpoint shard_sources:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         verification=f"{RESULTS}/crossmatch/verification.json",
-        columns=f"{RESULTS}/services/columns.ecsv",
+        columns=DESCRIPTIONS,
         sky_record=demo_sky_record,
     output:
         targets=f"{RESULTS}/enrichment/targets.parquet",
@@ -47,7 +47,9 @@ checkpoint shard_sources:
 rule enrich_shard:
     input:
         targets=ancient(f"{RESULTS}/enrichment/targets.parquet"),
-        columns=ancient(f"{RESULTS}/services/columns.ecsv"),
+        columns=lambda wildcards: ancient(
+            f"{RESULTS}/services/{CONFIG.surveys[wildcards.survey].service}.ecsv"
+        ),
         sky=lambda wildcards: ancient(demo_sky(wildcards)),
     output:
         counterparts=f"{RESULTS}/enrichment/{{survey}}/{{shard}}.{{digest}}.parquet",

@@ -6,7 +6,7 @@
 
 # All that has an entry in xgamma.products; the shards are known later.
 PRODUCTS = [
-    rules.describe_services.output.columns,
+    *DESCRIPTIONS,
     *expand(rules.fetch_catalog.output.catalog, catalog=["chanmaster", "csc", "fermilpsc"]),
     *expand(rules.filter_plane.output.plane, catalog=["csc", "fermilpsc"]),
     rules.crossmatch.output.pairs,
@@ -26,7 +26,7 @@ rule provenance:
         products=PRODUCTS,
         manifest=f"{RESULTS}/enrichment/shards.json",
         records=[
-            rules.describe_services.output.provenance,
+            *expand(rules.describe_service.output.provenance, service=ASKED),
             *expand(
                 rules.fetch_catalog.output.provenance, catalog=["chanmaster", "csc", "fermilpsc"]
             ),

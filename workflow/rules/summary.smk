@@ -5,7 +5,7 @@
 
 rule summarize:
     input:
-        columns=f"{RESULTS}/services/columns.ecsv",
+        columns=DESCRIPTIONS,
         chanmaster=f"{RESULTS}/catalogs/chanmaster.parquet",
         csc=f"{RESULTS}/catalogs/csc.parquet",
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",

@@ -22,7 +22,7 @@ with job(snakemake.log[0]):
         common["sky"] = Path(snakemake.input.sky_record).read_text(encoding="utf-8")
     if p.kept_answers:
         common["kept_answers"] = p.kept_answers
-    available = read_description(snakemake.input.columns)
+    available = read_description(*snakemake.input.columns)
     manifest = {
         name: shard_digests(
             targets,

@@ -13,7 +13,7 @@ with job(snakemake.log[0]):
     i, p = snakemake.input, dict(snakemake.params.items())
     summary = build_summary(
         settings={key: value for key, value in p.items() if key != "code"},
-        described=read_description(i.columns),
+        described=read_description(*i.columns),
         chanmaster=read_parquet(i.chanmaster, ["exposure", "status"]),
         csc=read_parquet(i.csc, ["b_flux_ap", "bii"]),
         fermi=read_parquet(i.fermi),

@@ -16,7 +16,7 @@ import pandas as pd
 from xgamma.catalogs import CATALOGUES, DESCRIPTION_COLUMNS, fetch_catalogue
 from xgamma.crossmatch import fetch_pairs
 from xgamma.enrichment import SurveyTable, enrich_targets
-from xgamma.services import describe_services, missing_of_survey, read_description
+from xgamma.services import describe_service, missing_of_survey, read_description
 from xgamma.tables import Column, conform, read_ecsv, read_parquet, write_ecsv
 
 __all__ = ["CHANGE_COLUMNS", "Asked", "ask_again", "drift_text", "table_changes"]
@@ -63,14 +63,18 @@ def ask_again(
     products = provenance["products"]
     settings = {path: described.get("config") for path, described in products.items()}
 
-    path = "services/columns.ecsv"
-    described, _ = describe_services(clients, settings[path]["surveys"])
+    described = [path for path in products if re.fullmatch("services/[^/]+", path)]
     with tempfile.TemporaryDirectory() as folder:
         # the format shows some text in another way, so both have to come from it
-        fresh = Path(folder) / "columns.ecsv"
-        write_ecsv(fresh, described, DESCRIPTION_COLUMNS)
-        available = read_description(fresh)
-        both = [read_ecsv(p, DESCRIPTION_COLUMNS) for p in (results / path, fresh)]
+        fresh = [Path(folder) / Path(path).name for path in described]
+        for path, file in zip(described, fresh, strict=True):
+            now, _ = describe_service(clients[file.stem], settings[path]["surveys"])
+            write_ecsv(file, now, DESCRIPTION_COLUMNS)
+        available = read_description(*fresh)
+        both = [
+            pd.concat([read_ecsv(file, DESCRIPTION_COLUMNS) for file in files], ignore_index=True)
+            for files in ([results / path for path in described], fresh)
+        ]
     yield Asked("columns", *both, ("service", "table", "column"))
 
     for name, catalogue in CATALOGUES.items():

@@ -25,7 +25,7 @@ class _Entry:
     made_from: tuple[str, ...] = ()
 
 
-_COLUMNS = "services/columns.ecsv"
+_DESCRIBED, _HEASARC = "services/*.ecsv", "services/heasarc.ecsv"
 _CATALOGUES = {
     "chanmaster": "All Chandra observations (chanmaster)",
     "csc": "Chandra Source Catalog",
@@ -43,9 +43,9 @@ def _figures(made_from: tuple[str, ...], descriptions: Mapping[str, str]) -> lis
 
 # The first entry that matches counts.
 _ENTRIES = [
-    _Entry((_COLUMNS,), "Every column of the tables used, as the services describe them"),
+    _Entry((_DESCRIBED,), "Every column of a service's tables that are used, as it describes them"),
     *(
-        _Entry((f"catalogs/{name}.parquet",), f"{text}, as fetched", (_COLUMNS,))
+        _Entry((f"catalogs/{name}.parquet",), f"{text}, as fetched", (_HEASARC,))
         for name, text in _CATALOGUES.items()
     ),
     *(
@@ -59,12 +59,12 @@ _ENTRIES = [
     _Entry(
         (_PAIRS,),
         "Chandra sources inside the error circles of Fermi sources",
-        (_COLUMNS, "plane/fermilpsc.parquet"),
+        (_HEASARC, "plane/fermilpsc.parquet"),
     ),
     _Entry(
         ("crossmatch/excluded.ecsv",),
         "Fermi sources of the plane that have no error ellipse, with the reason",
-        (_COLUMNS, "plane/fermilpsc.parquet"),
+        (_HEASARC, "plane/fermilpsc.parquet"),
     ),
     _Entry(
         (_VERIFIED,),
@@ -84,9 +84,9 @@ _ENTRIES = [
     _Entry(
         (_TARGETS,),
         "Positions around which the surveys are searched",
-        (_PAIRS, _VERIFIED, _COLUMNS),
+        (_PAIRS, _VERIFIED, _DESCRIBED),
     ),
-    _Entry((_SHARDS,), "Survey sources around the targets of one shard", (_TARGETS, _COLUMNS)),
+    _Entry((_SHARDS,), "Survey sources around the targets of one shard", (_TARGETS, _DESCRIBED)),
     _Entry(
         ("tables/counterparts_*",),
         "Survey sources around the Fermi positions and the Chandra candidates",
@@ -101,7 +101,7 @@ _ENTRIES = [
         ("summary.json", "summary.txt"),
         "Every number of the run",
         (
-            _COLUMNS,
+            _DESCRIBED,
             "catalogs/*.parquet",
             _PAIRS,
             "crossmatch/excluded.ecsv",

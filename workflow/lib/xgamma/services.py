@@ -24,7 +24,7 @@ from xgamma.tap_transport import BoundedAdapter
 __all__ = [
     "REGISTRY_COLUMNS",
     "REGISTRY_KEYWORDS",
-    "describe_services",
+    "describe_service",
     "missing_of_survey",
     "missing_optional",
     "read_description",
@@ -51,24 +51,25 @@ REGISTRY_COLUMNS = [
 ]
 
 
-def describe_services(
-    clients: Mapping[str, Any], surveys: Mapping[str, Mapping[str, Any]]
+def describe_service(
+    client: Any, surveys: Mapping[str, Mapping[str, Any]]
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The columns of every table that is used, with types, units and descriptions.
+    """The columns of every table of a service that is used, with types, units and descriptions.
 
     Parameters
     ----------
-    clients : mapping of str to xgamma.tap.TapClient
-        Service name -> client.
+    client : xgamma.tap.TapClient
+        HEASARC's catalogues are used whatever the surveys.
     surveys : mapping
-        Survey -> {service, table, id, ra, dec, columns, optional}.
+        Survey -> {service, table, id, ra, dec, columns, optional}; those of other services
+        are left out.
 
     Returns
     -------
     frame : DataFrame
-        `xgamma.catalogs.DESCRIPTION_COLUMNS`, sorted by service, table, column.
+        `xgamma.catalogs.DESCRIPTION_COLUMNS`, sorted by table and column.
     records : list of dict
-        How they were fetched: one record per service.
+        How they were fetched: one record.
 
     Raises
     ------
@@ -76,63 +77,48 @@ def describe_services(
         If a required column is missing; if a mirror answered, an optional one too: a map that
         is not complete does not say that the service lacks the column.
     """
+    surveys = {name: s for name, s in surveys.items() if s["service"] == client.name}
+    catalogues = CATALOGUES.values() if client.name == "heasarc" else ()
     required = {
-        ("heasarc", c.table): [column.name for column in c.columns if column.required]
-        for c in CATALOGUES.values()
+        c.table: [column.name for column in c.columns if column.required] for c in catalogues
     }
     optional = {
-        ("heasarc", c.table): [
-            name for column in c.columns for name in (column.name, *column.aliases)
-        ]
-        for c in CATALOGUES.values()
+        c.table: [name for column in c.columns for name in (column.name, *column.aliases)]
+        for c in catalogues
     }
     for survey in surveys.values():
         # what the user names is required, unless the user says otherwise
         wanted = [survey["id"], survey["ra"], survey["dec"], *survey["columns"]]
-        place = (survey["service"], survey["table"])
         spared = survey.get("optional", ())
-        required.setdefault(place, []).extend(c for c in wanted if c not in spared)
-        optional.setdefault(place, []).extend(spared)
-    frames, records = [], []
-    for service, client in clients.items():
-        tables = sorted(table for name, table in required if name == service)
-        if not tables:
-            continue
-        answer = client.columns(tables)
-        described = answer.frame
-        records.append(answer.record)
-        uploads = not answer.kept and any(s["service"] == service for s in surveys.values())
-        if uploads and client.upload and client.declares_upload() is False:
-            # capabilities are often behind what a service can do: no error yet
-            logger.warning(
-                "%s (%s) does not say that it takes uploads; if it refuses them, set "
-                "upload: false for it under archives in the config, and it will be asked "
-                "position by position",
-                service,
-                client.url,
-            )
-        for table in tables:
-            there = described.loc[described["table"] == table, "column"]
-            require_columns(service, table, required[service, table], there)
-            if mirror := answer.record.get("mirror"):
-                _require_optional(service, mirror, table, there, surveys)
-        used = {
-            (table, name.lower())
-            for table in tables
-            for name in (*required[service, table], *optional.get((service, table), ()))
-        }
-        described["used"] = [
-            (row.table, row.column.lower()) in used for row in described.itertuples()
-        ]
-        frames.append(described.assign(service=service))
-        if not answer.record["mirror"]:
-            # a mirror's map may lack columns that the service has when it is back
-            client.kept.trust([answer.record])
-    frame = conform(pd.concat(frames, ignore_index=True), DESCRIPTION_COLUMNS)
+        required.setdefault(survey["table"], []).extend(c for c in wanted if c not in spared)
+        optional.setdefault(survey["table"], []).extend(spared)
+    answer = client.columns(sorted(required))
+    frame, mirror = answer.frame, answer.record["mirror"]
+    uploads = surveys and client.upload and not answer.kept
+    if uploads and client.declares_upload() is False:
+        # capabilities are often behind what a service can do: no error yet
+        logger.warning(
+            "%s (%s) does not say that it takes uploads; if it refuses them, set "
+            "upload: false for it under archives in the config, and it will be asked "
+            "position by position",
+            client.name,
+            client.url,
+        )
+    for table in sorted(required):
+        there = frame.loc[frame["table"] == table, "column"]
+        require_columns(client.name, table, required[table], there)
+        if mirror:
+            _require_optional(client.name, mirror, table, there, surveys)
+    used = {(t, name.lower()) for t in required for name in (*required[t], *optional[t])}
+    frame["used"] = [(row.table, row.column.lower()) in used for row in frame.itertuples()]
+    frame = conform(frame.assign(service=client.name), DESCRIPTION_COLUMNS)
     for name in ("unit", "ucd", "description"):
         # one line per cell: descriptions of some archives have several
         frame[name] = [" ".join(text.split()) for text in frame[name]]
-    return frame.sort_values(["service", "table", "column"], ignore_index=True), records
+    if not mirror:
+        # a mirror's map may lack columns that the service has when it is back
+        client.kept.trust([answer.record])
+    return frame.sort_values(["table", "column"], ignore_index=True), [answer.record]
 
 
 def _require_optional(
@@ -153,7 +139,7 @@ def _require_optional(
     ] + [
         name
         for survey in surveys.values()
-        if (service, table) == (survey["service"], survey["table"])
+        if table == survey["table"]
         for name in missing_of_survey(survey, {(service, table): there})
     ]
     if missing:
@@ -164,12 +150,14 @@ def _require_optional(
         )
 
 
-def read_description(path: str | Path) -> dict[tuple[str, str], list[str]]:
-    """(service, table) -> its columns, from the file that `describe_services` filled."""
-    frame = read_ecsv(path, DESCRIPTION_COLUMNS)
+def read_description(*paths: str | Path) -> dict[tuple[str, str], list[str]]:
+    """(service, table) -> its columns, from files that `describe_service` filled."""
     return {
         (str(service), str(table)): group["column"].tolist()
-        for (service, table), group in frame.groupby(["service", "table"])
+        for path in paths
+        for (service, table), group in read_ecsv(path, DESCRIPTION_COLUMNS).groupby(
+            ["service", "table"]
+        )
     }
 
 
