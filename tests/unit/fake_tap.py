@@ -121,9 +121,9 @@ class Wire:
 LOST = Wire(())
 
 
-def head(*headers: str, status: str = "200 OK") -> bytes:
+def head(*headers: str) -> bytes:
     """Status line and headers."""
-    lines = [f"HTTP/1.1 {status}", f"Content-Type: {XML}", *headers]
+    lines = ["HTTP/1.1 200 OK", f"Content-Type: {XML}", *headers]
     return "\r\n".join([*lines, "", ""]).encode()
 
 

@@ -23,6 +23,11 @@ BODY = votable(
 ).replace(b"<VOTABLE", b'\xef\xbb\xbf<?xml version="1.0"?>\r\n<VOTABLE', 1)
 
 
+def keys_of(folder):
+    """The questions that are answered there, sorted."""
+    return sorted(path.stem for path in folder.glob("queries/*/*.json"))
+
+
 @pytest.fixture
 def kept(fake_tap, tmp_path):
     """A client that keeps what it is told, after one query."""
@@ -62,7 +67,7 @@ def test_bytes_are_kept_as_they_came(fake_tap, tmp_path, mode, coded):
     found, again = AnswerStore(tmp_path / "answers").find(record["key"])
     found.stream.seek(0)
     assert (found.stream.read(), found.sha256, again) == (BODY, digest, record)
-    assert AnswerStore(tmp_path / "answers").keys() == [record["key"]]
+    assert keys_of(tmp_path / "answers") == [record["key"]]
     assert AnswerStore(tmp_path / "answers").files_of(record["key"]) == [noted, body]
 
 
@@ -135,7 +140,6 @@ def test_a_replay_asks_nobody(fake_tap, tmp_path):
         assert (one.units, one.record) == (other.units, other.record)
     assert again[1].frame["n"].tolist() == [2**53 + 1, 5]
     assert again[2].record["counted"] == 2 and len(again[2].record["count_key"]) == 64
-    assert client.count("SELECT COUNT(*) AS n", tables) == 2
     assert client.declares_upload() is None
     assert len(fake_tap.requests) == asked
     assert {path: path.read_bytes() for path in files_of(tmp_path)} == before
@@ -241,9 +245,7 @@ def test_a_question_that_was_not_asked_has_no_answer(kept, fake_tap, tmp_path):
 
 def test_a_kept_answer_that_is_too_large_is_not_unpacked(kept, fake_tap, tmp_path):
     """With its right size and digest: somebody else's bundle may hold anything."""
-    record, body = AnswerStore(tmp_path / "answers").files_of(
-        AnswerStore(tmp_path / "answers").keys()[0]
-    )
+    record, body = AnswerStore(tmp_path / "answers").files_of(keys_of(tmp_path / "answers")[0])
     large = bytes(5_000_000)
     digest = hashlib.sha256(large).hexdigest()
     spoil_record(record, body=digest, bytes=len(large))
@@ -251,16 +253,14 @@ def test_a_kept_answer_that_is_too_large_is_not_unpacked(kept, fake_tap, tmp_pat
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(gzip.compress(large))
     said = refused(replaying(fake_tap, tmp_path, max_bytes=1e6), ADQL)
-    assert f"{path} holds more than tap.max_bytes in the config" in said
+    assert f"{path} has 5000000 bytes, which is more than tap.max_bytes in the config" in said
 
 
 @pytest.mark.parametrize(
     "body", [b"<html>", votable(), bomb(10)], ids=["a web page", "no column", "a packed file"]
 )
 def test_a_kept_answer_that_is_no_table(kept, fake_tap, tmp_path, body):
-    record, path = AnswerStore(tmp_path / "answers").files_of(
-        AnswerStore(tmp_path / "answers").keys()[0]
-    )
+    record, path = AnswerStore(tmp_path / "answers").files_of(keys_of(tmp_path / "answers")[0])
     digest = hashlib.sha256(body).hexdigest()
     spoil_record(record, body=digest, bytes=len(body))
     other = path.parent.parent / digest[:2] / f"{digest}.gz"
@@ -280,14 +280,14 @@ def test_a_run_on_the_archive_repairs_what_is_damaged(kept, fake_tap, tmp_path, 
 def test_the_same_answer_is_kept_once(kept, fake_tap, tmp_path):
     kept.query(f"{ADQL} -- again")
     assert len(list((tmp_path / "answers/bodies").rglob("*.gz"))) == 1
-    assert len(AnswerStore(tmp_path / "answers").keys()) == 2
+    assert len(keys_of(tmp_path / "answers")) == 2
 
 
 @pytest.mark.parametrize("same_question", [True, False])
 def test_many_keep_the_same_bytes_at_once(kept, tmp_path, same_question):
     """Two jobs may ask the same, or be told the same."""
     store = AnswerStore(tmp_path / "answers")
-    body, record = store.find(store.keys()[0])
+    body, record = store.find(keys_of(store.folder)[0])
     body.stream.seek(0)
     content, wrong = body.stream.read(), []
 
@@ -308,7 +308,7 @@ def test_many_keep_the_same_bytes_at_once(kept, tmp_path, same_question):
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert len(store.keys()) == (1 if same_question else 7)
+    assert len(keys_of(store.folder)) == (1 if same_question else 7)
     assert not [path for path in files_of(tmp_path) if path.name.endswith(".part")]
 
 
@@ -327,7 +327,7 @@ def test_a_replay_needs_a_folder():
     with pytest.raises(TapError, match="heasarc: a replay needs the folder of the answers"):
         TapClient("heasarc", "http://archive.invalid/tap", replay=True)
     store = AnswerStore("nowhere at all")
-    assert store.keys() == []
+    assert keys_of(store.folder) == []
     with pytest.raises(XgammaError, match=r"nowhere at all/queries/00/0+\.json is missing"):
         store.files_of("0" * 64)
 

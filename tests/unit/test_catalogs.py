@@ -26,8 +26,8 @@ from xgamma.tap import TapClient, TapError
 FERMI, CSC = CATALOGUES["fermilpsc"], CATALOGUES["csc"]
 
 
-def names(catalogue, *, required_only=False):
-    return [c.name for c in catalogue.columns if c.required or not required_only]
+def names(catalogue):
+    return [c.name for c in catalogue.columns]
 
 
 # as the services document them; a change here is a change of what may be fetched at all

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from types import SimpleNamespace
 
 import pytest
@@ -46,6 +47,21 @@ def test_says_so_once_and_again_for_further_jobs(squeue, tmp_path, capsys):
     squeue(*lines)
     wait_for_earlier_jobs(tmp_path, latency_s=0, pause_s=0)
     assert capsys.readouterr().err.count("in Slurm") == 1
+
+
+def test_silence_of_slurm_is_not_the_end_of_jobs(squeue, tmp_path, capsys):
+    """The controller is away for a moment, as it is now and then."""
+    squeue(f"7|RUNNING|rule_crossmatch|{tmp_path}")
+    program = tmp_path / "bin/squeue"
+    asked = tmp_path / "asked"
+    once = f"echo >> {asked}; test $(wc -l < {asked}) = 2 && exit 1"
+    # at first the job, then an error, then the job, then none
+    lines = program.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{once}\n")
+    again = f"test $(wc -l < {asked}) = 1 || sed -i 1d"
+    program.write_text(lines.replace("sed -i 1d", again), encoding="utf-8")
+    wait_for_earlier_jobs(tmp_path, latency_s=0, pause_s=0)
+    assert len(asked.read_text().splitlines()) == 4
+    assert "these jobs have ended" in capsys.readouterr().err
 
 
 def test_a_folder_of_another_name_is_the_same_folder(squeue, tmp_path, capsys):
@@ -112,3 +128,11 @@ def test_a_lost_job_is_named_with_what_helps_and_its_log(tmp_path, words, said):
     assert said in line
     assert line.endswith(f"(log: {log})")
     assert lost_jobs(tmp_path, since=log.stat().st_mtime + 1) == []
+    # a second attempt of the same job, and the same rule for something else
+    for place, when in (("csc/6.log", 1), ("chanmaster/7.log", 2)):
+        other = tmp_path / ".snakemake/slurm_logs/rule_rule_a" / place
+        other.parent.mkdir(exist_ok=True)
+        other.write_text(words, encoding="utf-8")
+        os.utime(other, (log.stat().st_mtime + when,) * 2)
+    lines = lost_jobs(tmp_path, since=log.stat().st_mtime - 1)
+    assert [line.split()[3] for line in lines] == ["6", "7"]

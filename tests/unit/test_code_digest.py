@@ -157,7 +157,7 @@ def test_another_version_of_a_package_counts_where_it_is_imported(library, monke
         return numbers[name]
 
     monkeypatch.setattr(module, "version", version)
-    versions = module.package_versions(library.script)
+    versions = module._versions([library.script, *module.imported_modules(library.script)])
     assert versions["numpy"] == "2.0" and versions["astropy"] == "8.0"
     assert "matplotlib" not in versions and "json" not in versions
     before = library.digest()

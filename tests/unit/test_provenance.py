@@ -355,6 +355,9 @@ def test_run_record(tmp_path):
     (tmp_path / "quick.tsv").write_text(HEAD + "0.04\t0:00:00\tNA\t-\t-\t-\t-\t-\t-\t-\n")
     # of the run before: the job that makes this record has none yet
     (tmp_path / "provenance.tsv").write_text(HEAD + "9.0\t0:00:09\t99\t1\t1\t1\t0\t0\t0\t1\n")
+    for service, seconds in (("gaia", 0.5), ("irsa", 60.0)):  # irsa's survey was removed
+        row = f"{seconds}\t0:00:01\tNA\t-\t-\t-\t-\t-\t-\t-\n"
+        (tmp_path / f"describe_service_{service}.tsv").write_text(HEAD + row)
     gaia = tmp_path / "enrichment" / "gaia"
     gaia.mkdir(parents=True)
     for shard, seconds, memory in (("a.1", 2.0, 300.0), ("b.2", 3.5, 400.0), ("a.0", 50.0, 999.0)):
@@ -362,9 +365,9 @@ def test_run_record(tmp_path):
         (gaia / f"{shard}.tsv").write_text(HEAD + row)
     # a.0 is of an earlier setting: the manifest does not name it, and it must not count;
     # c.3 was made before there were benchmarks
-    record = run_record(tmp_path, {"gaia": {"a": "1", "b": "2", "c": "3"}})
-    seconds = {"crossmatch": 1.5, "quick": 0.04, "enrich_shard_gaia": 5.5}
-    assert record["job_seconds"] == seconds
-    assert record["job_seconds_total"] == 7.0
+    record = run_record(tmp_path, {"gaia": {"a": "1", "b": "2", "c": "3"}}, ["gaia"])
+    seconds = {"crossmatch": 1.5, "describe_service_gaia": 0.5, "quick": 0.04}
+    assert record["job_seconds"] == {**seconds, "enrich_shard_gaia": 5.5}
+    assert record["job_seconds_total"] == 7.5
     assert record["job_memory_mb"] == {"crossmatch": 210.5, "enrich_shard_gaia": 400.0}
     assert record["cores"] >= 1 and record["machine"]

@@ -578,7 +578,6 @@ def test_query_counted(fake_tap, counted):
         answer = client.query_counted("SELECT a", "SELECT COUNT(*) AS n", uploads)
         assert answer.record["counted"] == answer.record["rows"] == 1
         assert seen == [["t"], ["t"]], "the count is of the same rows, upload included"
-        assert client.count("SELECT COUNT(*) AS n") == 1
     else:
         with pytest.raises(TapError, match=r"gave 1 rows and counts 2: the answer was cut, or"):
             client.query_counted("SELECT a", "SELECT COUNT(*) AS n")

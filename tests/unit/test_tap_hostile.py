@@ -363,7 +363,7 @@ def test_a_count_that_is_no_number(fake_tap, field):
     fake_tap.answer = lambda *_: votable(field)
     client = client_of(fake_tap)
     with pytest.raises(TapError) as caught:
-        client.count("SELECT COUNT(*) AS n FROM t")
+        client.query_counted("SELECT n FROM t", "SELECT COUNT(*) AS n FROM t")
     assert str(caught.value) == (
         f"heasarc ({fake_tap.url}) gave no number for: SELECT COUNT(*) AS n FROM t"
     )

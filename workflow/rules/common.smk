@@ -1,9 +1,9 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, ENVIRONMENT, SURVEY_TABLES, ASKED, DESCRIPTIONS, KEPT_ANSWERS,
+# Makes: CONFIG, RESULTS, ENVIRONMENT, ANSWERS, SURVEY_TABLES, ASKED, DESCRIPTIONS, KEPT_ANSWERS,
 #        FETCH_MINUTES, code_digest(), digest_of_file(), url(), demo_sky(), demo_sky_record(),
-#        service_slots(), survey_slots(), growing(), stays_here(), shards_of_manifest(), codes(), what_failed(),
-#        how_they_were_made().
+#        service_slots(), survey_slots(), growing(), stays_here(), shards_of_manifest(), codes(),
+#        what_failed(), how_they_were_made().
 
 import dataclasses
 import functools
@@ -203,7 +203,7 @@ def how_they_were_made():
     except (OSError, ValueError):
         return ""
     run = provenance["run"]
-    said = f", made in {run['job_seconds_total']:.0f} s of jobs on {run['cores']} cores"
+    said = f", made in {run['job_seconds_total']:.0f} s of jobs"
     days = sorted({answer["started"][:10] for answer in provenance["answers"].values()})
     if not days:
         return said

@@ -1,5 +1,5 @@
 # Which Chandra sources lie inside the error circles of the Fermi sources of the plane.
-# Needs: the HEASARC service, catalogs/*.parquet, plane/fermilpsc.parquet.
+# Needs: the HEASARC service, services/heasarc.ecsv, catalogs/*.parquet, plane/fermilpsc.parquet.
 # Makes: crossmatch/{pairs.parquet, pairs.provenance.json, excluded.ecsv, verification.json},
 #        tables/{csc_fermi_pairs.ecsv, grouped_csc_fermi_pairs.csv, .ecsv}.
 

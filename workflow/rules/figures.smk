@@ -1,6 +1,7 @@
 # The figures, and the tables of classes that go with them.
 # Needs: catalogs/{chanmaster,fermilpsc}.parquet, plane/{csc,fermilpsc}.parquet,
-#        crossmatch/pairs.parquet, enrichment/targets.parquet, tables/counterparts_{survey}.parquet.
+#        crossmatch/{pairs.parquet, verification.json}, enrichment/targets.parquet,
+#        tables/counterparts_{survey}.parquet.
 # Makes: FIGURES = figures/*.{png,pdf,svg} as the config says, and
 #        tables/{class_shares,class_subsample}.{ecsv,html}.
 

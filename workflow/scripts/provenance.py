@@ -20,6 +20,7 @@ with job(snakemake.log[0]):
         for survey, digests in manifest.items()
         for shard, digest in digests.items()
     ]
+    services = [Path(path).stem for path in i.products if Path(path).parent.name == "services"]
     records = [*i.records, *(results / f"{shard}.provenance.json" for shard in shards)]
     provenance = run_provenance(
         results,
@@ -34,7 +35,7 @@ with job(snakemake.log[0]):
             "simulated": p.simulated,
             "config": completed(given),
             "codes": p.codes,
-            "run": run_record(results / "benchmarks", manifest),
+            "run": run_record(results / "benchmarks", manifest, services),
         },
     )
     write_provenance(snakemake.output.provenance, provenance)

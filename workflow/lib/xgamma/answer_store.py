@@ -90,9 +90,11 @@ class AnswerStore:
 
     def trust(self, key: str, body: str) -> None:
         """Mark an answer, if it is still the one with that body, as good to be used again."""
-        record = self._record(key, "")
-        if record["body"] == body and not record.get(_TRUSTED):
-            self.note({**record, _TRUSTED: True})
+        path = self._query_path(key)
+        with _alone(path.parent):
+            record = self._record(key, "")
+            if record["body"] == body and not record.get(_TRUSTED):
+                write_json(path, {**record, _TRUSTED: True})
 
     def is_there(self, key: str, body: str | None = None, *, trusted: bool = True) -> bool:
         """Whether the last answer to a question may be used, and is the one with that body."""
@@ -121,10 +123,6 @@ class AnswerStore:
         paths = sorted(self.folder.glob("covers/*/*/*.json"))
         return [p for p in paths if (n := _noted(p)) and all(one["key"] in keys for one in n)]
 
-    def keys(self) -> list[str]:
-        """The questions that are answered here, sorted."""
-        return sorted(path.stem for path in self.folder.glob("queries/*/*.json"))
-
     def files_of(self, key: str) -> list[Path]:
         """The record and the body of an answer."""
         return [self._query_path(key), self._body_path(self._record(key, "")["body"])]
@@ -150,7 +148,11 @@ class AnswerStore:
         record = self._record(key, asked)
         path = self._body_path(record["body"])
         if record["bytes"] > max_bytes:
-            raise _not_there(path, "holds more than tap.max_bytes in the config", asked)
+            raise XgammaError(
+                f"kept answers: {path} has {record['bytes']} bytes, which is more than "
+                f"tap.max_bytes in the config; raise it if the answer is to be used. "
+                f"The query was: {record['adql']}"
+            )
         stream = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
         try:
             if _unpack(path, stream, record["bytes"]) != record["body"]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import shutil
 import subprocess
@@ -52,7 +51,10 @@ def wait_for_earlier_jobs(folder: Path, latency_s: float, pause_s: float = _PAUS
     if shutil.which("squeue") is None:
         return
     said: set[str] = set()
-    while jobs := _jobs_of(folder):
+    jobs: dict[str, str] = {}
+    # who cannot ask Slurm cannot submit either; but once there are jobs, silence is not their end
+    while (now := _jobs_of(folder)) or (now is None and jobs):
+        jobs = now or jobs
         if not said.issuperset(jobs):
             said.update(jobs)
             listed = ", ".join(f"{job} ({what})" for job, what in sorted(jobs.items()))
@@ -69,15 +71,17 @@ def wait_for_earlier_jobs(folder: Path, latency_s: float, pause_s: float = _PAUS
         print("xgamma: these jobs have ended", file=sys.stderr, flush=True)
 
 
-def _jobs_of(folder: Path) -> dict[str, str]:
-    """Slurm job -> its rule and state, of the jobs that Snakemake submitted from `folder`."""
+def _jobs_of(folder: Path) -> dict[str, str] | None:
+    """Slurm job -> its rule and state, of the jobs that Snakemake submitted from `folder`.
+
+    None if Slurm does not say.
+    """
     here = os.path.realpath(folder)
-    command = ["squeue", "--noheader", "--user", getpass.getuser(), "--format=%A|%T|%k|%Z"]
+    command = ["squeue", "--noheader", "--me", "--format=%A|%T|%k|%Z"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.TimeoutExpired):
-        # who cannot ask Slurm cannot submit either
-        return {}
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
     found = {}
     for line in answer.stdout.splitlines():
         job, state, comment, where = line.split("|", 3)
@@ -88,9 +92,10 @@ def _jobs_of(folder: Path) -> dict[str, str]:
 
 
 def lost_jobs(folder: Path, since: float) -> list[str]:
-    """What became of the Slurm jobs that failed, one line each, with their logs.
+    """What became of the Slurm jobs that failed, with the log of each one's last failure.
 
-    The executor keeps the logs of such jobs only. Progress displays leave out what it says.
+    The executor keeps the logs of failures only, in a folder for each job. Of a job that was done
+    at a later attempt they are still there. Progress displays leave out what they say.
 
     Parameters
     ----------
@@ -100,14 +105,15 @@ def lost_jobs(folder: Path, since: float) -> list[str]:
         Seconds since the epoch: older logs are of earlier runs.
     """
     logs = folder / ".snakemake/slurm_logs"
+    in_time = sorted(logs.rglob("*.log"), key=lambda path: path.stat().st_mtime)
+    last = {log.parent: log for log in in_time if log.stat().st_mtime >= since}
     lines = []
-    for log in sorted(logs.rglob("*.log"), key=lambda path: path.stat().st_mtime):
-        if log.stat().st_mtime < since:
-            continue
+    for log in last.values():
         rule = log.relative_to(logs).parts[0].removeprefix("rule_")
         text = log.read_text(encoding="utf-8", errors="replace")
         ends = (advice for words, advice in _ENDS.items() if words in text)
-        what = next(ends, "failed").format(rule=rule)
+        # a bundle has no resources of its own: those of its rules are set
+        what = next(ends, "failed").format(rule="RULE" if rule.startswith("group_") else rule)
         lines.append(f"xgamma: Slurm job {log.stem} ({rule}) {what} (log: {log})")
     return lines
 

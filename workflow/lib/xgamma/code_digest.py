@@ -15,7 +15,7 @@ from collections.abc import Collection
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-__all__ = ["code_digest", "imported_modules", "package_versions"]
+__all__ = ["code_digest", "imported_modules"]
 
 _LIBRARY = Path(__file__).parent
 
@@ -77,12 +77,8 @@ def imported_modules(script: str | Path, leave_out: Collection[str] = ()) -> lis
     return sorted(seen)
 
 
-def package_versions(script: str | Path, leave_out: Collection[str] = ()) -> dict[str, str]:
-    """The installed versions of the packages that a script and its modules import, sorted."""
-    return _versions([Path(script), *imported_modules(script, leave_out)])
-
-
 def _versions(sources: Collection[Path]) -> dict[str, str]:
+    """The installed versions of the packages that these files import, sorted."""
     names = set()
     for path in sources:
         names |= {name.split(".")[0] for name in _imports(path.read_text(encoding="utf-8"))}

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -312,7 +312,9 @@ def compare_replay(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: s
     )
 
 
-def run_record(benchmarks: Path, manifest: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def run_record(
+    benchmarks: Path, manifest: Mapping[str, Mapping[str, str]], services: Collection[str]
+) -> dict[str, Any]:
     """Times and machine: what differs between two runs of the same answer.
 
     Parameters
@@ -322,6 +324,8 @@ def run_record(benchmarks: Path, manifest: Mapping[str, Mapping[str, str]]) -> d
     manifest : mapping
         Survey -> shard -> digest: shards of earlier settings have files there too, and do
         not count.
+    services : collection of str
+        Those that are described; that of a survey which is gone does not count either.
 
     Returns
     -------
@@ -331,6 +335,8 @@ def run_record(benchmarks: Path, manifest: Mapping[str, Mapping[str, str]]) -> d
     """
     # that of the job which asks: an earlier one, and not there in the first run
     files = [(p.stem, p) for p in sorted(benchmarks.glob("*.tsv")) if p.stem != "provenance"]
+    asked = {f"describe_service_{service}" for service in services}
+    files = [f for f in files if f[0] in asked or not f[0].startswith("describe_service_")]
     files += [
         (f"enrich_shard_{survey}", benchmarks / "enrichment" / survey / f"{shard}.{digest}.tsv")
         for survey, shards in manifest.items()

@@ -108,9 +108,8 @@ class TapClient:
         self._replay = replay
         # who answers within this process has no one to be spared, and the sky may be another
         # one under the same address
-        self.kept = KeptAnswers(
-            name, url, self._store, self._limits, replay=replay, reuse=reuse and sky is None
-        )
+        reusable = self._store if sky is None or replay else None
+        self.kept = KeptAnswers(name, url, reusable, self._limits, replay=replay, reuse=reuse)
         mirrors = list(mirrors)
         # of a replay too: what a mirror has answered is in its names
         self._names = {mirror["name"]: Names(mirror["tables"]) for mirror in mirrors}
@@ -178,10 +177,6 @@ class TapClient:
             self._store.keep(received.body.stream, record)
         logger.info("%s: %d rows in %.2f s: %s", self.name, len(frame), record["seconds"], asked)
         return Answer(frame, units, record)
-
-    def count(self, adql: Adql, uploads: Mapping[str, Table] | None = None) -> int:
-        """The single number that a query of the form SELECT COUNT(*) AS n gives."""
-        return self._number(self.query(adql, uploads))
 
     def query_counted(
         self, adql: Adql, count_adql: Adql, uploads: Mapping[str, Table] | None = None

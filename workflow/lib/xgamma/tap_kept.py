@@ -57,10 +57,10 @@ class KeptAnswers:
         self._service, self._url = service, url
         self._store, self._limits, self._replay = store, limits, replay
         self._reuse = store is not None and (replay or reuse)
-        self._writes = self._reuse and not replay
+        self._writes = store is not None and not replay
 
-    def replayed(self, key: str, asked: str) -> Answer:
-        """The answer to a question.
+    def replayed(self, key: str, asked: str = "") -> Answer:
+        """The answer to a question; `asked` is its query, for messages.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class KeptAnswers:
         except (UnreadableAnswer, pyvo.dal.DALQueryError) as error:
             said = plain_words(error)
             raise XgammaError(
-                f"kept answers: {self._service}: {said}; the query was: {asked}"
+                f"kept answers: {self._service}: {said}; the query was: {record['adql']}"
             ) from error
         return Answer(frame, units, record, kept=True)
 
@@ -83,7 +83,7 @@ class KeptAnswers:
         if not self._reuse or not self._store.is_there(key, trusted=not self._replay):
             return None
         try:
-            answer = self.replayed(key, "")
+            answer = self.replayed(key)
         except XgammaError as error:
             if self._replay:
                 raise
