@@ -39,6 +39,7 @@ rule all:
 
 onsuccess:
     print(f"xgamma: products are under {RESULTS}/{how_they_were_made()}")
+    print(*of_other_surveys(), sep="\n", end="\n" if of_other_surveys() else "")
 
 
 # Snakemake tells each failure as it comes; by the end of a long run that is far up.

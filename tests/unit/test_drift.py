@@ -91,7 +91,7 @@ def test_the_page_and_the_table(tmp_path):
     assert lines["chanmaster"] == ["30,123", "30,123", "0", "0", "0"]
     # three rows have changed, in two columns each
     assert lines["csc"] == ["4", "4", "1", "1", "3"]
-    assert "each change is in drift.ecsv" in text and "nothing has changed" not in text
+    assert "drift/drift.ecsv" in text and "nothing has changed" not in text
     assert max(map(len, text.splitlines())) <= 80
     assert when[0] in text and when[1] in text
     write_ecsv(tmp_path / "drift.ecsv", found, CHANGE_COLUMNS)

@@ -70,18 +70,34 @@ def test_an_unforeseen_error_has_its_traceback_in_the_log_only(log):
     assert "Traceback (most recent call last)" in logged and "ValueError: one" in logged
 
 
-@pytest.mark.parametrize(
+FILES = pytest.mark.parametrize(
     ("action", "message"),
     [
         ("open('/nowhere/x', 'w')", "No such file or directory: /nowhere/x"),
         # a full disk, met while writing: the system names no file
-        ("print('x', file=open('/dev/full', 'w'), flush=True)", "No space left on device"),
+        (
+            "print('x', file=open('/dev/full', 'w'), flush=True)",
+            "No space left on device; free some space there, and give the same command again",
+        ),
         (
             "import errno; raise OSError(errno.EROFS, 'Read-only file system', 'results/t.csv')",
             "Read-only file system: results/t.csv",
         ),
     ],
 )
+
+
+def test_a_full_disk_that_a_package_met(log):
+    """DuckDB and others have exceptions of their own, which are no OSError."""
+    status, said, _ = run(log, "raise ValueError('f.wal: No space left on device')")
+    assert (status, said) == (
+        1,
+        "xgamma: ValueError: f.wal: No space left on device; free some space there, and give the "
+        f"same command again (traceback in {log})\n",
+    )
+
+
+@FILES
 def test_trouble_with_files_is_the_users_to_mend(log, action, message):
     status, said, logged = run(log, action)
     assert (status, said) == (1, f"xgamma: {message} (log: {log})\n")
@@ -199,7 +215,8 @@ def test_failures_of_this_run_and_no_other(tmp_path):
         run(tmp_path / "logs" / f"{name}.log", code)
     os.utime(tmp_path / "logs/old.log", (1e9, 1e9))
     assert failures(tmp_path / "logs", 1.5e9) == {
-        "crossmatch": "No space left on device: results/t.parquet",
+        "crossmatch": "No space left on device: results/t.parquet; free some space there, and "
+        "give the same command again",
         "enrichment/gaia/a.0123": "gaia: down; run again later",
         "summarize": "unforeseen ValueError: two lines ERROR",
     }

@@ -202,17 +202,25 @@ def test_answers_and_what_they_cover_go_into_a_bundle(archive, fake_tap, folder)
     assert store.covers_of(keys[1:]) != covers, "only of answers that are there"
 
 
-def test_the_embedded_archive_is_always_asked(tmp_path):
-    """Its sky may be another one under the same address."""
-    found = []
-    for stars in (make_stars(), make_stars().iloc[::2]):
-        path = tmp_path / f"{len(stars)}.duckdb"
+@pytest.mark.parametrize("described", [True, False])
+def test_the_embedded_archive_is_asked_anew_if_it_has_another_sky(tmp_path, described):
+    """It has the same address; what is beside the sky says which one it is, if it is there."""
+    found, asked = [], []
+    for number, stars in enumerate((make_stars(), make_stars().iloc[::2])):
+        path = tmp_path / f"{number}.duckdb"
         write_archive(path, {**make_frames(), SURVEY.table: stars})
-        client = TapClient(
-            "gaia", "http://demo.invalid/gaia/tap", sky=str(path), answers=tmp_path, reuse=True
-        )
-        found.append(len(enrich_targets(client, SURVEY, one_shard(PAIRS), 9)[0]))
-    assert found[0] > found[1] > 0
+        if described:
+            path.with_suffix(".json").write_text(f'{{"seed": {number}}}')
+        for _ in range(2):
+            client = TapClient(
+                "gaia", "http://demo.invalid/gaia/tap", sky=str(path), answers=tmp_path, reuse=True
+            )
+            frame, _, answers = enrich_targets(client, SURVEY, one_shard(PAIRS), 9)
+            found.append(len(frame))
+            asked += [answer["body"] for answer in answers]
+    assert found[0] == found[1] > found[2] == found[3] > 0
+    # of each sky once, or each time; the order of the rows is another in each answer
+    assert len(set(asked)) == (2 if described else 4)
 
 
 TEXT = {"fermi_name", "csc_name", "fermi_class"}

@@ -254,7 +254,7 @@ def test_the_page_has_the_numbers():
     assert lines["in the ellipse"] == "in the ellipse 3 of 2 Fermi sources"
     assert lines["most candidates"] == "most candidates 3 4FGL Bc"
     assert lines["without R95"].startswith("without R95 2 excluded")
-    assert lines["gaia"] == "gaia 2 have one; 2 candidates within 2 arcsec"
+    assert lines["gaia"] == "gaia 2 and 2 candidates have one"
     assert lines["all surveys"] == "all surveys 1"
     assert "smallest 1.00e-14, median 2.50e-14" in text
     assert "mean 4.00e-14, largest 1.00e-13" in text

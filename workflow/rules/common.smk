@@ -3,7 +3,7 @@
 # Makes: CONFIG, RESULTS, ENVIRONMENT, ANSWERS, SURVEY_TABLES, ASKED, DESCRIPTIONS, KEPT_ANSWERS,
 #        FETCH_MINUTES, code_digest(), digest_of_file(), url(), demo_sky(), demo_sky_record(),
 #        service_slots(), survey_slots(), growing(), stays_here(), shards_of_manifest(), codes(),
-#        what_failed(), how_they_were_made().
+#        what_failed(), how_they_were_made(), of_other_surveys().
 
 import dataclasses
 import functools
@@ -186,7 +186,11 @@ def codes(wildcards):
 def what_failed():
     """The jobs of this run that ended badly, each with its reason, and what to do."""
     failed = failures(f"{RESULTS}/logs", STARTED)
-    lines = [f"xgamma: {name}: {why}" for name, why in list(failed.items())[:20]]
+    lines = [
+        # some say themselves who they are
+        f"xgamma: {name}: {why.removeprefix(f'{name}: ')}"
+        for name, why in list(failed.items())[:20]
+    ]
     if len(failed) > 20:
         lines.append(f"xgamma: ... and {len(failed) - 20} more")
     lines = [*lost_jobs(Path.cwd(), STARTED), *lines]
@@ -203,9 +207,18 @@ def how_they_were_made():
     except (OSError, ValueError):
         return ""
     run = provenance["run"]
-    said = f", made in {run['job_seconds_total']:.0f} s of jobs"
+    said = f"; all of them together took {run['job_seconds_total']:.0f} s of jobs"
     days = sorted({answer["started"][:10] for answer in provenance["answers"].values()})
     if not days:
         return said
     # kept answers are not asked for again: who waits for new data sees that these are old
-    return f"{said}, of answers of {' to '.join(sorted({days[0], days[-1]}))}"
+    return f"{said}, answers of {' to '.join(sorted({days[0], days[-1]}))}"
+
+
+def of_other_surveys():
+    """Tables of surveys that are no longer in the config: Snakemake leaves them where they are."""
+    tables = Path(RESULTS).glob("tables/counterparts_*.parquet")
+    names = sorted({path.stem.removeprefix("counterparts_") for path in tables} - {*CONFIG.surveys})
+    return [
+        f"xgamma: {RESULTS}/tables/counterparts_{name}.* is of an earlier config" for name in names
+    ]

@@ -88,22 +88,27 @@ class AnswerStore:
         with _alone(path.parent):
             write_json(path, dict(record))
 
-    def trust(self, key: str, body: str) -> None:
+    def trust(self, key: str, body: str, mark: str | bool = True) -> None:
         """Mark an answer, if it is still the one with that body, as good to be used again."""
         path = self._query_path(key)
         with _alone(path.parent):
             record = self._record(key, "")
-            if record["body"] == body and not record.get(_TRUSTED):
-                write_json(path, {**record, _TRUSTED: True})
+            if record["body"] == body and record.get(_TRUSTED) != mark:
+                write_json(path, {**record, _TRUSTED: mark})
 
-    def is_there(self, key: str, body: str | None = None, *, trusted: bool = True) -> bool:
-        """Whether the last answer to a question may be used, and is the one with that body."""
+    def is_there(
+        self, key: str, body: str | None = None, *, mark: str | bool | None = True
+    ) -> bool:
+        """Whether the last answer to a question is there, with that body, and marked so.
+
+        Any answer is, where `mark` is None.
+        """
         try:
             record = self._record(key, "")
         except XgammaError:
             return False
         is_it = body is None or record["body"] == body
-        return is_it and (not trusted or record.get(_TRUSTED) is True)
+        return is_it and (mark is None or record.get(_TRUSTED) == mark)
 
     def note_cover(self, family: str, place: str, answers: list[Mapping[str, Any]]) -> None:
         """Keep what answers cover, under a name that their content gives."""

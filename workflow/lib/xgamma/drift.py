@@ -211,7 +211,8 @@ def drift_text(
     width = max(len(table) for table in rows)
     lines = [
         f"xgamma: archive {archive}",
-        f"kept {when[0]}, asked again {when[1]}",
+        f"newest answer kept {when[0]}",
+        f"asked again        {when[1]}",
         "",
         f"{'table':<{width}} {'kept':>9} {'now':>9} {'added':>9} {'gone':>9} {'changed':>9}",
     ]
@@ -221,5 +222,10 @@ def drift_text(
         counts = mine.groupby("what")["key"].nunique()
         numbers = [kept, now, *(counts.get(what, 0) for what in ("added", "gone", "changed"))]
         lines.append(f"{table:<{width}} " + " ".join(f"{number:>9,}" for number in numbers))
-    lines += ["", "nothing has changed" if changes.empty else "each change is in drift.ecsv"]
+    lines += [
+        "",
+        "nothing has changed"
+        if changes.empty
+        else f"each change: results/{archive}/drift/drift.ecsv",
+    ]
     return "\n".join(lines) + "\n"

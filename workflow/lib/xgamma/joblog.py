@@ -77,6 +77,11 @@ def failures(logs: str | Path, since: float) -> dict[str, str]:
     return said
 
 
+def _way_out(error: Exception) -> str:
+    full = "No space left on device" in str(error)
+    return "; free some space there, and give the same command again" if full else ""
+
+
 @contextlib.contextmanager
 def job(log_path: str) -> Iterator[logging.Logger]:
     """Send the library's messages to `log_path`; end with status 1 and one line on error.
@@ -118,10 +123,13 @@ def job(log_path: str) -> Iterator[logging.Logger]:
         # a full disk or a folder that may not be written to is the user's to mend
         to_user.setLevel(logging.CRITICAL)
         said = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        said += _way_out(error)
         logger.exception("%s", said)
         sys.exit(_said(f"{said} (log: {log_path})"))
     except Exception as error:
         to_user.setLevel(logging.CRITICAL)
-        said = f"unforeseen {type(error).__name__}: {shortened(one_line(error), _MOST // 2)}"
+        said = f"{type(error).__name__}: {shortened(one_line(error), _MOST // 2)}"
+        # packages have exceptions of their own for a full disk
+        said = f"{said}{_way_out(error)}" if _way_out(error) else f"unforeseen {said}"
         logger.exception("%s", said)
         sys.exit(_said(f"{said} (traceback in {log_path})"))

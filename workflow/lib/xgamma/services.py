@@ -244,8 +244,10 @@ def search_registry(keywords: str, timeout_s: float = REGISTRY_TIMEOUT_S) -> lis
             if interface.is_standard and "tap" in str(interface.standard_id).lower()
         ]
     except (pyvo.dal.DALAccessError, RequestException, ValueError, LookupError) as error:
+        # pyvo goes on to guess
+        said = plain_words(error).split(" This could mean")[0][:200]
         raise XgammaError(
-            f"the IVOA registry ({url}) does not answer: {plain_words(error)[:200]}; "
+            f"the IVOA registry ({url}) does not answer: {said}; "
             f"check the network, or run again later"
         ) from error
 

@@ -196,13 +196,13 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         f"  most candidates     {p['matches_largest']:>8,}   {printable(p['matches_largest_of'])}",
         f"  confused sources    {p['fermi_sources_confused']:>8,}   Fermi names that end in c",
         "",
-        f"Of {p['fermi_sources_circle']:,} Fermi sources, within {s['radius_deg']:g} deg of "
-        f"their position:",
+        f"Of {p['fermi_sources_circle']:,} Fermi sources, within {s['radius_deg']:g} deg, and "
+        f"{p['circle']:,} candidates, within {s['csc_radius_arcsec']:g} arcsec:",
     ]
     for survey, numbers in k["by_survey"].items():
         lines.append(
-            f"  {survey:<19} {numbers['fermi_sources_with']:>8,}   have one; "
-            f"{numbers['candidates_with']:,} candidates within {s['csc_radius_arcsec']:g} arcsec"
+            f"  {survey:<19} {numbers['fermi_sources_with']:>8,}   "
+            f"and {numbers['candidates_with']:,} candidates have one"
         )
     lines.append(f"  all surveys         {k['fermi_sources_with_all_surveys']:>8,}")
     lines.append("A match without a probability is a candidate, not a counterpart.")

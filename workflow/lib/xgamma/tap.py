@@ -31,7 +31,7 @@ from xgamma.tap_answers import (
     the_number,
     what_it_says_of_itself,
 )
-from xgamma.tap_endpoint import Endpoint, Limits, Received, upload_votable
+from xgamma.tap_endpoint import Endpoint, Limits, Received, mark_of, upload_votable
 from xgamma.tap_faults import UnreadableAnswer, is_down, is_too_large, plain_words, retry_after_s
 from xgamma.tap_jobs import JobLost
 from xgamma.tap_kept import KeptAnswers
@@ -106,10 +106,10 @@ class TapClient:
         if replay and self._store is None:
             raise TapError(f"{name}: a replay needs the folder of the answers that were kept")
         self._replay = replay
-        # who answers within this process has no one to be spared, and the sky may be another
-        # one under the same address
-        reusable = self._store if sky is None or replay else None
-        self.kept = KeptAnswers(name, url, reusable, self._limits, replay=replay, reuse=reuse)
+        mark = mark_of(url, sky)
+        self.kept = KeptAnswers(
+            name, url, self._store, self._limits, replay=replay, reuse=reuse, mark=mark
+        )
         mirrors = list(mirrors)
         # of a replay too: what a mirror has answered is in its names
         self._names = {mirror["name"]: Names(mirror["tables"]) for mirror in mirrors}

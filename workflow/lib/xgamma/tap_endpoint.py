@@ -287,6 +287,15 @@ def _form(adql: str, uploads: Mapping[str, bytes]) -> dict[str, Any]:
     return {"data": data, "files": files}
 
 
+def mark_of(url: str, sky: str | None) -> str | bool | None:
+    """What trusted answers of a service are marked with: True, or which simulation gave them."""
+    if not url.startswith(DEMO_URL) or not sky:
+        return True
+    from xgamma.demo.transport import simulation
+
+    return simulation(sky)
+
+
 def _sender(service: str, url: str, sky: str | None) -> requests.adapters.BaseAdapter:
     if not url.startswith(DEMO_URL):
         return requests.adapters.HTTPAdapter()

@@ -42,6 +42,9 @@ class KeptAnswers:
         Nobody can be asked: every answer must be here, trusted or not.
     reuse : bool
         Whether trusted answers are taken instead of asking.
+    mark : True, str or None
+        What trusted answers are marked with, and taken by. None: what answers here cannot be
+        told from something else at the same address, so no answer of it is taken.
     """
 
     def __init__(
@@ -53,11 +56,13 @@ class KeptAnswers:
         *,
         replay: bool,
         reuse: bool,
+        mark: str | bool | None,
     ):
         self._service, self._url = service, url
         self._store, self._limits, self._replay = store, limits, replay
-        self._reuse = store is not None and (replay or reuse)
-        self._writes = store is not None and not replay
+        self._mark = None if replay else mark
+        self._reuse = store is not None and (replay or (reuse and mark is not None))
+        self._writes = store is not None and not replay and mark is not None
 
     def replayed(self, key: str, asked: str = "") -> Answer:
         """The answer to a question; `asked` is its query, for messages.
@@ -80,7 +85,7 @@ class KeptAnswers:
 
     def trusted(self, key: str) -> Answer | None:
         """The answer to a question if it may be used again; None: ask."""
-        if not self._reuse or not self._store.is_there(key, trusted=not self._replay):
+        if not self._reuse or not self._store.is_there(key, mark=self._mark):
             return None
         try:
             answer = self.replayed(key)
@@ -96,7 +101,7 @@ class KeptAnswers:
         """Say that tables were made of these answers, and that nothing was wrong with them."""
         if self._writes:
             for record in records:
-                self._store.trust(record["key"], record["body"])
+                self._store.trust(record["key"], record["body"], self._mark)
 
     def note(
         self, question: str, place: str, covers: Iterable[tuple[Mapping[str, Any], dict[str, Any]]]
@@ -124,9 +129,7 @@ class KeptAnswers:
         if not self._reuse:
             return []
         # an answer is noted in many places, and looked at once
-        is_there = functools.cache(
-            functools.partial(self._store.is_there, trusted=not self._replay)
-        )
+        is_there = functools.cache(functools.partial(self._store.is_there, mark=self._mark))
         return [
             noted
             for place in sorted(set(places))
