@@ -16,6 +16,7 @@ import yaml
 
 from xgamma.answer_store import AnswerStore
 from xgamma.errors import XgammaError
+from xgamma.printable import shortened
 from xgamma.provenance import check_products
 from xgamma.tables import atomic_path
 
@@ -121,7 +122,7 @@ def _answer_files(answers: Path, provenance: Mapping[str, Any]) -> list[Path]:
             raise XgammaError(
                 f"bundle: {store.files_of(key)[0]} is a newer answer than the products rest on: "
                 f"run snakemake --forceall, which makes the products of what is kept now; the "
-                f"query was: {known['adql']}"
+                f"query was: {shortened(known['adql'], 80)}"
             )
         files += store.files_of(key)
     return files + store.covers_of(keys)

@@ -51,7 +51,10 @@ GOLDEN = (np.sqrt(5) - 1) / 2
 
 
 def _left_out(total: int, used: int) -> str:
-    return f"{used:,} pairs with a ratio; {total - used:,} without (a flux null or zero) left out."
+    without = total - used
+    return f"{used:,} pairs with a ratio" + (
+        f"; {without:,} without (a flux null or zero) left out." if without else "."
+    )
 
 
 @styled

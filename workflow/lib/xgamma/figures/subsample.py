@@ -96,7 +96,7 @@ def _estimates(axes: Axes, shares: pd.DataFrame) -> None:
                   ls="", zorder=3)  # fmt: skip
     axes.set_ylim(0, 1.0)
     axes.set_ylabel("Share of Galactic (or not extragalactic)")
-    axes.set_title("two estimates for an unclassified source", pad=17)
+    axes.set_title("two estimates for an unclassified source; bars: 95 %", pad=17)
 
 
 @styled
@@ -174,6 +174,7 @@ def _flux_plane(
         for exponent in range(-7, 2):
             axes.plot(ends, ends * 10.0**exponent, color="#BBBBBB", lw=0.7, ls=":", zorder=1)
         axes.set_ylim(limits)
+    axes.set_title("dotted: equal ratios, a factor of 10 apart")
     axes.set_xlabel("Gamma-ray flux, 0.1–100 GeV\n(erg cm$^{-2}$ s$^{-1}$)")
     axes.set_ylabel("X-ray flux, 0.5–7 keV (erg cm$^{-2}$ s$^{-1}$)")
 
