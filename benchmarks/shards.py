@@ -1,4 +1,4 @@
-"""Measure what Snakemake takes to see that nothing is to do, and to plan, with a job per source.
+"""Measure what the division into shards costs: the enrichment, and many jobs to look at.
 
 README.md says what is measured.
 """
@@ -22,12 +22,14 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
 from project_copy import ProjectCopy
 
-SETTINGS = {
+DIVISIONS = [*({"by": "healpix", "order": order} for order in range(4)), {"by": "source"}]
+NARROW = {
     "sky": {"latitude_cut_deg": 0.1},
     "enrichment": {"shards": {"by": "source"}},
     "figures": {"dpi": 50},
 }
 SURVEYS = ("gaia", "twomass")
+MERGED = "results/demo/tables/grouped_csc_fermi_gaia_2mass_pairs.csv"
 
 
 def pretend(project: ProjectCopy, sources: int) -> list[Path]:
@@ -69,18 +71,41 @@ def measured(project: ProjectCopy, *arguments: str) -> tuple[float, float, str]:
     return wall, cpu, done.stdout + done.stderr
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sources", type=int, nargs="+", default=[100, 500, 2000])
-    arguments = parser.parse_args()
+def print_table(heads: list[str], rows: list[tuple]) -> None:
+    print("| " + " | ".join(heads) + " |")
+    print("|" + "---:|" * len(heads))
+    for row in rows:
+        cells = (f"{cell:.1f}" if isinstance(cell, float) else str(cell) for cell in row)
+        print("| " + " | ".join(cells) + " |")
+
+
+def enrichment(folder: Path) -> None:
+    """Time the enrichment of the demo, from the pairs to the merged tables, by each division."""
+    project = ProjectCopy(folder)
+    measured(project, "--cores", "2", "results/demo/crossmatch/verification.json")
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        project = ProjectCopy(Path(folder) / "project")
-        config = ("--configfile", project.configure("planning.yaml", SETTINGS))
-        print("the demo, with a job per source, on a narrow strip", file=sys.stderr)
+    for division in DIVISIONS:
+        # each division asks for everything, as a first run does
+        settings = {"enrichment": {"shards": division}, "tap": {"reuse": False}}
+        config = ("--configfile", project.configure("shards.yaml", settings))
+        wall, cpu, _ = measured(project, "--cores", "2", MERGED, *config)
+        text = (project.results() / "enrichment/shards.json").read_text(encoding="utf-8")
+        shards = sum(len(of_survey) for of_survey in json.loads(text).values())
+        name = " ".join(str(value) for value in division.values())
+        rows.append((name, shards, wall, cpu))
+        print(*rows[-1], file=sys.stderr)
+    print_table(["shards", "jobs", "wall, s", "CPU, s"], rows)
+
+
+def looking(folder: Path, sources: list[int]) -> None:
+    """Time Snakemake's dry runs where it finds nothing to do, and where it plans all shards."""
+    rows = []
+    if sources:
+        project = ProjectCopy(folder)
+        config = ("--configfile", project.configure("shards.yaml", NARROW))
         measured(project, "--cores", "2", *config)
-        for sources in arguments.sources:
-            made = pretend(project, sources)
+        for number in sources:
+            made = pretend(project, number)
             # writes down with which settings each file was made, as its job would have
             measured(project, "--cores", "1", "--touch", "--forceall", *config)
             *nothing, said = measured(project, "--dry-run", *config)
@@ -90,15 +115,26 @@ def main() -> None:
             for file in [*made, *project.results().glob("tables/counterparts_*")]:
                 file.unlink()
             *everything, said = measured(project, "--dry-run", *config)
-            shards = len(SURVEYS) * sources
-            if not re.search(rf"enrich shard +{shards}\b", said.replace(",", "")):
-                sys.exit(f"not {shards} shards are planned:\n{said}")
-            rows.append((sources, shards, *nothing, *everything))
+            jobs = len(SURVEYS) * number
+            if not re.search(rf"enrich shard +{jobs}\b", said.replace(",", "")):
+                sys.exit(f"not {jobs} shards are planned:\n{said}")
+            rows.append((number, jobs, *nothing, *everything))
             print(*rows[-1], file=sys.stderr)
-    print("| sources | shards | nothing to do: wall, s | CPU, s | all shards: wall, s | CPU, s |")
-    print("|---:|---:|---:|---:|---:|---:|")
-    for sources, shards, *times in rows:
-        print(f"| {sources} | {shards} | " + " | ".join(f"{t:.1f}" for t in times) + " |")
+    heads = ["nothing to do: wall, s", "CPU, s", "all shards: wall, s", "CPU, s"]
+    print_table(["sources", "jobs", *heads], rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--sources", type=int, nargs="*", default=[100, 500, 2000], help="of the dry runs"
+    )
+    parser.add_argument("--only-look", action="store_true", help="leave out the enrichment")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if not arguments.only_look:
+            enrichment(Path(folder) / "enrichment")
+        looking(Path(folder) / "looking", arguments.sources)
 
 
 if __name__ == "__main__":
