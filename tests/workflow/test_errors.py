@@ -121,7 +121,7 @@ def test_silence(project):
     # a queue that nobody serves: the connection stands, and no byte ever comes
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/tap"
-        run = ask(project, url, "silent", timeout_s=2, deadline_s=3)
+        run = ask(project, url, "silent", timeout_s=1, deadline_s=2)
     check_failed_plainly(project, run, "silent")
     line = said_of_heasarc(run)
     assert f"heasarc ({url}) does not answer: timed out" in line
