@@ -271,8 +271,8 @@ def test_a_survey_is_its_own_affair(bench, server):
     bench.check("a survey removed", shards="none")
     bench.set(f"archives.{ARCHIVE}.irsa.url", f"{ours.url}/irsa/tap")
     bench.set("surveys.twomass", removed)
-    bench.write()
     bench.set("surveys.gaia.columns", at_first)
+    bench.write()
     back = "a survey's columns, table or endpoint: back"
     before = "a survey added that was there before"
     bench.check(back, before, shards="none", described="gaia irsa")
