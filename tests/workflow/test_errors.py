@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.server
+import os
 import re
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -50,8 +52,8 @@ def web_server(status: int, body: bytes, media_type: str) -> Iterator[str]:
         server.server_close()
 
 
-def ask(project: ProjectCopy, url: str, name: str, *, whole: bool = False, **tap) -> Run:
-    """Run with an archive `name`, all of whose services are at `url`; HEASARC only, or all."""
+def options(project: ProjectCopy, url: str, name: str, *, whole: bool = False, **tap) -> list[str]:
+    """Of a run with an archive `name`, all of whose services are at `url`; HEASARC only, or all."""
     archive = archive_at(url, one_service=True, max_requests=1)
     settings = {
         "archive": name,
@@ -59,7 +61,11 @@ def ask(project: ProjectCopy, url: str, name: str, *, whole: bool = False, **tap
         "tap": {"timeout_s": 5, "deadline_s": 10, "attempts": 1, **tap},
     }
     target = [] if whole else [f"results/{name}/services/heasarc.ecsv"]
-    return project.run(*target, "--configfile", project.configure(f"{name}.yaml", settings))
+    return [*target, "--configfile", project.configure(f"{name}.yaml", settings)]
+
+
+def ask(project: ProjectCopy, url: str, name: str, **how) -> Run:
+    return project.run(*options(project, url, name, **how))
 
 
 def said_of_each(run: Run) -> dict[str, str]:
@@ -128,6 +134,24 @@ def test_silence(project):
     check_failed_plainly(project, run, "silent")
     line = said_of_each(run)["heasarc"]
     assert f"heasarc ({url}) does not answer: timed out" in line
+
+
+def test_ctrl_c_is_no_failure(project):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/tap"
+        process = project.start(*options(project, url, "stopped", timeout_s=60, deadline_s=60))
+        with silent.accept()[0]:
+            os.killpg(process.pid, signal.SIGINT)
+            output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    said = [line for line in output.splitlines() if line.startswith("xgamma: ")]
+    log = "results/stopped/logs/describe_service_heasarc.log"
+    assert said == [
+        f"xgamma: interrupted (log: {log})",
+        "xgamma: stopped, by you or for the reason above; what is finished stays: the same "
+        "command goes on from there",
+    ]
 
 
 @pytest.mark.parametrize(
