@@ -89,10 +89,11 @@ def test_shards_do_not_show(demo_run, tmp_path):
         ("source", 0),
     ):
         settings = {
-            "sky": {"latitude_cut_deg": 0.1},
+            "sky": {"latitude_cut_deg": 0.05},
             "enrichment": {"shards": {"by": by, "order": order}},
+            "tap": {"reuse": False},
         }
-        # nothing of the others is there to be used
+        # nothing of the others is there to be used, nor any kept answer
         shutil.rmtree(project.results() / "enrichment")
         shutil.rmtree(project.results() / "tables")
         cores = 1 if order == 1 else 2
