@@ -9,7 +9,6 @@ import argparse
 import json
 import re
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,15 +31,27 @@ SURVEYS = ("gaia", "twomass")
 MERGED = "results/demo/tables/grouped_csc_fermi_gaia_2mass_pairs.csv"
 
 
-def pretend(project: ProjectCopy, sources: int) -> list[Path]:
+def one_shard(project: ProjectCopy) -> dict[tuple[str, str], bytes]:
+    """Survey and ending -> what the file of a shard holds."""
+    folder = project.results() / "enrichment"
+    manifest = json.loads((folder / "shards.json").read_text(encoding="utf-8"))
+    found = {}
+    for survey in SURVEYS:
+        shard, digest = next(iter(manifest[survey].items()))
+        for ending in (".parquet", ".provenance.json"):
+            found[survey, ending] = (folder / survey / f"{shard}.{digest}{ending}").read_bytes()
+    return found
+
+
+def pretend(
+    project: ProjectCopy, sources: int, contents: dict[tuple[str, str], bytes]
+) -> list[Path]:
     """Make a manifest of so many sources, and files for all of their shards."""
     folder = project.results() / "enrichment"
     path = folder / "shards.json"
     manifest = json.loads(path.read_text(encoding="utf-8"))
     made = []
     for survey in SURVEYS:
-        shard, digest = next(iter(manifest[survey].items()))
-        pattern = folder / survey / f"{shard}.{digest}.parquet"
         manifest[survey] = {}
         for number in range(sources):
             name, digest = f"healpix2-{number % 192:03d}/source-{number:04d}", f"{number:016x}"
@@ -48,7 +59,7 @@ def pretend(project: ProjectCopy, sources: int) -> list[Path]:
             for ending in (".parquet", ".provenance.json"):
                 file = folder / survey / f"{name}.{digest}{ending}"
                 file.parent.mkdir(exist_ok=True)
-                shutil.copyfile(pattern.with_suffix(ending), file)
+                file.write_bytes(contents[survey, ending])
                 made.append(file)
     path.write_text(json.dumps(manifest), encoding="utf-8")
     return made
@@ -104,8 +115,9 @@ def looking(folder: Path, sources: list[int]) -> None:
         project = ProjectCopy(folder)
         config = ("--configfile", project.configure("shards.yaml", NARROW))
         measured(project, "--cores", "2", *config)
+        contents = one_shard(project)
         for number in sources:
-            made = pretend(project, number)
+            made = pretend(project, number, contents)
             # writes down with which settings each file was made, as its job would have
             measured(project, "--cores", "1", "--touch", "--forceall", *config)
             *nothing, said = measured(project, "--dry-run", *config)
