@@ -39,7 +39,8 @@ rule all:
 
 onsuccess:
     print(f"xgamma: products are under {RESULTS}/{how_they_were_made()}")
-    print(*of_other_surveys(), sep="\n", end="\n" if of_other_surveys() else "")
+    for line in of_other_surveys():
+        print(line)
 
 
 # Snakemake tells each failure as it comes; by the end of a long run that is far up.

@@ -194,12 +194,15 @@ def what_failed():
     if len(failed) > 20:
         lines.append(f"xgamma: ... and {len(failed) - 20} more")
     lines = [*lost_jobs(Path.cwd(), STARTED), *lines]
-    head = f"failed jobs: {len(failed)}, logs in {RESULTS}/logs/" if failed else ""
-    if not lines:
+    if failed:
+        head = f"failed jobs: {len(failed)}, logs in {RESULTS}/logs/"
+    elif lines:
+        head = f"logs in {RESULTS}/logs/"
+    else:
         # Ctrl-C, or an error that is Snakemake's own
         head = "stopped, by you or for the reason above"
     done = "what is finished stays: the same command goes on from there"
-    return "\n".join([*lines, f"xgamma: {head or f'logs in {RESULTS}/logs/'}; {done}"])
+    return "\n".join([*lines, f"xgamma: {head}; {done}"])
 
 
 def how_they_were_made():

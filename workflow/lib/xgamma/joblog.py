@@ -128,8 +128,9 @@ def job(log_path: str) -> Iterator[logging.Logger]:
         sys.exit(_said(f"{said} (log: {log_path})"))
     except Exception as error:
         to_user.setLevel(logging.CRITICAL)
-        said = f"{type(error).__name__}: {shortened(one_line(error), _MOST // 2)}"
         # packages have exceptions of their own for a full disk
-        said = f"{said}{_way_out(error)}" if _way_out(error) else f"unforeseen {said}"
+        way_out = _way_out(error)
+        kind = type(error).__name__ if way_out else f"unforeseen {type(error).__name__}"
+        said = f"{kind}: {shortened(one_line(error), _MOST // 2)}{way_out}"
         logger.exception("%s", said)
         sys.exit(_said(f"{said} (traceback in {log_path})"))

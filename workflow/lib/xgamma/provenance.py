@@ -334,9 +334,9 @@ def run_record(
         rule are added up. A job too short to be sampled has no memory.
     """
     # that of the job which asks: an earlier one, and not there in the first run
-    files = [(p.stem, p) for p in sorted(benchmarks.glob("*.tsv")) if p.stem != "provenance"]
-    asked = {f"describe_service_{service}" for service in services}
-    files = [f for f in files if f[0] in asked or not f[0].startswith("describe_service_")]
+    others = {p.stem for p in benchmarks.glob("describe_service_*.tsv")}
+    left_out = {"provenance"} | others - {f"describe_service_{service}" for service in services}
+    files = [(p.stem, p) for p in sorted(benchmarks.glob("*.tsv")) if p.stem not in left_out]
     files += [
         (f"enrich_shard_{survey}", benchmarks / "enrichment" / survey / f"{shard}.{digest}.tsv")
         for survey, shards in manifest.items()
