@@ -206,7 +206,9 @@ class Workflow:
         shutil.rmtree(folder, ignore_errors=True)
         self._project = ProjectCopy(folder)
         archive = archive_at(url, one_service=True)
-        settings = {"archive": "bench", "archives": {"bench": archive}}
+        # or the first cell's answers would do for all
+        tap = {"reuse": False}
+        settings = {"archive": "bench", "archives": {"bench": archive}, "tap": tap}
         self._config = ("--configfile", self._project.configure("bench.yaml", settings))
         self._project.make(*self._config, "--", "results/bench/crossmatch/verification.json")
         self._pairs = self._project.results("bench") / "crossmatch/pairs.parquet"

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,7 +17,7 @@ from pathlib import Path
 sys.path.append(sys.path.pop(0))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
-from project_copy import ProjectCopy
+from project_copy import ProjectCopy, Run
 
 DIVISIONS = [*({"by": "healpix", "order": order} for order in range(4)), {"by": "source"}]
 NARROW = {
@@ -48,38 +46,26 @@ def pretend(
 ) -> list[Path]:
     """Make a manifest of so many sources, and files for all of their shards."""
     folder = project.results() / "enrichment"
-    path = folder / "shards.json"
-    manifest = json.loads(path.read_text(encoding="utf-8"))
+    shards = {f"healpix2-{n % 192:03d}/source-{n:04d}": f"{n:016x}" for n in range(sources)}
     made = []
-    for survey in SURVEYS:
-        manifest[survey] = {}
-        for number in range(sources):
-            name, digest = f"healpix2-{number % 192:03d}/source-{number:04d}", f"{number:016x}"
-            manifest[survey][name] = digest
-            for ending in (".parquet", ".provenance.json"):
-                file = folder / survey / f"{name}.{digest}{ending}"
-                file.parent.mkdir(exist_ok=True)
-                file.write_bytes(contents[survey, ending])
-                made.append(file)
-    path.write_text(json.dumps(manifest), encoding="utf-8")
+    for (survey, ending), content in contents.items():
+        for name, digest in shards.items():
+            file = folder / survey / f"{name}.{digest}{ending}"
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(content)
+            made.append(file)
+    manifest = dict.fromkeys(SURVEYS, shards)
+    (folder / "shards.json").write_text(json.dumps(manifest), encoding="utf-8")
     return made
 
 
-def measured(project: ProjectCopy, *arguments: str) -> tuple[float, float, str]:
-    """Wall time and CPU of Snakemake, in s, and what it printed."""
+def measured(project: ProjectCopy, *arguments: str) -> tuple[float, float, Run]:
+    """Run Snakemake; its wall time and CPU, in s, and the run."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments],
-        cwd=project.folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
+    run = project.make(*arguments, timeout=3600)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(done.stdout + done.stderr)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall, cpu, done.stdout + done.stderr
+    return wall, cpu, run
 
 
 def print_table(heads: list[str], rows: list[tuple]) -> None:
@@ -93,13 +79,13 @@ def print_table(heads: list[str], rows: list[tuple]) -> None:
 def enrichment(folder: Path) -> None:
     """Time the enrichment of the demo, from the pairs to the merged tables, by each division."""
     project = ProjectCopy(folder)
-    measured(project, "--cores", "2", "results/demo/crossmatch/verification.json")
+    project.make("results/demo/crossmatch/verification.json")
     rows = []
     for division in DIVISIONS:
         # each division asks for everything, as a first run does
         settings = {"enrichment": {"shards": division}, "tap": {"reuse": False}}
         config = ("--configfile", project.configure("shards.yaml", settings))
-        wall, cpu, _ = measured(project, "--cores", "2", MERGED, *config)
+        wall, cpu, _ = measured(project, MERGED, *config)
         text = (project.results() / "enrichment/shards.json").read_text(encoding="utf-8")
         shards = sum(len(of_survey) for of_survey in json.loads(text).values())
         name = " ".join(str(value) for value in division.values())
@@ -111,27 +97,29 @@ def enrichment(folder: Path) -> None:
 def looking(folder: Path, sources: list[int]) -> None:
     """Time Snakemake's dry runs where it finds nothing to do, and where it plans all shards."""
     rows = []
-    if sources:
-        project = ProjectCopy(folder)
-        config = ("--configfile", project.configure("shards.yaml", NARROW))
-        measured(project, "--cores", "2", *config)
-        contents = one_shard(project)
-        for number in sources:
-            made = pretend(project, number, contents)
-            # writes down with which settings each file was made, as its job would have
-            measured(project, "--cores", "1", "--touch", "--forceall", *config)
-            *nothing, said = measured(project, "--dry-run", *config)
-            if "Nothing to be done" not in said:
-                sys.exit(f"something is to be done:\n{said}")
-            # a shard that is gone is made anew when a table is to be made of it
-            for file in [*made, *project.results().glob("tables/counterparts_*")]:
-                file.unlink()
-            *everything, said = measured(project, "--dry-run", *config)
-            jobs = len(SURVEYS) * number
-            if not re.search(rf"enrich shard +{jobs}\b", said.replace(",", "")):
-                sys.exit(f"not {jobs} shards are planned:\n{said}")
-            rows.append((number, jobs, *nothing, *everything))
-            print(*rows[-1], file=sys.stderr)
+    project = ProjectCopy(folder)
+    config = ("--configfile", project.configure("shards.yaml", NARROW))
+    project.make(*config)
+    contents = one_shard(project)
+    merged = {p: p.read_bytes() for p in project.results().glob("tables/counterparts_*")}
+    for number in sources:
+        made = pretend(project, number, contents)
+        for path, content in merged.items():
+            path.write_bytes(content)
+        # writes down with which settings each file was made, as its job would have
+        project.make("--touch", "--forceall", *config, cores=1, timeout=3600)
+        *nothing, run = measured(project, "--dry-run", *config)
+        if run.planned:
+            sys.exit(f"something is to be done:\n{run.output}")
+        # a shard that is gone is made anew when a table is to be made of it
+        for file in [*made, *merged]:
+            file.unlink()
+        *everything, run = measured(project, "--dry-run", *config)
+        jobs = len(SURVEYS) * number
+        if run.planned["enrich_shard"] != jobs:
+            sys.exit(f"not {jobs} shards are planned:\n{run.output}")
+        rows.append((number, jobs, *nothing, *everything))
+        print(*rows[-1], file=sys.stderr)
     heads = ["nothing to do: wall, s", "CPU, s", "all shards: wall, s", "CPU, s"]
     print_table(["sources", "jobs", *heads], rows)
 
@@ -146,7 +134,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if not arguments.only_look:
             enrichment(Path(folder) / "enrichment")
-        looking(Path(folder) / "looking", arguments.sources)
+        if arguments.sources:
+            looking(Path(folder) / "looking", arguments.sources)
 
 
 if __name__ == "__main__":

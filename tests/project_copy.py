@@ -84,8 +84,8 @@ class Run:
     @property
     def planned(self) -> Counter[str]:
         """Rule -> number of jobs, from the table that Snakemake shows before it runs."""
-        rows = re.findall(r"^ *([a-z][a-z_ ]*?)  +(\d+) *$", self.output, re.MULTILINE)
-        counts = {rule.replace(" ", "_"): int(number) for rule, number in rows}
+        rows = re.findall(r"^ *([a-z][a-z_ ]*?)  +(\d[\d,]*) *$", self.output, re.MULTILINE)
+        counts = {rule.replace(" ", "_"): int(number.replace(",", "")) for rule, number in rows}
         counts.pop("total", None)
         return Counter(counts)
 
