@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from astropy.table import Table
 
-from xgamma.demo.sky import simulate
+from xgamma.demo.sky.build import simulate
 from xgamma.sky import separation
 
 PROJECT = Path(__file__).resolve().parents[1]

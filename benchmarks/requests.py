@@ -36,12 +36,13 @@ import yaml
 from latency_proxy import LatencyProxy
 from project_copy import ProjectCopy, archive_at
 
-from xgamma.config import load_config
-from xgamma.enrichment import SurveyTable, enrich_targets, merge_shards
-from xgamma.pairs import PAIR_COLUMNS
-from xgamma.shards import build_targets, shard_digests
-from xgamma.tables import read_parquet, write_ecsv, write_parquet
-from xgamma.tap import TapClient
+from xgamma.archive.client import TapClient
+from xgamma.config.settings import load_config
+from xgamma.stages.enrich_shard import SurveyTable, enrich_targets
+from xgamma.stages.merge_enrichment import merge_shards
+from xgamma.stages.pairs import PAIR_COLUMNS
+from xgamma.stages.shard_sources import build_targets, shard_digests
+from xgamma.tables.files import read_parquet, write_ecsv, write_parquet
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIG = load_config(yaml.safe_load((PROJECT / "config/config.yaml").read_text("utf-8")))

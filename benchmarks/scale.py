@@ -28,8 +28,8 @@ import yaml
 from chaos_runs import EmbeddedServer
 from project_copy import ProjectCopy, archive_at
 
-from xgamma.config import load_config
-from xgamma.demo.sky import build_sky
+from xgamma.config.settings import load_config
+from xgamma.demo.sky.build import build_sky
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIG = load_config(yaml.safe_load((PROJECT / "config/config.yaml").read_text("utf-8")))

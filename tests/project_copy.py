@@ -22,7 +22,7 @@ from pathlib import Path
 
 import yaml
 
-from xgamma.tables import read_parquet
+from xgamma.tables.files import read_parquet
 
 __all__ = ["ProjectCopy", "Run", "ShardsSeen", "archive_at", "shard_jobs"]
 

@@ -43,7 +43,7 @@ from chaos_runs import (
 from export_sky import export_sky
 from project_copy import ProjectCopy
 
-from xgamma.tap import TapClient, TapError
+from xgamma.archive.client import TapClient, TapError
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 

@@ -16,7 +16,7 @@ from astropy.io import fits
 from export_sky import export_sky
 from project_copy import ProjectCopy, archive_at
 
-from xgamma.tables import read_parquet
+from xgamma.tables.files import read_parquet
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 

@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from xgamma.demo.sky import build_sky
+from xgamma.demo.sky.build import build_sky
 from xgamma.sky import match_within
 
 PROJECT = Path(__file__).parents[2]

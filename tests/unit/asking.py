@@ -7,7 +7,7 @@ import time
 import pytest
 from fake_tap import Field, votable
 
-from xgamma.tap import TapClient, TapError
+from xgamma.archive.client import TapClient, TapError
 
 ONE_ROW = votable(Field("n", "long", [1]))
 MODES = ["sync", "async"]

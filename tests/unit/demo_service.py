@@ -10,8 +10,9 @@ import requests
 from pytest import fixture
 from small_archive import make_frames, write_archive
 
+from xgamma.config.check import DEMO_URL
 from xgamma.demo.__main__ import make_tap_server
-from xgamma.demo.transport import DEMO_URL, mount
+from xgamma.demo.server.transport import mount
 
 
 @fixture(scope="module")

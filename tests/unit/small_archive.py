@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from astropy.coordinates import angular_separation
 
-from xgamma.demo.execution import Archive
+from xgamma.demo.server.execution import Archive
 
 COLUMNS = {
     "csc": [

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from fake_tap import Field, SurveySky
 
-from xgamma.enrichment import SurveyTable
-from xgamma.shards import build_targets
+from xgamma.stages.enrich_shard import SurveyTable
+from xgamma.stages.shard_sources import build_targets
 
 SURVEY = SurveyTable(
     "gaiadr3.gaia_source",

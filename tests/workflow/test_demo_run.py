@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 from project_copy import ProjectCopy, ShardsSeen, shard_jobs
 
-from xgamma.tables import read_parquet
+from xgamma.tables.files import read_parquet
 
 pytestmark = pytest.mark.timeout(600)
 

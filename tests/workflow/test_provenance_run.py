@@ -14,8 +14,8 @@ import pytest
 from astropy.table import Table
 from project_copy import ProjectCopy
 
-from xgamma.products import all_sources
-from xgamma.tables import read_parquet
+from xgamma.provenance.products import all_sources
+from xgamma.tables.files import read_parquet
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -59,7 +59,7 @@ def test_every_product_is_there_with_its_digest(results, provenance):
 
 
 def test_what_is_made_from_what_is_what_snakemake_knows(demo_run, provenance):
-    """So a new rule, or a new input of one, has to be entered in xgamma.products."""
+    """So a new rule, or a new input of one, has to be entered in xgamma.provenance.products."""
     inputs = {}
     metadata = demo_run.project.folder / ".snakemake/metadata"
     for path in metadata.rglob("*"):

@@ -19,8 +19,8 @@ rule describe_service:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(FETCH_MINUTES),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(FETCH_MINUTES),
         heasarc=lambda wildcards: service_slots("heasarc", wildcards.service),
         gaia=lambda wildcards: service_slots("gaia", wildcards.service),
         irsa=lambda wildcards: service_slots("irsa", wildcards.service),
@@ -56,8 +56,8 @@ rule fetch_catalog:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(FETCH_MINUTES),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(FETCH_MINUTES),
         heasarc=service_slots("heasarc", "heasarc"),
     params:
         url=url("heasarc"),
@@ -83,8 +83,8 @@ rule filter_plane:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         code=code_digest("filter_plane"),

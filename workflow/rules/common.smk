@@ -2,10 +2,9 @@
 # Needs: config (loaded by the Snakefile).
 # Makes: CONFIG, RESULTS, ENVIRONMENT, ANSWERS, SURVEY_TABLES, ASKED, DESCRIPTIONS, KEPT_ANSWERS,
 #        FETCH_MINUTES, code_digest(), digest_of_file(), url(), demo_sky(), demo_sky_record(),
-#        service_slots(), survey_slots(), growing(), stays_here(), shards_of_manifest(), codes(),
+#        service_slots(), survey_slots(), scaled_by_attempt(), stays_here(), shards_of_manifest(), codes(),
 #        what_failed(), how_they_were_made(), of_other_surveys().
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -24,13 +23,13 @@ if str(LIBRARY) not in sys.path:
 before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
 os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *before])))
 
-from xgamma.cluster import lost_jobs, names_a_place, recorded_by_jobs, wait_for_earlier_jobs
-from xgamma.code_digest import code_digest as digest_of_script
-from xgamma.config import ConfigError, load_config
-from xgamma.demo import DEMO_URL
-from xgamma.joblog import failures
-from xgamma.kept_answers import answers_digest
-from xgamma.slots import slots_taken
+from xgamma.run.slurm import lost_jobs, sets_partition, recorded_by_jobs, wait_for_earlier_jobs
+from xgamma.run.code_digest import code_digest as digest_of_script
+from xgamma.config.settings import ConfigError, load_config
+from xgamma.config.check import DEMO_URL
+from xgamma.run.failures import failures
+from xgamma.answers.store import answers_digest
+from xgamma.run.slots import slots_taken
 
 try:
     CONFIG = load_config(config)
@@ -46,28 +45,14 @@ if not workflow.is_main_process:
 elif not workflow.output_settings.dryrun:
     wait_for_earlier_jobs(Path.cwd(), latency_s=5)
 
-# simulated and real products never mix
-RESULTS = f"results/{CONFIG.archive}"
+RESULTS = CONFIG.results_folder
 ENVIRONMENT = f"{workflow.basedir}/envs/xgamma.yaml"
 
 # A run keeps every answer it gets; a replay asks nobody and reads those of the run it repeats.
-ANSWERS = f"results/{CONFIG.replay_of or CONFIG.archive}/answers"
+ANSWERS = CONFIG.answers_folder
 # Of the answers that a replay reads, so that other answers give other products.
 KEPT_ANSWERS = answers_digest(ANSWERS) if CONFIG.replay_of else None
 
-# How to ask does not change what is answered, so it is not in any rule's params, and a
-# longer deadline reruns nothing. The jobs' scripts find it in snakemake.config.
-config["connections"] = {
-    name: {
-        "mode": service.mode,
-        "upload": service.upload,
-        **dataclasses.asdict(CONFIG.tap),
-        "mirrors": [dataclasses.asdict(mirror) for mirror in service.mirrors],
-        "answers": ANSWERS,
-        "replay": CONFIG.replay_of is not None,
-    }
-    for name, service in CONFIG.services.items()
-}
 # Of each service that is asked, whether jobs answer themselves, from the simulated sky.
 ARE_SIMULATED = [
     service.url.startswith(DEMO_URL) for service in CONFIG.services.values() if not CONFIG.replay_of
@@ -130,7 +115,7 @@ def survey_slots(wildcards, resource):
     return service_slots(resource, CONFIG.surveys[wildcards.survey].service)
 
 
-def growing(first):
+def scaled_by_attempt(first):
     """A resource of which each further attempt of a job gets more."""
     return lambda wildcards, attempt: first * attempt
 
@@ -142,11 +127,11 @@ def stays_here(rule, over_the_network=OVER_THE_NETWORK):
     partition for the rule (see profiles/README.md).
     """
     places = workflow.resource_settings.overwrite_resources.get(rule, {})
-    return over_the_network and not names_a_place(places)
+    return over_the_network and not sets_partition(places)
 
 
 # plain values, as rules' params need them; but for the service, the fields of
-# xgamma.enrichment.SurveyTable
+# xgamma.stages.enrich_shard.SurveyTable
 SURVEY_TABLES = {
     name: {
         "service": survey.service,

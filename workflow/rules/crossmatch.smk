@@ -21,8 +21,8 @@ rule crossmatch:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(FETCH_MINUTES),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(FETCH_MINUTES),
         heasarc=service_slots("heasarc", "heasarc"),
     params:
         url=url("heasarc"),
@@ -50,8 +50,8 @@ rule verify_crossmatch:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,
@@ -78,8 +78,8 @@ rule group_by_fermi:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
     params:
         code=code_digest("group_by_fermi"),
     message:

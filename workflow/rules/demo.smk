@@ -18,8 +18,8 @@ rule build_demo_sky:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(10),
     params:
         size=CONFIG.demo.size,
         seed=CONFIG.demo.seed,

@@ -23,8 +23,8 @@ checkpoint shard_sources:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
     params:
         radius_deg=CONFIG.enrichment.radius_deg,
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
@@ -62,8 +62,8 @@ rule enrich_shard:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(FETCH_MINUTES),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(FETCH_MINUTES),
         heasarc=lambda wildcards: survey_slots(wildcards, "heasarc"),
         gaia=lambda wildcards: survey_slots(wildcards, "gaia"),
         irsa=lambda wildcards: survey_slots(wildcards, "irsa"),
@@ -93,8 +93,8 @@ rule merge_enrichment:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
     params:
         surveys=SURVEY_TABLES,
         code=code_digest("merge_enrichment"),

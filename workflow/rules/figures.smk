@@ -26,8 +26,8 @@ rule plot_observations:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1500),
+        runtime=scaled_by_attempt(10),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
@@ -53,8 +53,8 @@ rule plot_plane:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1500),
+        runtime=scaled_by_attempt(10),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
@@ -86,8 +86,8 @@ rule plot_associations:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1500),
+        runtime=scaled_by_attempt(10),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
@@ -116,8 +116,8 @@ rule plot_counterparts:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1500),
+        runtime=scaled_by_attempt(10),
     params:
         surveys=list(CONFIG.surveys),
         radius_deg=CONFIG.enrichment.radius_deg,
@@ -151,8 +151,8 @@ rule plot_subsample:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1500),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1500),
+        runtime=scaled_by_attempt(10),
     params:
         surveys=list(CONFIG.surveys),
         classes=list(CONFIG.subsample.classes),

@@ -4,7 +4,7 @@
 #        drift/{drift.txt, drift.ecsv}.
 
 
-# All that has an entry in xgamma.products; the shards are known later.
+# All that has an entry in xgamma.provenance.products; the shards are known later.
 PRODUCTS = [
     *DESCRIPTIONS,
     *expand(rules.fetch_catalog.output.catalog, catalog=["chanmaster", "csc", "fermilpsc"]),
@@ -42,8 +42,8 @@ rule provenance:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
     params:
         archive=CONFIG.archive,
         answers_of=CONFIG.replay_of or CONFIG.archive,
@@ -67,8 +67,8 @@ rule replay:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
     params:
         results=RESULTS,
         replayed=CONFIG.replay_of and f"results/{CONFIG.replay_of}",
@@ -85,8 +85,8 @@ rule bundle:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
     params:
         results=RESULTS,
         answers=ANSWERS,
@@ -105,8 +105,8 @@ rule drift:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(FETCH_MINUTES),
+        mem_mb=scaled_by_attempt(2000),
+        runtime=scaled_by_attempt(FETCH_MINUTES),
         heasarc=service_slots("heasarc", *CONFIG.services),
         gaia=service_slots("gaia", *CONFIG.services),
         irsa=service_slots("irsa", *CONFIG.services),

@@ -25,8 +25,8 @@ rule summarize:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
     params:
         archive=CONFIG.replay_of or CONFIG.archive,
         simulated=CONFIG.simulated,
@@ -54,8 +54,8 @@ rule discover_services:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(FETCH_MINUTES),
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(FETCH_MINUTES),
     params:
         urls={name: service.url for name, service in CONFIG.services.items()},
         code=code_digest("discover_services"),

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from xgamma.demo.sky import build_sky, content_digest
-from xgamma.joblog import job
-from xgamma.tables import write_json
+from xgamma.demo.sky.build import build_sky, content_digest
+from xgamma.run.job import job
+from xgamma.tables.files import write_json
 
 with job(snakemake.log[0]):
     size, seed = snakemake.params.size, snakemake.params.seed

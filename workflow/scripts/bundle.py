@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import xgamma
-from xgamma.bundle import bundle_contents, write_bundle
 from xgamma.errors import XgammaError
-from xgamma.joblog import job
-from xgamma.provenance import read_provenance
+from xgamma.provenance.bundle import bundle_contents, write_bundle
+from xgamma.provenance.record import read_provenance
+from xgamma.run.job import job
 
 with job(snakemake.log[0]):
     p = snakemake.params

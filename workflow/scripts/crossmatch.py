@@ -1,20 +1,16 @@
 """Join Fermi and Chandra sources at HEASARC."""
 
-from xgamma.crossmatch import fetch_pairs
-from xgamma.joblog import job
-from xgamma.pairs import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources
-from xgamma.provenance import fetch_record, write_provenance
-from xgamma.services import read_description
-from xgamma.tables import read_parquet, write_ecsv, write_parquet
-from xgamma.tap import TapClient
+from xgamma.archive.connect import connect
+from xgamma.archive.services import read_description
+from xgamma.config.settings import load_config
+from xgamma.provenance.record import fetch_record, write_provenance
+from xgamma.run.job import job
+from xgamma.stages.crossmatch import fetch_pairs
+from xgamma.stages.pairs import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources
+from xgamma.tables.files import read_parquet, write_ecsv, write_parquet
 
 with job(snakemake.log[0]):
-    client = TapClient(
-        "heasarc",
-        snakemake.params.url,
-        sky=snakemake.input.get("sky") or None,
-        **snakemake.config["connections"]["heasarc"],
-    )
+    client = connect(load_config(snakemake.config), "heasarc", snakemake.input.get("sky"))
     cut, min_flux = snakemake.params.latitude_cut_deg, snakemake.params.min_flux
     available = read_description(snakemake.input.columns)
     pairs, answers = fetch_pairs(client, cut, min_flux, available)

@@ -1,20 +1,16 @@
 """List the columns of every table of a service that is used; stop if a required one is missing."""
 
-from xgamma.catalogs import DESCRIPTION_COLUMNS
-from xgamma.joblog import job
-from xgamma.provenance import fetch_record, write_provenance
-from xgamma.services import describe_service
-from xgamma.tables import write_ecsv
-from xgamma.tap import TapClient
+from xgamma.archive.catalogues import DESCRIPTION_COLUMNS
+from xgamma.archive.connect import connect
+from xgamma.archive.services import describe_service
+from xgamma.config.settings import load_config
+from xgamma.provenance.record import fetch_record, write_provenance
+from xgamma.run.job import job
+from xgamma.tables.files import write_ecsv
 
 with job(snakemake.log[0]):
     p, service = snakemake.params, snakemake.wildcards.service
-    client = TapClient(
-        service,
-        p.url,
-        sky=snakemake.input.get("sky") or None,
-        **snakemake.config["connections"][service],
-    )
+    client = connect(load_config(snakemake.config), service, snakemake.input.get("sky"))
     described, answers = describe_service(client, p.surveys)
     write_ecsv(snakemake.output.columns, described, DESCRIPTION_COLUMNS)
     record = fetch_record(

@@ -1,14 +1,14 @@
 """Search the IVOA registry, and say whether it knows the configured services."""
 
-from xgamma.joblog import job
-from xgamma.printable import printable
-from xgamma.services import (
+from xgamma.archive.registry import (
     REGISTRY_COLUMNS,
     REGISTRY_KEYWORDS,
     registered_services,
     search_registry,
 )
-from xgamma.tables import write_ecsv, write_text
+from xgamma.run.job import job
+from xgamma.tables.files import write_ecsv, write_text
+from xgamma.tables.printable import printable
 
 with job(snakemake.log[0]):
     urls = snakemake.params.urls

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from xgamma.drift import CHANGE_COLUMNS, ask_again, drift_text, table_changes
+from xgamma.archive.connect import connect
+from xgamma.config.settings import load_config
 from xgamma.errors import XgammaError
-from xgamma.joblog import job
-from xgamma.provenance import check_products, read_provenance
-from xgamma.tables import write_ecsv, write_text
-from xgamma.tap import TapClient
+from xgamma.provenance.drift import CHANGE_COLUMNS, ask_again, drift_text, table_changes
+from xgamma.provenance.record import check_products, read_provenance
+from xgamma.run.job import job
+from xgamma.tables.files import write_ecsv, write_text
 
 with job(snakemake.log[0]):
     p, results = snakemake.params, Path(snakemake.params.results)
@@ -21,11 +22,10 @@ with job(snakemake.log[0]):
         )
     provenance = read_provenance(results)
     check_products(results, provenance)
-    clients = {}
-    for name, url in p.urls.items():
+    clients, settings = {}, load_config(snakemake.config)
+    for name in settings.services:
         # keeps nothing: the answers that are kept are those that the products rest on
-        connection = snakemake.config["connections"][name] | {"answers": None}
-        clients[name] = TapClient(name, url, sky=p.sky or None, **connection)
+        clients[name] = connect(settings, name, p.sky, keep_answers=False)
     rows, changes = {}, [pd.DataFrame(columns=[c.name for c in CHANGE_COLUMNS])]
     for asked in ask_again(clients, results, provenance):
         rows[asked.table] = (len(asked.kept), len(asked.now))

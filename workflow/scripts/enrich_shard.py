@@ -1,22 +1,18 @@
 """Ask one survey for the sources around the targets of one shard."""
 
-from xgamma.enrichment import SurveyTable, enrich_targets
-from xgamma.joblog import job
-from xgamma.provenance import fetch_record, write_provenance
-from xgamma.services import missing_of_survey, read_description
-from xgamma.tables import read_parquet, write_parquet
-from xgamma.tap import TapClient
+from xgamma.archive.connect import connect
+from xgamma.archive.services import missing_of_survey, read_description
+from xgamma.config.settings import load_config
+from xgamma.provenance.record import fetch_record, write_provenance
+from xgamma.run.job import job
+from xgamma.stages.enrich_shard import SurveyTable, enrich_targets
+from xgamma.tables.files import read_parquet, write_parquet
 
 with job(snakemake.log[0]):
     p = snakemake.params
     service = p.survey["service"]
     missing = missing_of_survey(p.survey, read_description(snakemake.input.columns))
-    client = TapClient(
-        service,
-        p.url,
-        sky=snakemake.input.get("sky") or None,
-        **snakemake.config["connections"][service],
-    )
+    client = connect(load_config(snakemake.config), service, snakemake.input.get("sky"))
     targets = read_parquet(snakemake.input.targets)
     targets = targets[targets["shard"] == snakemake.wildcards.shard]
     found, columns, answers = enrich_targets(

@@ -1,19 +1,15 @@
 """Fetch one whole catalogue, and record how."""
 
-from xgamma.catalogs import CATALOGUES, fetch_catalogue
-from xgamma.joblog import job
-from xgamma.provenance import fetch_record, write_provenance
-from xgamma.services import read_description
-from xgamma.tables import write_parquet
-from xgamma.tap import TapClient
+from xgamma.archive.catalogues import CATALOGUES, fetch_catalogue
+from xgamma.archive.connect import connect
+from xgamma.archive.services import read_description
+from xgamma.config.settings import load_config
+from xgamma.provenance.record import fetch_record, write_provenance
+from xgamma.run.job import job
+from xgamma.tables.files import write_parquet
 
 with job(snakemake.log[0]):
-    client = TapClient(
-        "heasarc",
-        snakemake.params.url,
-        sky=snakemake.input.get("sky") or None,
-        **snakemake.config["connections"]["heasarc"],
-    )
+    client = connect(load_config(snakemake.config), "heasarc", snakemake.input.get("sky"))
     catalogue = CATALOGUES[snakemake.wildcards.catalog]
     available = read_description(snakemake.input.columns)["heasarc", catalogue.table]
     frame, answers = fetch_catalogue(client, catalogue, available)

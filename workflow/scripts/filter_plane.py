@@ -1,8 +1,8 @@
 """Keep the part of a catalogue that lies within the latitude cut."""
 
-from xgamma.joblog import job
+from xgamma.run.job import job
 from xgamma.sky import within_latitude
-from xgamma.tables import read_columns, read_parquet, write_parquet
+from xgamma.tables.files import read_columns, read_parquet, write_parquet
 
 with job(snakemake.log[0]):
     catalog = snakemake.input.catalog

@@ -1,9 +1,9 @@
 """Write the pairs for people: one row per pair, and one row per Fermi source."""
 
-from xgamma.grouping import GROUPED_COLUMNS, group_pairs
-from xgamma.joblog import job
-from xgamma.pairs import PAIR_COLUMNS
-from xgamma.tables import read_parquet, write_csv, write_ecsv
+from xgamma.run.job import job
+from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, group_pairs
+from xgamma.stages.pairs import PAIR_COLUMNS
+from xgamma.tables.files import read_parquet, write_csv, write_ecsv
 
 with job(snakemake.log[0]):
     pairs = read_parquet(snakemake.input.pairs)

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from xgamma.enrichment import SurveyTable, merge_shards
-from xgamma.grouping import COUNTERPART_COLUMNS, add_counterparts, group_pairs
-from xgamma.joblog import job
-from xgamma.tables import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
+from xgamma.run.job import job
+from xgamma.stages.enrich_shard import SurveyTable
+from xgamma.stages.group_by_fermi import COUNTERPART_COLUMNS, add_counterparts, group_pairs
+from xgamma.stages.merge_enrichment import merge_shards
+from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
 
 with job(snakemake.log[0]):
     pairs = read_parquet(snakemake.input.pairs)

@@ -8,8 +8,8 @@ from xgamma.figures.matches import (
     plot_separations,
 )
 from xgamma.figures.style import save_figures
-from xgamma.joblog import job
-from xgamma.tables import read_parquet
+from xgamma.run.job import job
+from xgamma.tables.files import read_parquet
 
 with job(snakemake.log[0]):
     p = snakemake.params

@@ -8,8 +8,8 @@ from xgamma.figures.counterparts import (
 )
 from xgamma.figures.offsets import plot_offsets
 from xgamma.figures.style import save_figures
-from xgamma.joblog import job
-from xgamma.tables import read_parquet
+from xgamma.run.job import job
+from xgamma.tables.files import read_parquet
 
 with job(snakemake.log[0]):
     p = snakemake.params

@@ -2,8 +2,8 @@
 
 from xgamma.figures.observations import plot_exposure_map
 from xgamma.figures.style import save_figures
-from xgamma.joblog import job
-from xgamma.tables import read_parquet
+from xgamma.run.job import job
+from xgamma.tables.files import read_parquet
 
 with job(snakemake.log[0]):
     p = snakemake.params

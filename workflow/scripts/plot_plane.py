@@ -2,8 +2,8 @@
 
 from xgamma.figures.plane import plot_plane_histograms, plot_plane_map, plot_plane_sky
 from xgamma.figures.style import save_figures
-from xgamma.joblog import job
-from xgamma.tables import read_parquet
+from xgamma.run.job import job
+from xgamma.tables.files import read_parquet
 
 with job(snakemake.log[0]):
     p = snakemake.params

@@ -3,10 +3,10 @@
 from xgamma.classes import class_shares
 from xgamma.figures.style import save_figures
 from xgamma.figures.subsample import plot_class_shares, plot_subsample
-from xgamma.joblog import job
-from xgamma.subsample import SHARE_COLUMNS, class_subsample, subsample_columns
-from xgamma.table_page import write_table_and_page
-from xgamma.tables import read_parquet
+from xgamma.run.job import job
+from xgamma.stages.class_subsample import SHARE_COLUMNS, class_subsample, subsample_columns
+from xgamma.tables.files import read_parquet
+from xgamma.tables.page import write_table_and_page
 
 with job(snakemake.log[0]):
     i, o, p = snakemake.input, snakemake.output, snakemake.params

@@ -3,16 +3,16 @@
 import json
 from pathlib import Path
 
-from xgamma.config_check import completed
-from xgamma.crate import crate_metadata
-from xgamma.joblog import job
-from xgamma.provenance import run_provenance, run_record, write_provenance
-from xgamma.tables import write_json
+from xgamma.config.check import completed
+from xgamma.provenance.crate import crate_metadata
+from xgamma.provenance.record import run_provenance, run_record, write_provenance
+from xgamma.run.job import job
+from xgamma.tables.files import write_json
 
 with job(snakemake.log[0]):
     i, p = snakemake.input, snakemake.params
     results = Path(snakemake.output.provenance).parent
-    given = {key: value for key, value in snakemake.config.items() if key != "connections"}
+    given = dict(snakemake.config)
     manifest = json.loads(Path(i.manifest).read_text(encoding="utf-8"))
     # not inputs: the merged tables are made of them, and thousands would slow every start
     shards = [

@@ -1,8 +1,8 @@
 """Say whether a replay gave the products of the run that it repeats."""
 
 from xgamma.errors import XgammaError
-from xgamma.joblog import job
-from xgamma.provenance import compare_replay, read_provenance
+from xgamma.provenance.record import compare_replay, read_provenance
+from xgamma.run.job import job
 
 with job(snakemake.log[0]):
     p = snakemake.params

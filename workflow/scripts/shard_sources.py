@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from xgamma.joblog import job
-from xgamma.services import missing_of_survey, read_description
-from xgamma.shards import TARGET_COLUMNS, build_targets, shard_digests
-from xgamma.tables import read_parquet, write_json, write_parquet
+from xgamma.archive.services import missing_of_survey, read_description
+from xgamma.run.job import job
+from xgamma.stages.shard_sources import TARGET_COLUMNS, build_targets, shard_digests
+from xgamma.tables.files import read_parquet, write_json, write_parquet
 
 with job(snakemake.log[0]):
     p = snakemake.params

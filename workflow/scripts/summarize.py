@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from xgamma.joblog import job
-from xgamma.pairs import EXCLUDED_COLUMNS
-from xgamma.services import read_description
-from xgamma.summary import build_summary, summary_text
-from xgamma.tables import read_ecsv, read_parquet, write_json, write_text
+from xgamma.archive.services import read_description
+from xgamma.run.job import job
+from xgamma.stages.pairs import EXCLUDED_COLUMNS
+from xgamma.stages.summarize import build_summary, summary_text
+from xgamma.tables.files import read_ecsv, read_parquet, write_json, write_text
 
 with job(snakemake.log[0]):
     i, p = snakemake.input, dict(snakemake.params.items())

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from xgamma.joblog import job
-from xgamma.tables import read_parquet, write_json
-from xgamma.verification import verify_pairs
+from xgamma.run.job import job
+from xgamma.stages.verify_crossmatch import verify_pairs
+from xgamma.tables.files import read_parquet, write_json
 
 with job(snakemake.log[0]):
     verification = verify_pairs(

@@ -1,9 +1,5 @@
-"""The demo archive: a simulated sky behind a TAP service."""
+"""The demo archive: a simulated sky behind a TAP service.
 
-__all__ = ["DEMO_URL"]
-
-DEMO_URL = "http://demo.invalid/"
-"""Where simulated services are that jobs answer themselves, without a server.
-
-The name can never exist on the network (RFC 2606).
+`sky` simulates, `server` answers requests over what it made; neither knows the workflow that asks.
+Start at `sky/build.py` and `server/service.py`.
 """

@@ -44,7 +44,7 @@ def make_tap_server(database_path: str | Path, host: str, port: int) -> WSGIServ
     wsgiref.simple_server.WSGIServer
         ``serve_forever`` starts it.
     """
-    from xgamma.demo.service import TapApplication
+    from xgamma.demo.server.service import TapApplication
 
     application = TapApplication(database_path)
     return make_server(host, port, application, _ThreadingServer, _Handler)
@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _build(parsed: argparse.Namespace) -> None:
-    from xgamma.demo.sky import build_sky
+    from xgamma.demo.sky.build import build_sky
 
     if not parsed.resource.exists():
         raise XgammaError(f"demo: {parsed.resource} does not exist; name it with --resource")
@@ -90,7 +90,7 @@ def _build(parsed: argparse.Namespace) -> None:
 
 
 def _serve(parsed: argparse.Namespace) -> None:
-    from xgamma.demo.catalogue import SERVICES
+    from xgamma.demo.server.catalogue import SERVICES
 
     if not parsed.database.exists():
         raise XgammaError(

@@ -5,96 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
-from xgamma.classes import GROUPS, group_of
 from xgamma.figures.sky_axes import PlanePanel, plane_axes
 from xgamma.figures.style import (
     GROUP_COLOURS,
     INK,
+    NO_PAIRS,
+    RATIO_LABEL,
     add_colorbar,
     colour_scale,
+    group_handles,
     robust_scale,
     say_empty,
     styled,
 )
+from xgamma.stages.pairs import fermi_sources, log_flux_ratio
 
 __all__ = [
     "CIRCLE_SCALE",
-    "NO_PAIRS",
-    "RATIO_LABEL",
-    "fermi_sources",
-    "group_handles",
-    "log_flux_ratio",
     "plot_association_map",
     "plot_match_map",
 ]
 
 CIRCLE_SCALE = 10.0
 """Circles are drawn at this many times R95: at their own size they are 1 to 2 pixels."""
-
-RATIO_LABEL = r"log$_{10}$ (X-ray flux / gamma-ray flux)"
-NO_PAIRS = "no Chandra source in any Fermi error circle"
-
-
-def log_flux_ratio(pairs: pd.DataFrame) -> npt.NDArray[np.float64]:
-    """Give log10 of X-ray flux (0.5-7 keV) over gamma-ray flux (0.1-100 GeV) per pair.
-
-    Parameters
-    ----------
-    pairs : DataFrame, shape (n,)
-        ``csc_flux, fermi_flux`` (erg/cm2/s both).
-
-    Returns
-    -------
-    ndarray of float, shape (n,)
-        NaN where a flux is null, zero or negative.
-    """
-    xray = pairs["csc_flux"].to_numpy(float)
-    gamma = pairs["fermi_flux"].to_numpy(float)
-    usable = (xray > 0) & (gamma > 0)
-    ratio = np.full(len(pairs), np.nan)
-    ratio[usable] = np.log10(xray[usable] / gamma[usable])
-    return ratio
-
-
-def fermi_sources(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Reduce pairs to one row per Fermi source.
-
-    Parameters
-    ----------
-    pairs : DataFrame, shape (n,)
-        One row per Fermi-CSC pair.
-
-    Returns
-    -------
-    DataFrame
-        ``fermi_name, fermi_l, fermi_b, fermi_r95`` (deg), ``fermi_flux`` (erg/cm2/s),
-        ``fermi_class, confused, num_csc_matches, group``; sorted by name.
-    """
-    columns = [
-        "fermi_name", "fermi_l", "fermi_b", "fermi_r95", "fermi_flux", "fermi_class", "confused",
-    ]  # fmt: skip
-    counts = pairs["fermi_name"].value_counts()
-    sources = pairs[columns].drop_duplicates("fermi_name").sort_values("fermi_name")
-    sources = sources.reset_index(drop=True)
-    sources["num_csc_matches"] = sources["fermi_name"].map(counts).astype("int64")
-    sources["group"] = [group_of(name) for name in sources["fermi_class"]]
-    return sources
-
-
-def group_handles(present: pd.Series, marker: str = "o") -> list[Line2D]:
-    """Make legend entries for the groups of classes that occur, in their order."""
-    return [
-        Line2D([], [], ls="", marker=marker, ms=6, color=GROUP_COLOURS[group], label=group)
-        for group in GROUPS
-        if (present == group).any()
-    ]
 
 
 def _circle(panel: PlanePanel, longitude: float, latitude: float, radius_deg: float) -> Ellipse:

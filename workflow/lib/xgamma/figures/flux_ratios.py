@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from xgamma.classes import fold_unknown, group_of, ordered_classes
-from xgamma.figures.associations import NO_PAIRS, RATIO_LABEL, group_handles, log_flux_ratio
 from xgamma.figures.class_axes import (
     NumberColumn,
     class_figure_height,
@@ -20,14 +19,18 @@ from xgamma.figures.style import (
     BLUE,
     GROUP_COLOURS,
     INK,
+    NO_PAIRS,
     ORANGE,
+    RATIO_LABEL,
     SKY_BLUE,
     VERMILION,
+    group_handles,
     new_figure,
     point_size,
     say_empty,
     styled,
 )
+from xgamma.stages.pairs import log_flux_ratio
 
 __all__ = [
     "MULTIPLICITIES",

@@ -8,19 +8,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from xgamma.figures.associations import NO_PAIRS, fermi_sources, group_handles
 from xgamma.figures.sky_axes import longitude_axis, wrap_longitude
 from xgamma.figures.style import (
     BLUE,
     GROUP_COLOURS,
     INK,
+    NO_PAIRS,
     ORANGE,
     figure_text,
+    group_handles,
     new_figure,
     plain_log,
     say_empty,
     styled,
 )
+from xgamma.stages.pairs import fermi_sources
 
 __all__ = ["plot_matches_by_flux", "plot_matches_by_position", "plot_separations"]
 

@@ -16,6 +16,7 @@ from typing import Any, ParamSpec
 import matplotlib.style
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -23,17 +24,21 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from xgamma.printable import shortened
-from xgamma.tables import atomic_path
+from xgamma.classes import GROUPS
+from xgamma.tables.files import atomic_path
+from xgamma.tables.printable import shortened
 
 __all__ = [
     "BLUE",
     "GREY",
     "GROUP_COLOURS",
+    "NO_PAIRS",
     "ORANGE",
     "PURPLE",
+    "RATIO_LABEL",
     "SEQUENCE",
     "SIMULATED_NOTE",
     "VERMILION",
@@ -41,6 +46,7 @@ __all__ = [
     "add_colorbar",
     "colour_scale",
     "figure_text",
+    "group_handles",
     "legend_above",
     "mark_simulated",
     "new_figure",
@@ -77,6 +83,8 @@ GROUP_COLOURS = {
 
 WIDTH_IN = 9.0
 SIMULATED_NOTE = "simulated sky"
+NO_PAIRS = "no Chandra source in any Fermi error circle"
+RATIO_LABEL = r"log$_{10}$ (X-ray flux / gamma-ray flux)"
 
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters everywhere
@@ -296,3 +304,12 @@ def save_figures(
         if simulated:
             mark_simulated(figure)
         save_figure(figure, outputs[name], dpi)
+
+
+def group_handles(present: pd.Series, marker: str = "o") -> list[Line2D]:
+    """Make legend entries for the groups of classes that occur, in their order."""
+    return [
+        Line2D([], [], ls="", marker=marker, ms=6, color=GROUP_COLOURS[group], label=group)
+        for group in GROUPS
+        if (present == group).any()
+    ]

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from xgamma.classes import class_shares, ordered_classes
-from xgamma.figures.associations import RATIO_LABEL, log_flux_ratio
 from xgamma.figures.class_axes import class_label, empty_figure
 from xgamma.figures.style import (
     BLUE,
@@ -19,12 +18,14 @@ from xgamma.figures.style import (
     INK,
     ORANGE,
     PURPLE,
+    RATIO_LABEL,
     SEQUENCE,
     figure_text,
     new_figure,
     say_empty,
     styled,
 )
+from xgamma.stages.pairs import log_flux_ratio
 
 __all__ = ["MOST_ROWS", "plot_class_shares", "plot_subsample"]
 
@@ -218,7 +219,7 @@ def plot_subsample(subsample: pd.DataFrame, pairs: pd.DataFrame, classes: Sequen
     Parameters
     ----------
     subsample : DataFrame, shape (k,)
-        `xgamma.subsample.class_subsample`.
+        `xgamma.stages.class_subsample.class_subsample`.
     pairs : DataFrame, shape (n,)
         All pairs.
     classes : sequence of str

@@ -1,0 +1,222 @@
+"""What a user sees of a job that fails: one line; what the log has: everything."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from xgamma.run.failures import failures
+
+JOB = """
+import logging, sys, warnings
+from xgamma.errors import XgammaError
+from xgamma.run.job import job
+
+with job(sys.argv[1]) as logger:
+    logger.info("started")
+    exec(sys.argv[2])
+"""
+
+
+def run(log, action):
+    """A job in a process of its own: (exit status, standard error, log)."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", JOB, str(log), action],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.stdout == ""
+    return done.returncode, done.stderr, log.read_text() if log.is_file() else ""
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "logs" / "job.log"
+
+
+def test_a_job_that_succeeds_says_nothing(log):
+    status, said, logged = run(log, "pass")
+    assert (status, said) == (0, "")
+    assert "INFO started" in logged
+
+
+def test_waiting_is_said_and_logged(log):
+    """A silent program looks dead."""
+    act = "logging.getLogger('xgamma.archive.client').warning('waiting for gaia, %d s so far', 10)"
+    status, said, logged = run(log, act)
+    assert (status, said) == (0, "xgamma: waiting for gaia, 10 s so far\n")
+    assert "WARNING waiting for gaia, 10 s so far" in logged
+
+
+def test_warnings_go_to_the_log_only(log):
+    status, said, logged = run(log, "warnings.warn('units are odd')")
+    assert (status, said) == (0, "")
+    assert "units are odd" in logged
+
+
+def test_an_error_for_the_user_is_one_line_without_a_traceback(log):
+    status, said, logged = run(log, "raise XgammaError('csc: no column x; choose another')")
+    assert (status, said) == (1, "xgamma: csc: no column x; choose another\n")
+    assert "ERROR csc: no column x" in logged and "Traceback" not in logged
+
+
+def test_an_unforeseen_error_has_its_traceback_in_the_log_only(log):
+    status, said, logged = run(log, "raise ValueError('one\\n  two')")
+    assert status == 1
+    assert said == f"xgamma: unforeseen ValueError: one two (traceback in {log})\n"
+    assert "Traceback (most recent call last)" in logged and "ValueError: one" in logged
+
+
+FILES = pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        ("open('/nowhere/x', 'w')", "No such file or directory: /nowhere/x"),
+        # a full disk, met while writing: the system names no file
+        (
+            "print('x', file=open('/dev/full', 'w'), flush=True)",
+            "No space left on device; free some space there, and give the same command again",
+        ),
+        (
+            "import errno; raise OSError(errno.EROFS, 'Read-only file system', 'results/t.csv')",
+            "Read-only file system: results/t.csv",
+        ),
+    ],
+)
+
+
+def test_a_full_disk_that_a_package_met(log):
+    """DuckDB and others have exceptions of their own, which are no OSError."""
+    status, said, _ = run(log, "raise ValueError('f.wal: No space left on device')")
+    assert (status, said) == (
+        1,
+        "xgamma: ValueError: f.wal: No space left on device; free some space there, and give the "
+        f"same command again (traceback in {log})\n",
+    )
+
+
+@FILES
+def test_trouble_with_files_is_the_users_to_mend(log, action, message):
+    status, said, logged = run(log, action)
+    assert (status, said) == (1, f"xgamma: {message} (log: {log})\n")
+    assert "Traceback" in logged
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "message"),
+    [
+        ("pass", 0, ""),
+        ("raise XgammaError('gone')", 1, "xgamma: gone\n"),
+        ("raise ValueError('v')", 1, "xgamma: unforeseen ValueError: v (traceback in {log})\n"),
+    ],
+)
+def test_a_log_on_a_full_disk_makes_no_noise(tmp_path, action, status, message):
+    log = tmp_path / "job.log"
+    log.symlink_to("/dev/full")
+    assert run(log, action)[:2] == (status, message.format(log=log))
+
+
+def test_a_log_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    log = tmp_path / "file" / "job.log"
+    status, said, _ = run(log, "pass")
+    assert status == 1
+    assert said.startswith(f"xgamma: the log {log} cannot be written: ")
+    assert said.count("\n") == 1
+
+
+def test_the_log_is_of_the_last_run(log):
+    run(log, "logger.info('first run')")
+    assert "first run" not in run(log, "pass")[2]
+
+
+def test_a_chosen_exit_status_is_kept(log):
+    assert run(log, "sys.exit(3)")[0] == 3
+
+
+FORGED = "x\\n2026-01-01 00:00:00,000 INFO all is well\\r\\x1b[2J\\u202e\\u2028ERROR"
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ ")
+
+
+@pytest.mark.parametrize(
+    ("action", "status"),
+    [
+        (f"raise XgammaError('csc: {FORGED}')", 1),
+        (f"logger.warning('csc: %s', '{FORGED}')", 0),
+        (f"warnings.warn('csc: {FORGED}')", 0),
+        (f"raise ValueError('csc: {FORGED}')", 1),
+        (f"raise OSError(5, 'csc: {FORGED}', 'x')", 1),
+    ],
+)
+def test_data_in_a_message_cannot_forge_a_line(log, action, status):
+    found, said, logged = run(log, action)
+    assert found == status
+    assert said.count("\n") <= 1 and said.rstrip("\n").isprintable()
+    lines = logged.rstrip("\n").split("\n")
+    assert all(line.isprintable() for line in lines)
+    # a line of the log is a message or, indented, a part of a traceback
+    messages = [line for line in lines if not line.startswith("    ")]
+    assert all(LOG_LINE.match(line) for line in messages)
+    assert len(messages) == 2 and "started" in messages[0]
+
+
+@pytest.mark.parametrize("error", ["XgammaError", "ValueError"])
+def test_a_very_long_message_is_cut_for_the_user_only(log, error):
+    _, said, logged = run(log, f"raise {error}('a' * 100_000)")
+    assert len(said) < 2100 and "aaa…" in said
+    assert "a" * 100_000 in logged
+
+
+WAIT = """
+from xgamma.tables.files import atomic_path
+import time
+with atomic_path(sys.argv[3]) as beside:
+    beside.write_text("half")
+    print("half written", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_job_that_is_told_to_stop_cleans_up_and_says_one_line(log, tmp_path, sent, status, word):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", JOB, str(log), WAIT, str(tmp_path / "t.csv")]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # heeded by the job even where these tests run in the background, which ignores it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        assert process.stdout.readline() == "half written\n"
+        process.send_signal(sent)
+        said = process.communicate(timeout=30)[1]
+    assert (process.returncode, said) == (status, f"xgamma: {word} (log: {log})\n")
+    assert f"WARNING {word}" in log.read_text() and "Traceback" not in log.read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_failures_of_this_run_and_no_other(tmp_path):
+    """Each with its reason in one line; no job that only warned, and none of yesterday."""
+    for name, code in (
+        ("enrichment/gaia/a.0123", "raise XgammaError('gaia: down; run again later')"),
+        ("enrichment/gaia/b.4567", "logging.getLogger('xgamma').warning('asking again')"),
+        ("crossmatch", "raise OSError(28, 'No space left on device', 'results/t.parquet')"),
+        ("summarize", "raise ValueError('two\\nlines ERROR')"),
+        ("old", "raise XgammaError('of yesterday')"),
+    ):
+        run(tmp_path / "logs" / f"{name}.log", code)
+    os.utime(tmp_path / "logs/old.log", (1e9, 1e9))
+    assert failures(tmp_path / "logs", 1.5e9) == {
+        "crossmatch": "No space left on device: results/t.parquet; free some space there, and "
+        "give the same command again",
+        "enrichment/gaia/a.0123": "gaia: down; run again later",
+        "summarize": "unforeseen ValueError: two lines ERROR",
+    }

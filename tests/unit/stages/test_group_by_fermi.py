@@ -1,0 +1,200 @@
+"""The nested tables: the same numbers as the long ones, one row per Fermi source."""
+
+import io
+import itertools
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.table import Table
+
+from xgamma.stages.group_by_fermi import (
+    COUNTERPART_COLUMNS,
+    GROUPED_COLUMNS,
+    add_counterparts,
+    group_pairs,
+)
+from xgamma.tables.files import csv_text, write_ecsv
+
+# 2**53 + 3 is odd: a float would make 2**53 + 4 of it
+ODD_ID = 4104196427943626625
+NOTEBOOK_COLUMNS = [
+    "fermi_name", "fermi_l", "fermi_b", "fermi_flux", "fermi_r95", "fermi_class",
+    "num_csc_matches", "csc_names", "csc_fluxes", "csc_glons", "csc_glats", "gaia_names",
+    "gaia_classes", "gaia_glons", "gaia_glats", "gaia_mean_g_flux", "gaia_mean_g_mag",
+    "gaia_variability", "sep_from_fermi_gaia", "sep_from_csc_gaia", "twomass_names",
+    "twomass_glons", "twomass_glats", "sep_from_fermi_2mass", "sep_from_csc_2mass",
+]  # fmt: skip
+
+
+def make_pairs(*rows):
+    """Pairs of (fermi_name, fermi_l, csc_name); the other values tell the two names."""
+    return pd.DataFrame(
+        {
+            "fermi_name": fermi,
+            "fermi_l": longitude,
+            "fermi_b": 1.0,
+            "fermi_flux": 1e-11,
+            "fermi_r95": 0.1,
+            "fermi_class": "psr",
+            "csc_name": csc,
+            "csc_ra": 10.0,
+            "csc_dec": 20.0,
+            "csc_flux": 200.0 - ord(csc[-1]),  # the order of the fluxes is not that of the names
+            "csc_l": float(ord(csc[-1])) + 0.5,
+            "csc_b": -float(ord(csc[-1])),
+        }
+        for fermi, longitude, csc in rows
+    )
+
+
+PAIRS = make_pairs(
+    ("4FGL B", 350.0, "2CXO c"),
+    ("4FGL A", 5.0, "2CXO a"),
+    ("4FGL B", 350.0, "2CXO a"),
+    ("4FGL C", 5.0, "2CXO b"),
+    ("4FGL B", 350.0, "2CXO b"),
+)
+
+
+def test_the_columns_are_the_notebooks():
+    assert [c.name for c in COUNTERPART_COLUMNS] == NOTEBOOK_COLUMNS
+    assert [c.name for c in GROUPED_COLUMNS] == NOTEBOOK_COLUMNS[:11]
+
+
+def test_group_pairs_by_hand():
+    """The lists of a source are in one order, that of the names, and so is each flux."""
+    found = group_pairs(PAIRS)
+    # by longitude, latitude, name: A and C are at the same place
+    assert found["fermi_name"].tolist() == ["4FGL A", "4FGL C", "4FGL B"]
+    assert found["num_csc_matches"].tolist() == [1, 1, 3]
+    assert found["csc_names"].tolist() == [["2CXO a"], ["2CXO b"], ["2CXO a", "2CXO b", "2CXO c"]]
+    assert found["csc_fluxes"].tolist() == [[103.0], [102.0], [103.0, 102.0, 101.0]]
+    assert found["csc_glons"].tolist()[2] == [97.5, 98.5, 99.5]
+    assert found["csc_glats"].tolist()[2] == [-97.0, -98.0, -99.0]
+
+
+@pytest.mark.parametrize("matches", [1, 2, 3])
+def test_lists_of_equal_length_stay_lists(matches, tmp_path):
+    """They became two-dimensional arrays when every source had as many matches."""
+    pairs = make_pairs(
+        *((f"4FGL {f}", float(i), f"2CXO {c}") for i, f in enumerate("ABC")
+          for c in "abc"[:matches])
+    )  # fmt: skip
+    found = group_pairs(pairs)
+    assert all(type(cell) is list and len(cell) == matches for cell in found["csc_fluxes"])
+    assert found["csc_names"].ndim == 1
+    write_ecsv(tmp_path / "t.ecsv", found, GROUPED_COLUMNS)
+    table = Table.read(tmp_path / "t.ecsv")
+    assert [list(cell) for cell in table["csc_names"]] == found["csc_names"].tolist()
+
+
+def test_the_order_of_the_pairs_does_not_matter():
+    texts = {
+        csv_text(group_pairs(PAIRS.iloc[list(order)]), GROUPED_COLUMNS)
+        for order in itertools.islice(itertools.permutations(range(len(PAIRS))), 0, None, 7)
+    }
+    assert len(texts) == 1
+
+
+def test_a_chandra_source_of_two_fermi_sources_is_in_both():
+    """Taking one row per Chandra source would leave it with an arbitrary Fermi source."""
+    found = group_pairs(PAIRS).set_index("fermi_name")["csc_names"]
+    assert "2CXO a" in found["4FGL A"] and "2CXO a" in found["4FGL B"]
+
+
+def test_a_null_flux_is_null_in_the_csv():
+    pairs = PAIRS.assign(csc_flux=[np.nan, 1.0, 2.0, 3.0, 4.0])
+    row = csv_text(group_pairs(pairs), GROUPED_COLUMNS).splitlines()[3]
+    assert "[2.0, 4.0, null]" in row
+
+
+def test_no_pairs_give_a_table_of_no_rows():
+    found = add_counterparts(group_pairs(PAIRS.iloc[:0]), {})
+    assert len(found) == 0 and list(found.columns) == NOTEBOOK_COLUMNS
+
+
+def long_table(**columns):
+    rows = len(columns["fermi_name"])
+    frame = pd.DataFrame({"around": ["fermi"] * rows, "csc_name": [""] * rows, **columns})
+    return frame.assign(
+        l=frame["rank"] + 0.25,
+        b=frame["rank"] - 0.25,
+        sep_fermi_arcsec=frame["rank"] * 10.0,
+        sep_csc_arcsec=frame["rank"] * 5.0,
+    )
+
+
+def gaia_table():
+    found = long_table(
+        fermi_name=["4FGL B", "4FGL A", "4FGL B"],
+        rank=[2, 1, 1],
+        id=np.array([ODD_ID, 2**53 + 3, ODD_ID + 2], dtype="int64"),
+        gaia_mean_g_flux=[1.0, 2.0, np.nan],
+        gaia_mean_g_mag=np.array([17.1, 12.5, np.nan], dtype="float32"),
+        gaia_variability=["NOT_AVAILABLE", "VARIABLE", ""],
+        gaia_prob_quasar=np.array([0.1, np.nan, 0.2], dtype="float32"),
+        gaia_prob_galaxy=np.array([0.3, np.nan, 0.4], dtype="float32"),
+        gaia_prob_star=np.array([0.5, np.nan, 0.6], dtype="float32"),
+    )
+    # rows around a Chandra candidate belong to the long table only
+    around_csc = found.iloc[:1].assign(around="csc", csc_name="2CXO a", id=1)
+    return pd.concat([found, around_csc], ignore_index=True)
+
+
+@pytest.fixture
+def nested():
+    """The nested table of `gaia_table`, as a reader of the CSV sees it."""
+    frame = add_counterparts(group_pairs(PAIRS), {"gaia": gaia_table()})
+    rows = pd.read_csv(io.StringIO(csv_text(frame, COUNTERPART_COLUMNS)), keep_default_na=False)
+    lists = [c.name for c in COUNTERPART_COLUMNS if c.kind == "list"]
+    rows[lists] = rows[lists].map(json.loads)
+    return rows.set_index("fermi_name")
+
+
+def test_counterparts_are_listed_nearest_first(nested):
+    row = nested.loc["4FGL B"]
+    assert row["gaia_names"] == [str(ODD_ID + 2), str(ODD_ID)], "ids exact, as text"
+    assert row["gaia_mean_g_flux"] == [None, 1.0]
+    assert row["gaia_mean_g_mag"] == [None, 17.1], "a float32 is not 17.100000381469727"
+    assert row["gaia_variability"] == ["", "NOT_AVAILABLE"]
+    assert row["gaia_classes"] == [[0.2, 0.4, 0.6], [0.1, 0.3, 0.5]]
+    assert row["gaia_glons"] == [1.25, 2.25] and row["gaia_glats"] == [0.75, 1.75]
+    assert row["sep_from_fermi_gaia"] == [10, 20] and row["sep_from_csc_gaia"] == [5, 10]
+    assert nested.loc["4FGL A", "gaia_names"] == [str(2**53 + 3)]
+    assert nested.loc["4FGL A", "gaia_classes"] == [[None, None, None]]
+
+
+def test_a_source_with_nothing_found_keeps_its_row(nested):
+    row = nested.loc["4FGL C"]
+    assert row["num_csc_matches"] == 1
+    for name in NOTEBOOK_COLUMNS[11:]:
+        assert row[name] == []
+
+
+def test_a_survey_that_was_not_asked_has_empty_lists(nested):
+    twomass = [name for name in NOTEBOOK_COLUMNS if name.startswith("twomass")]
+    assert all(cell == [] for name in twomass for cell in nested[name])
+
+
+def test_text_identifiers_and_missing_columns():
+    """A survey configured without some of the columns gives nulls, one for each source."""
+    found = long_table(fermi_name=["4FGL A"] * 2, rank=[1, 2], id=["18261506-1450543", "1"])
+    made = add_counterparts(group_pairs(PAIRS), {"twomass": found, "gaia": found, "other": found})
+    row = made.set_index("fermi_name").loc["4FGL A"]
+    assert row["twomass_names"] == ["18261506-1450543", "1"]
+    assert row["gaia_mean_g_mag"] == [None, None]
+    assert row["gaia_classes"] == [[None] * 3] * 2
+    assert list(made.columns) == NOTEBOOK_COLUMNS
+
+
+def test_equally_long_counterpart_lists_stay_lists():
+    found = long_table(
+        fermi_name=np.repeat(["4FGL A", "4FGL B", "4FGL C"], 3),
+        rank=[1, 2, 3] * 3,
+        id=np.arange(9) + ODD_ID,
+    )
+    made = add_counterparts(group_pairs(PAIRS), {"gaia": found})
+    assert made["gaia_names"].ndim == 1
+    assert all(type(cell) is list and len(cell) == 3 for cell in made["gaia_glons"])

@@ -1,0 +1,286 @@
+"""Targets and shards: a digest changes with what its file depends on, and with nothing else."""
+
+import hashlib
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy import units as u
+from astropy_healpix import HEALPix
+from hostile_names import HOSTILE_NAMES
+
+from xgamma.stages.shard_sources import TARGET_COLUMNS, build_targets, shard_digests
+from xgamma.tables.files import write_text
+
+SHARD_PATTERN = re.compile(
+    r"(healpix[0-3]-[0-9]{3}/)?[A-Za-z0-9_+-]+"
+)  # the wildcard constraint of the workflow
+DEPENDS_ON = {"nearest": 3, "code": "abc", "url": "https://x.example/tap", "table": "t"}
+
+
+def make_pairs(n=60, seed=2):
+    """Pairs all over the sky, one to three Chandra sources to a Fermi source."""
+    random = np.random.default_rng(seed)
+    ra, dec = random.uniform(0, 360, n), np.degrees(np.arcsin(random.uniform(-1, 1, n)))
+    return pd.DataFrame(
+        {
+            "fermi_name": f"4FGL {i:03d}",
+            "fermi_ra": ra[i],
+            "fermi_dec": dec[i],
+            "csc_name": f"2CXO {i:03d}{letter}",
+            "csc_ra": ra[i] + 0.01,
+            "csc_dec": dec[i],
+        }
+        for i in range(n)
+        for letter in "abc"[: 1 + i % 3]
+    )
+
+
+def targets_of(pairs, **changes):
+    settings = {"radius_deg": 0.03, "csc_radius_arcsec": 2.0, "by": "healpix", "order": 1}
+    return build_targets(pairs, **{**settings, **changes})
+
+
+def digests_of(pairs, depends_on=DEPENDS_ON, **changes):
+    return shard_digests(targets_of(pairs, **changes), depends_on)
+
+
+def nested_cell(ra, dec, order):
+    """HEALPix cell, nested, of one position, from Gorski et al. 2005 (ApJ 622, 759), sect. 5.
+
+    The base pixel, then one bit of x (north-east) and one of y (north-west) per order.
+    """
+    z, nside = np.sin(np.radians(dec)), 2**order
+    turns = (ra / 90) % 4
+    if abs(z) <= 2 / 3:
+        west, east = int(nside * (0.5 + turns - 0.75 * z)), int(nside * (0.5 + turns + 0.75 * z))
+        if west // nside == east // nside:
+            face = (west // nside % 4) | 4
+        else:
+            face = min(west // nside, east // nside) % 4 + (8 if west > east else 0)
+        x, y = east % nside, nside - west % nside - 1
+    else:
+        rest, root = turns % 1, nside * np.sqrt(3 * (1 - abs(z)))
+        west, east = min(int(rest * root), nside - 1), min(int((1 - rest) * root), nside - 1)
+        face = int(turns) + (0 if z > 0 else 8)
+        x, y = (nside - east - 1, nside - west - 1) if z > 0 else (west, east)
+    bits = sum(((x >> i & 1) << 2 * i) | ((y >> i & 1) << (2 * i + 1)) for i in range(order))
+    return face * nside**2 + bits
+
+
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_shards_are_nested_healpix_cells_of_the_fermi_position(order):
+    """Catches ring numbering, Galactic or degree-for-radian coordinates, the wrong order.
+
+    Cells of which there may be hundreds stand in a folder of their cell of order 0.
+    """
+    pairs = make_pairs(400)
+    targets = targets_of(pairs, order=order)
+    position = pairs.drop_duplicates("fermi_name").set_index("fermi_name")
+    expected = {}
+    for name, row in position.iterrows():
+        cell = nested_cell(row.fermi_ra, row.fermi_dec, order)
+        face = nested_cell(row.fermi_ra, row.fermi_dec, 0)
+        folder = f"healpix0-{face:03d}/" if order > 1 else ""
+        expected[name] = f"{folder}healpix{order}-{cell:03d}"
+    # a Chandra candidate is in the shard of its Fermi source, on whichever side of an edge
+    assert (targets["shard"] == targets["fermi_name"].map(expected)).all()
+    assert targets["shard"].nunique() > (11 if order == 0 else 40)
+
+
+def test_nested_cells_of_an_order_lie_in_those_of_the_order_before():
+    pairs = make_pairs(200)
+    cells = [
+        targets_of(pairs, order=order).drop_duplicates("fermi_name").set_index("fermi_name")
+        for order in (1, 2)
+    ]
+    low, high = (c["shard"].str.rsplit("-", n=1).str[1].astype(int).sort_index() for c in cells)
+    assert (high // 4 == low).all()
+
+
+def test_targets_by_hand():
+    pairs = make_pairs(3)
+    targets = targets_of(pairs, order=0, radius_deg=0.05, csc_radius_arcsec=3.6)
+    assert list(targets.columns) == [c.name for c in TARGET_COLUMNS]
+    fermi, csc = (targets[targets["around"] == name] for name in ("fermi", "csc"))
+    assert sorted(fermi["fermi_name"]) == ["4FGL 000", "4FGL 001", "4FGL 002"]
+    assert sorted(csc["csc_name"]) == sorted(pairs["csc_name"])
+    assert set(fermi["radius_deg"]) == {0.05} and set(fermi["csc_name"]) == {""}
+    np.testing.assert_allclose(csc["radius_deg"], 0.001, rtol=1e-15)
+    merged = csc.merge(pairs, on="csc_name")
+    assert (merged["ra"] == merged["csc_ra"]).all() and (merged["dec"] == merged["csc_dec"]).all()
+    for _, rows in targets.groupby("shard"):
+        assert rows["target_id"].tolist() == list(range(len(rows)))
+
+
+def test_a_chandra_source_in_two_circles_is_two_targets():
+    pairs = make_pairs(2)
+    pairs["csc_name"] = "2CXO same"
+    csc = targets_of(pairs).query("around == 'csc'")
+    assert sorted(csc["fermi_name"]) == ["4FGL 000", "4FGL 001", "4FGL 001"]
+
+
+@pytest.mark.parametrize("by", ["healpix", "source"])
+def test_no_pairs_no_shards(by):
+    targets = targets_of(make_pairs().iloc[:0], by=by)
+    assert len(targets) == 0 and list(targets.columns) == [c.name for c in TARGET_COLUMNS]
+    assert shard_digests(targets, DEPENDS_ON) == {}
+
+
+def test_the_order_of_the_pairs_does_not_matter():
+    pairs = make_pairs()
+    expected = targets_of(pairs)
+    for seed in range(3):
+        shuffled = pairs.sample(frac=1, random_state=seed)
+        pd.testing.assert_frame_equal(targets_of(shuffled), expected)
+    assert digests_of(pairs.iloc[::-1]) == digests_of(pairs)
+
+
+def changed_shards(before, after):
+    return {s for s in before.keys() | after.keys() if before.get(s) != after.get(s)}
+
+
+@pytest.mark.parametrize("by", ["healpix", "source"])
+@pytest.mark.parametrize("column", ["fermi_ra", "fermi_dec", "csc_ra", "csc_dec", "csc_name"])
+def test_one_bit_of_one_row_changes_its_own_shard_only(by, column):
+    pairs = make_pairs()
+    before, row = targets_of(pairs, by=by), 40
+    own = before.loc[before["fermi_name"] == pairs.at[row, "fermi_name"], "shard"].iloc[0]
+    if column == "csc_name":
+        pairs.loc[row, column] += "x"
+    elif column.startswith("fermi"):
+        same = pairs["fermi_name"] == pairs.at[row, "fermi_name"]
+        pairs.loc[same, column] = np.nextafter(pairs.at[row, column], np.inf)
+    else:
+        pairs.loc[row, column] = np.nextafter(pairs.at[row, column], np.inf)
+    after = shard_digests(targets_of(pairs, by=by), DEPENDS_ON)
+    assert changed_shards(shard_digests(before, DEPENDS_ON), after) == {own}
+
+
+def test_a_wider_cut_changes_only_the_shards_that_gain_sources():
+    """New rows before, between and after the old ones: no shard depends on a row number."""
+    pairs = make_pairs(60)
+    new = pairs["fermi_name"].isin(["4FGL 000", "4FGL 029", "4FGL 059"])
+    before, after = digests_of(pairs[~new]), digests_of(pairs)
+    gained = set(
+        targets_of(pairs).query("fermi_name in ['4FGL 000', '4FGL 029', '4FGL 059']").shard
+    )
+    assert changed_shards(before, after) == gained
+    assert len(before) > len(gained)
+    # and back: the digests of before
+    assert digests_of(pairs[~new]) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"nearest": 4},
+        {"code": "abd"},
+        {"url": "https://y.example/tap"},
+        {"table": "u"},
+        {"sky": "seed 5"},
+    ],
+)
+def test_every_shard_depends_on_how_it_is_asked(change):
+    before, after = digests_of(make_pairs()), digests_of(make_pairs(), {**DEPENDS_ON, **change})
+    assert changed_shards(before, after) == set(before)
+
+
+@pytest.mark.parametrize("change", [{"radius_deg": 0.031}, {"csc_radius_arcsec": 2.5}])
+def test_every_shard_depends_on_its_radii(change):
+    before, after = digests_of(make_pairs()), digests_of(make_pairs(), **change)
+    assert changed_shards(before, after) == set(before)
+
+
+def test_the_order_of_settings_does_not_matter():
+    other = dict(reversed(DEPENDS_ON.items()))
+    assert digests_of(make_pairs(), other) == digests_of(make_pairs())
+
+
+def test_values_do_not_run_into_each_other():
+    """'ab' + 'c' and 'a' + 'bc' are different rows."""
+    pairs = make_pairs(1)
+    one = pairs.assign(fermi_name="ab", csc_name="c")
+    two = pairs.assign(fermi_name="a", csc_name="bc")
+    assert digests_of(one) != digests_of(two)
+
+
+def test_digests_are_the_same_on_every_machine():
+    """A hard-coded digest: no hash seed, word size or library version may be in it."""
+    pairs = pd.DataFrame(
+        {
+            "fermi_name": ["4FGL J0000.0+0000"],
+            "fermi_ra": [0.5],
+            "fermi_dec": [0.25],
+            "csc_name": ["2CXO é"],
+            "csc_ra": [0.5],
+            "csc_dec": [0.25],
+        }
+    )
+    text = (
+        '{"a": 1}'
+        '["csc", "4FGL J0000.0+0000", "2CXO \\u00e9", "0x1.0000000000000p-1", '
+        '"0x1.0000000000000p-2", "0x1.0000000000000p-10"]\n'
+        '["fermi", "4FGL J0000.0+0000", "", "0x1.0000000000000p-1", '
+        '"0x1.0000000000000p-2", "0x1.0000000000000p-5"]\n'
+    )
+    targets = targets_of(pairs, radius_deg=1 / 32, csc_radius_arcsec=3600 / 1024)
+    expected = hashlib.sha256(text.encode()).hexdigest()[:16]
+    assert list(shard_digests(targets, {"a": 1}).values()) == [expected]
+
+
+def shards_by_source(names):
+    """The shard of each Fermi source, in the order of `names`."""
+    pairs = make_pairs(len(names))
+    pairs["fermi_name"] = [names[int(name[5:])] for name in pairs["fermi_name"]]
+    shard = targets_of(pairs, by="source").drop_duplicates("fermi_name").set_index("fermi_name")
+    return [shard.at[name, "shard"] for name in names]
+
+
+def test_names_of_shards_by_source_are_unique_and_safe():
+    shards = shards_by_source(HOSTILE_NAMES)
+    assert all(SHARD_PATTERN.fullmatch(shard) for shard in shards)
+    # on file systems that do not know upper from lower case as well
+    assert len({shard.lower() for shard in shards}) == len(HOSTILE_NAMES)
+    # with a digest, an ending and what a half-written file adds: below the usual 255 bytes
+    assert max(map(len, shards)) < 100
+    # neither options, nor hidden, nor the names that Windows keeps for itself
+    names = [shard.split("/")[1] for shard in shards]
+    assert not any(name.startswith(("-", "+", ".")) for name in names)
+    assert not {"con", "nul"} & {name.lower() for name in names}
+
+
+def test_names_of_shards_by_source_are_readable():
+    names = ["4FGL J0534.5+2201", "4FGL J0534.5-2201", "-4FGL"]
+    readable = [shard.split("/")[1].rsplit("-", 1)[0] for shard in shards_by_source(names)]
+    assert readable == ["4FGL_J0534_5+2201", "4FGL_J0534_5-2201", "4FGL"]
+
+
+def test_files_named_by_hostile_sources_stay_in_their_folder(tmp_path):
+    folder = tmp_path / "enrichment" / "gaia"
+    for shard in shards_by_source(HOSTILE_NAMES):
+        # as the rule enrich_shard names them
+        write_text(folder / f"{shard}.{'0' * 16}.parquet", shard)
+    everything = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(everything) == len(HOSTILE_NAMES)
+    assert {path.parent.parent for path in everything} == {folder}
+    assert all(re.fullmatch("healpix2-[0-9]{3}", path.parent.name) for path in everything)
+
+
+@pytest.mark.parametrize(("by", "order"), [("source", 0), ("healpix", 3), ("healpix", 2)])
+def test_no_folder_gets_thousands_of_files(by, order):
+    """Two files a shard, for 4,000 sources over the whole sky."""
+    pairs = make_pairs(4000).drop_duplicates("fermi_name")
+    shards = pd.Series(targets_of(pairs, by=by, order=order)["shard"].unique())
+    assert len(shards) > 150
+    assert 2 * shards.str.split("/").str[0].value_counts().max() < 200
+
+
+def test_astropy_healpix_agrees_with_the_definition():
+    """The function above, on which a test rests, against the other implementation."""
+    random = np.random.default_rng(9)
+    ra, dec = random.uniform(0, 360, 500), np.degrees(np.arcsin(random.uniform(-1, 1, 500)))
+    for order in range(4):
+        cells = HEALPix(2**order, order="nested").lonlat_to_healpix(ra * u.deg, dec * u.deg)
+        assert cells.tolist() == [nested_cell(*p, order) for p in zip(ra, dec, strict=True)]

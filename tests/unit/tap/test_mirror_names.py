@@ -1,0 +1,72 @@
+"""Names of tables and columns: as asked for, or as a mirror's map has them, or an error."""
+
+import pytest
+
+from xgamma.errors import XgammaError
+from xgamma.tap.mirror_names import MirrorLacks, Names, unquoted
+
+MAP = {
+    "fp_psc": {
+        "table": '"II/246/out"',
+        "release": "all-sky",
+        "rows": 470992970,
+        "columns": {"designation": '"2MASS"', "ra": "RAJ2000", "J_m": "Jmag"},
+    },
+    "gaiadr3.gaia_source": {
+        "table": "gaia.dr3lite",
+        "release": "DR3",
+        "columns": {"source_id": "source_id"},
+    },
+}
+
+
+def test_the_configured_service_is_asked_in_its_own_words():
+    names = Names()
+    assert names.table("fp_psc") == "fp_psc"
+    assert names.column("fp_psc", "J_M") == "J_M"
+    assert names.ours("fp_psc") == {}
+    assert names.used == {"fp_psc"}
+
+
+def test_a_mirror_is_asked_in_its_words_whatever_the_case_of_ours():
+    names = Names(MAP)
+    assert names.table("FP_PSC") == '"II/246/out"'
+    assert names.column("fp_psc", "designation") == '"2MASS"'
+    assert names.column("Fp_Psc", "j_M") == "Jmag"
+    assert names.column("gaiadr3.gaia_source", "source_id") == "source_id"
+    assert names.used == {"FP_PSC"}
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda n: n.table("csc"), "the map has no table csc; "),
+        (lambda n: n.column("csc", "ra"), "the map has no table csc; "),
+        (lambda n: n.ours("csc"), "the map has no table csc; "),
+        (lambda n: n.column("fp_psc", "k_m"), "the map has no column fp_psc.k_m; "),
+    ],
+)
+def test_what_the_map_lacks_is_an_error_that_names_it(ask, said):
+    with pytest.raises(MirrorLacks) as caught:
+        ask(Names(MAP))
+    assert isinstance(caught.value, XgammaError)
+    assert str(caught.value).startswith(said)
+    assert "if the mirror has it, add it to the map in the config" in str(caught.value)
+
+
+def test_what_a_mirror_says_of_itself_is_read_in_our_words():
+    assert Names(MAP).ours("fp_psc") == {"2mass": "designation", "raj2000": "ra", "jmag": "J_m"}
+    assert unquoted('"II/246/out"') == "ii/246/out"
+
+
+def test_the_number_of_rows_is_told_if_the_map_has_it():
+    names = Names(MAP)
+    assert names.rows("FP_PSC") == 470_992_970
+    assert names.rows("gaiadr3.gaia_source") is None
+    assert Names().rows("fp_psc") is None
+
+
+def test_the_map_is_not_changed_and_not_shared():
+    one, other = Names(MAP), Names(MAP)
+    one.table("fp_psc")
+    assert other.used == set()

@@ -1,0 +1,93 @@
+"""The rooms of the library: each imports only what stands above it, and none in a circle."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import xgamma
+
+LIBRARY = Path(xgamma.__file__).parent
+#: A room may import the rooms above it.
+ORDER = [
+    "errors",
+    "sky",
+    "classes",
+    "tables",
+    "config",
+    "run",
+    "tap",
+    "answers",
+    "demo",
+    "archive",
+    "stages",
+    "figures",
+    "provenance",
+]
+#: What rooms hand each other: imported from everywhere, so it rests on no other room but these.
+HANDED_OVER = {
+    "tables.columns": {"errors", "tables"},
+    "tap.patience": {"tap", "tables"},
+    "answers.answer": {"tap"},
+}
+MODULES = {
+    ".".join(path.relative_to(LIBRARY).with_suffix("").parts): path
+    for path in sorted(LIBRARY.rglob("*.py"))
+    if path.name != "__init__.py"
+}
+PACKAGES = sorted(path.parent for path in LIBRARY.rglob("__init__.py") if path.parent != LIBRARY)
+
+
+def imported(module: str) -> set[str]:
+    """The library's modules that a module imports anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            assert not (isinstance(node, ast.ImportFrom) and node.level), "relative import"
+            continue
+        found |= {name.removeprefix("xgamma.") for name in names if name.startswith("xgamma.")}
+    return found & set(MODULES)
+
+
+def room(module: str) -> str:
+    return module.split(".")[0]
+
+
+def test_every_room_has_its_place_in_the_order():
+    assert sorted(map(room, MODULES)) and {room(module) for module in MODULES} == set(ORDER)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_room_imports_only_what_stands_above_it(name):
+    allowed = set(ORDER[: ORDER.index(name) + 1])
+    wrong = {
+        module: sorted(below)
+        for module in MODULES
+        if room(module) == name
+        and (below := {one for one in imported(module) if room(one) not in allowed})
+    }
+    assert wrong == {}
+
+
+def test_no_module_imports_itself_in_a_circle():
+    # raises CycleError with the circle
+    TopologicalSorter({module: imported(module) for module in MODULES}).prepare()
+
+
+@pytest.mark.parametrize("module", HANDED_OVER)
+def test_what_rooms_hand_each_other_rests_on_little(module):
+    assert {room(one) for one in imported(module)} <= HANDED_OVER[module]
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_a_room_opens_with_a_few_lines(package):
+    """What it knows, what it does not, where to start; and no code, which every import would run."""
+    tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+    assert len(tree.body) == 1 and 3 <= len(ast.get_docstring(tree).splitlines()) <= 4

@@ -1,0 +1,84 @@
+"""An answer of a service as a frame, with how it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyvo
+
+from xgamma.tap.faults import UnreadableAnswer
+
+__all__ = ["Answer", "answer_frame", "parse_count"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer and how it came.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        Columns named as asked (by FIELD name, lower case); text '' and floats NaN for
+        null, integers exact.
+    units : dict
+        Column name -> unit, as the service spells it or as astropy reads it.
+    record : dict
+        key, service, url and mirror (who answered), mode, adql, uploads (name -> SHA-256),
+        rows, attempts, started (UTC), seconds, bytes, body (SHA-256 of it as received),
+        server (what it says of itself); counted and count_key if the rows were counted.
+    kept : bool
+        Whether nobody was asked.
+    """
+
+    frame: pd.DataFrame
+    units: dict[str, str]
+    record: dict[str, Any] = field(default_factory=dict)
+    kept: bool = False
+
+
+def answer_frame(result: pyvo.dal.TAPResults) -> tuple[pd.DataFrame, dict[str, str]]:
+    """A result as a frame: by FIELD name (IDs differ), integers exact.
+
+    Raises
+    ------
+    UnreadableAnswer
+        If two columns have one name, or one holds arrays.
+    """
+    table = result.resultstable
+    made, units = {}, {}
+    for position, described in enumerate(table.fields):
+        name = described.name.lower()
+        if name in made:
+            raise UnreadableAnswer(f"what came has two columns {name!r}", passing=False)
+        values = table.array[table.array.dtype.names[position]]
+        if values.ndim != 1:
+            raise UnreadableAnswer(f"what came has arrays in column {name!r}", passing=False)
+        made[name] = _series(values)
+        units[name] = str(described.unit or "")
+    return pd.DataFrame(made), units
+
+
+def parse_count(frame: pd.DataFrame) -> int | None:
+    """What an answer to SELECT COUNT(*) holds; None if that is no number."""
+    try:
+        return int(frame.iloc[0, 0]) if frame.size == 1 else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _series(values: np.ma.MaskedArray) -> pd.Series:
+    data, mask = np.ma.getdata(values), np.ma.getmaskarray(values)
+    if data.dtype.kind == "f":
+        return pd.Series(np.where(mask, np.array(np.nan, data.dtype), data))
+    if data.dtype.kind in "iub":
+        return pd.Series(pd.arrays.IntegerArray(data.astype("int64"), mask.copy()))
+    return pd.Series(
+        [
+            "" if hidden or value is None else str(value)
+            for value, hidden in zip(data.tolist(), mask.tolist(), strict=True)
+        ],
+        dtype="str",
+    )

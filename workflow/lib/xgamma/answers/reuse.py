@@ -1,0 +1,174 @@
+"""What a client need not ask, since an answer that it has holds it.
+
+An answer is used again only if a table was made of it: whoever made the table says so
+(`KeptAnswers.trust`), after all checks. A question may also be part of an earlier one, such as a
+smaller circle around the same position: what an earlier question covers is noted with it, under
+names that the asker understands.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import pyvo
+
+from xgamma.answers.answer import Answer, answer_frame
+from xgamma.answers.store import AnswerStore
+from xgamma.errors import XgammaError
+from xgamma.tap.faults import UnreadableAnswer, plain_words
+from xgamma.tap.patience import Limits
+from xgamma.tap.votable import parse_answer
+
+__all__ = ["KeptAnswers"]
+
+logger = logging.getLogger("xgamma.tap")
+
+
+class KeptAnswers:
+    """The answers of one service that a client has already.
+
+    Parameters
+    ----------
+    service, url : str
+        As configured.
+    folder : path-like or None
+        Where answers are kept; None: nowhere.
+    limits : Limits
+        What an answer may cost.
+    replay : bool
+        Nobody can be asked: every answer must be here, trusted or not.
+    reuse : bool
+        Whether trusted answers are taken instead of asking.
+    mark : True, str or None
+        What trusted answers are marked with, and taken by. None: what answers at this address
+        cannot be told from what answered there before, so no answer of it is taken.
+
+    Attributes
+    ----------
+    replay : bool
+
+    Raises
+    ------
+    XgammaError
+        If a replay has no folder.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        url: str,
+        folder: str | Path | None,
+        limits: Limits,
+        *,
+        replay: bool = False,
+        reuse: bool = False,
+        mark: str | bool | None = True,
+    ):
+        if replay and folder is None:
+            raise XgammaError(f"{service}: a replay needs the folder of the answers that were kept")
+        self._service, self._url = service, url
+        self._store = None if folder is None else AnswerStore(folder)
+        self._limits, self.replay = limits, replay
+        self._mark = None if replay else mark
+        self._reuse = self._store is not None and (replay or (reuse and mark is not None))
+        self._writes = self._store is not None and not replay
+        self._trusts = self._writes and mark is not None
+
+    def find(self, key: str, asked: str = "") -> Answer | None:
+        """The answer to a question, if it is to be used; None: ask.
+
+        Parameters
+        ----------
+        key : str
+            Of the question, see `xgamma.answers.store.query_key`.
+        asked : str
+            The query, for messages.
+
+        Raises
+        ------
+        XgammaError
+            If this is a replay, and the answer is missing, damaged, or not to be read.
+        """
+        if self.replay:
+            return self._read(key, asked)
+        if not self._reuse or not self._store.is_there(key, mark=self._mark):
+            return None
+        try:
+            answer = self._read(key, asked)
+        except XgammaError as error:
+            logger.info("asked anew: %s", error)
+            return None
+        logger.info("%s: answered at %s, not asked again", self._service, answer.record["started"])
+        return answer
+
+    def keep(self, stream: IO[bytes], record: Mapping[str, Any]) -> None:
+        """Keep an answer's bytes, as received, and its record."""
+        if self._writes:
+            self._store.keep(stream, record)
+
+    def update(self, record: Mapping[str, Any]) -> None:
+        """Keep what has become known of an answer that is kept already."""
+        if self._writes:
+            self._store.note(record)
+
+    def trust(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Say that tables were made of these answers, and that nothing was wrong with them."""
+        if self._trusts:
+            for record in records:
+                self._store.trust(record["key"], record["body"], self._mark)
+
+    def note(
+        self, question: str, place: str, covers: Iterable[tuple[Mapping[str, Any], dict[str, Any]]]
+    ) -> None:
+        """Say what trusted answers cover.
+
+        Parameters
+        ----------
+        question : str
+            What they have in common: the same for all of which one may be part of another.
+        place : str
+            Under which part of the sky or of the question they are to be found.
+        covers : iterable of (mapping, dict)
+            The record of each one, and what it covers; values that JSON can hold.
+        """
+        if self._trusts:
+            noted = [{**part, "key": r["key"], "body": r["body"]} for r, part in covers]
+            self._store.note_cover(self._family(question), place, noted)
+
+    def covering(self, question: str, places: Iterable[str]) -> list[dict[str, Any]]:
+        """What `note` was told of answers that are still here and may be used.
+
+        Each with the key of its answer, by place, in an order that does not change.
+        """
+        if not self._reuse:
+            return []
+        # an answer is noted in many places, and looked at once
+        is_there = functools.cache(functools.partial(self._store.is_there, mark=self._mark))
+        return [
+            noted
+            for place in sorted(set(places))
+            for noted in self._store.covers(self._family(question), place)
+            if is_there(noted["key"], noted["body"])
+        ]
+
+    def _read(self, key: str, asked: str) -> Answer:
+        body, record = self._store.find(key, asked, self._limits.max_bytes)
+        try:
+            result = parse_answer(body.stream, record["url"], self._limits.max_rows)
+            frame, units = answer_frame(result)
+        except (UnreadableAnswer, pyvo.dal.DALQueryError) as error:
+            said = plain_words(error)
+            raise XgammaError(
+                f"kept answers: {self._service}: {said}; the query was: {record['adql']}"
+            ) from error
+        return Answer(frame, units, record, kept=True)
+
+    def _family(self, question: str) -> str:
+        parts = json.dumps([self._service, self._url, question])
+        return hashlib.sha256(parts.encode()).hexdigest()[:16]

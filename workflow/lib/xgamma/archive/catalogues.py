@@ -1,0 +1,319 @@
+"""The catalogues: which columns are asked for, under which names, in which units.
+
+This is the one place that knows how HEASARC names things. A column is `required` if
+the service certainly has it; an optional one that is missing becomes null and is named
+in the summary. Sources: HEASARC's table documentation for chanmaster, csc and fermilpsc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xgamma.answers.checks import check_asked, check_positions, check_unique, check_units
+from xgamma.errors import XgammaError
+from xgamma.tables.columns import Column, conform
+from xgamma.tap.mirror_names import Names
+
+__all__ = [
+    "CATALOGUES",
+    "DESCRIPTION_COLUMNS",
+    "Catalogue",
+    "ServiceColumn",
+    "catalogue_adql",
+    "count_adql",
+    "fetch_catalogue",
+    "fit_to_catalogue",
+    "require_columns",
+    "resolve_columns",
+]
+
+# HEASARC answers 100,000 rows unless TOP asks for more, and MAXREC cannot raise that
+ALL_ROWS = 9_999_999
+
+# Our names that are reserved words of ADQL: as an alias they need quotes
+_RESERVED = {"time"}
+
+
+@dataclass(frozen=True)
+class ServiceColumn:
+    """A column as we call it, and what a service may call it.
+
+    `aliases` are other names under which the same quantity is published.
+    """
+
+    column: Column
+    required: bool = True
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.column.name
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A table at HEASARC, the columns that we take, and those without which a row is none."""
+
+    table: str
+    columns: tuple[ServiceColumn, ...]
+    key: str
+    not_null: tuple[str, ...] = ()
+
+
+def _text(name: str, description: str, **options) -> ServiceColumn:
+    return ServiceColumn(Column(name, "text", "", description), **options)
+
+
+def _float(name: str, unit: str, description: str, **options) -> ServiceColumn:
+    return ServiceColumn(Column(name, "float", unit, description), **options)
+
+
+_RA = _float("ra", "deg", "Right ascension, ICRS")
+_DEC = _float("dec", "deg", "Declination, ICRS")
+_LII = _float("lii", "deg", "Galactic longitude, as the archive gives it")
+_BII = _float("bii", "deg", "Galactic latitude, as the archive gives it")
+_FLUX = "erg / (s cm2)"
+
+CATALOGUES = {
+    "chanmaster": Catalogue(
+        "chanmaster",
+        (
+            _text("obsid", "Chandra observation identifier"),
+            _text("name", "Target"),
+            _RA,
+            _DEC,
+            _float("time", "d", "Start of the observation, MJD"),
+            _float("exposure", "s", "Exposure; 0 if not yet observed"),
+            _text("detector", "Detector", required=False),
+            _text("status", "Status of the observation", required=False),
+        ),
+        key="obsid",
+        # observations that are planned may have no position yet
+        not_null=("ra", "dec"),
+    ),
+    "csc": Catalogue(
+        "csc",
+        (
+            _text("name", "Chandra Source Catalog name"),
+            _RA,
+            _DEC,
+            _LII,
+            _BII,
+            _float("error_ellipse_r0", "arcsec", "95 % position error, semi-major axis"),
+            _float(
+                "error_ellipse_r1",
+                "arcsec",
+                "95 % position error, semi-minor axis",
+                required=False,
+            ),
+            _float(
+                "error_ellipse_angle",
+                "deg",
+                "Position angle of the error ellipse, east of north",
+                required=False,
+            ),
+            _float("b_flux_ap", _FLUX, "Aperture flux, 0.5-7 keV, absorbed"),
+            _float("significance", "", "Highest flux significance", required=False),
+        ),
+        key="name",
+    ),
+    "fermilpsc": Catalogue(
+        "fermilpsc",
+        (
+            _text("name", "4FGL name"),
+            _RA,
+            _DEC,
+            _LII,
+            _BII,
+            _float("semi_major_axis_95", "deg", "95 % error ellipse, semi-major axis"),
+            _float(
+                "semi_minor_axis_95",
+                "deg",
+                "95 % error ellipse, semi-minor axis",
+                required=False,
+            ),
+            _float(
+                "position_angle_95",
+                "deg",
+                "Position angle of the error ellipse, east of north",
+                required=False,
+            ),
+            _float("energy_flux", _FLUX, "Energy flux, 0.1-100 GeV"),
+            _float("energy_flux_error", _FLUX, "1-sigma error of the energy flux", required=False),
+            _float("detection_significance", "", "Significance, sigma", required=False),
+            _text("source_type", "Class; upper case identified, lower case associated"),
+            _text("assoc_name", "Name of the associated source"),
+            ServiceColumn(
+                Column("analysis_flags", "nullable_int", "", "Analysis flags, one bit each"),
+                required=False,
+                aliases=("flags",),
+            ),
+        ),
+        key="name",
+    ),
+}
+
+DESCRIPTION_COLUMNS = [
+    Column("service", "text", "", "Which of the archive's services"),
+    Column("table", "text", "", "Table"),
+    Column("column", "text", "", "Column"),
+    Column("datatype", "text", "", "Type, as the service spells it"),
+    Column("unit", "text", "", "Unit, as the service spells it"),
+    Column("ucd", "text", "", "Unified content descriptor"),
+    Column("used", "bool", "", "True if the workflow reads it"),
+    Column("description", "text", "", "Description, as the service gives it"),
+]
+
+
+def resolve_columns(catalogue: Catalogue, available: Iterable[str]) -> dict[str, str | None]:
+    """Our column name -> the service's, None where an optional one is missing."""
+    there = {name.lower(): name for name in available}
+    resolved = {}
+    for wanted in catalogue.columns:
+        names = (wanted.name, *wanted.aliases)
+        resolved[wanted.name] = next((there[n] for n in names if n in there), None)
+    return resolved
+
+
+def require_columns(service: str, table: str, wanted: Iterable[str], available: Iterable[str]):
+    """Raise, naming them, if a service lacks columns that we cannot do without.
+
+    Raises
+    ------
+    XgammaError
+    """
+    available = list(available)
+    if not available:
+        raise XgammaError(
+            f"{service}: TAP_SCHEMA lists no columns of table {table}; "
+            f"is the service's URL the right one, and the table's name?"
+        )
+    there = {name.lower() for name in available}
+    missing = [name for name in wanted if name.lower() not in there]
+    if missing:
+        raise XgammaError(
+            f"{service}: table {table} has no column {', '.join(missing)}; "
+            f"it has {', '.join(sorted(there))}"
+        )
+
+
+def catalogue_adql(catalogue: Catalogue, resolved: Mapping[str, str | None], names: Names) -> str:
+    """The query for the whole catalogue, only the columns that are there.
+
+    AS only where the names differ: a query of one table keeps its columns' names, and
+    `time`, a reserved word, is no good alias.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    resolved : mapping
+        As `resolve_columns` gives it.
+    names : Names
+        How the service that is asked spells the table and `resolved`'s columns.
+
+    Raises
+    ------
+    MirrorLacks
+        If it is a mirror whose map lacks one of them.
+    """
+    select = []
+    for ours, column in resolved.items():
+        if column:
+            theirs = names.column(catalogue.table, column)
+            alias = f'"{ours}"' if ours in _RESERVED else ours
+            select.append(ours if theirs == ours else f"{theirs} AS {alias}")
+    return f"SELECT TOP {ALL_ROWS} {', '.join(select)} {_from_where(catalogue, names)}"
+
+
+def count_adql(catalogue: Catalogue, names: Names) -> str:
+    """The query for the service's own count of the rows of `catalogue_adql`."""
+    return f"SELECT COUNT(*) AS n {_from_where(catalogue, names)}"
+
+
+def _from_where(catalogue: Catalogue, names: Names) -> str:
+    """The part that both have in common: the same rows."""
+    conditions = [
+        f"{names.column(catalogue.table, column)} IS NOT NULL" for column in catalogue.not_null
+    ]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"FROM {names.table(catalogue.table)}{where}"
+
+
+def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
+    """Give an answer the catalogue's columns and types, null where missing, sorted.
+
+    The order of an archive's rows changes from query to query; ours does not: by key,
+    ties by all the other columns.
+    """
+    columns: Sequence[Column] = [c.column for c in catalogue.columns]
+    frame = frame.copy(deep=False)
+    for column in columns:
+        if column.name not in frame.columns:
+            null = {"text": "", "nullable_int": pd.NA}.get(column.kind, np.nan)
+            frame[column.name] = null
+    frame = conform(frame, columns)
+    for column in columns:
+        if column.kind == "text":
+            # HEASARC pads with blanks; an identifier never starts or ends with one
+            frame[column.name] = frame[column.name].str.strip()
+    if frame[catalogue.key].is_unique:  # as it should be: to sort by all takes ten times as long
+        return frame.sort_values(catalogue.key, ignore_index=True)
+    rest = [c.name for c in columns if c.name != catalogue.key]
+    return frame.sort_values([catalogue.key, *rest], kind="stable", ignore_index=True)
+
+
+def fetch_catalogue(
+    client, catalogue: Catalogue, available: Iterable[str]
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """The whole catalogue, its rows counted by the service as well.
+
+    Parameters
+    ----------
+    client : xgamma.archive.client.TapClient
+    catalogue : Catalogue
+    available : iterable of str
+        The columns that the service has.
+
+    Returns
+    -------
+    frame : DataFrame
+        The catalogue's columns, sorted by its key.
+    records : list of dict
+        How it was fetched: one record, with `missing_columns`, the optional ones that the
+        service lacks, and `units` as it states them.
+
+    Raises
+    ------
+    XgammaError
+        If the answer is cut, lacks a column, has one in another unit, or has a row without a
+        key of its own or without a valid position.
+    """
+    resolved = resolve_columns(catalogue, available)
+    answer = client.query_counted(
+        partial(catalogue_adql, catalogue, resolved), partial(count_adql, catalogue)
+    )
+    here = client.name, catalogue.table
+    asked = {ours: theirs for ours, theirs in resolved.items() if theirs}
+    check_asked(*here, answer.frame, asked)
+    units = {c.name: c.column.unit for c in catalogue.columns if c.name in asked and c.column.unit}
+    check_units(*here, answer.units, units)
+    record, units = answer.record, answer.units
+    frame = fit_to_catalogue(answer.frame, catalogue)
+    del answer  # with its rows: a large catalogue is in memory once
+    check_positions(*here, frame, catalogue.key)
+    blank = frame[catalogue.key] == ""
+    if blank.any():
+        raise XgammaError(
+            f"{client.name}: rows of {catalogue.table} without {catalogue.key}: {int(blank.sum())}"
+            f"; the service's table is damaged: run again later"
+        )
+    check_unique(*here, frame, [catalogue.key])
+    client.kept.trust([record])
+    missing = [ours for ours, theirs in resolved.items() if theirs is None]
+    return frame, [{**record, "missing_columns": missing, "units": units}]

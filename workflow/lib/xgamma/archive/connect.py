@@ -1,0 +1,69 @@
+"""From the config to a client of one service: over the network, or into the simulated sky."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from xgamma.archive.client import TapClient
+from xgamma.config.check import DEMO_URL
+from xgamma.config.settings import Config
+from xgamma.errors import XgammaError
+
+__all__ = ["connect", "simulated"]
+
+
+def connect(
+    settings: Config, service: str, sky: str | None = None, *, keep_answers: bool = True
+) -> TapClient:
+    """A client of one service of the archive that the settings name.
+
+    Parameters
+    ----------
+    settings : Config
+    service : str
+        'heasarc', 'gaia' or 'irsa'.
+    sky : str, optional
+        The simulated sky's file, for services that it answers for.
+    keep_answers : bool
+        False: answers are neither kept nor used again.
+
+    Raises
+    ------
+    XgammaError
+        If the service is simulated and no sky is given.
+    """
+    configured = settings.services[service]
+    over = {}
+    if configured.url.startswith(DEMO_URL) and settings.replay_of is None:
+        if not sky:
+            raise XgammaError(
+                f"{service}: {configured.url} is the demo archive, and its sky was not given"
+            )
+        over = simulated(sky)
+    return TapClient(
+        service,
+        configured.url,
+        mode=configured.mode,
+        upload=configured.upload,
+        mirrors=[dataclasses.asdict(mirror) for mirror in configured.mirrors],
+        answers=settings.answers_folder if keep_answers else None,
+        replay=settings.replay_of is not None,
+        **dataclasses.asdict(settings.tap),
+        **over,
+    )
+
+
+def simulated(sky: str | Path) -> dict[str, Any]:
+    """The arguments by which a `TapClient` is answered by a simulated sky, in this process.
+
+    Parameters
+    ----------
+    sky : path-like
+        Its DuckDB file.
+    """
+    # the simulation is no dependency of what asks real services
+    from xgamma.demo.server.transport import InProcessAdapter, simulation
+
+    return {"adapter": InProcessAdapter(sky), "mark": simulation(sky)}

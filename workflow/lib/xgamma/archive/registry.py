@@ -1,0 +1,140 @@
+"""The IVOA registry: which TAP services it knows, and whether ours are among them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import pandas as pd
+
+from xgamma.errors import XgammaError
+from xgamma.tables.columns import Column, conform
+from xgamma.tap.faults import plain_words
+from xgamma.tap.transport import BoundedAdapter
+
+__all__ = ["REGISTRY_COLUMNS", "REGISTRY_KEYWORDS", "registered_services", "search_registry"]
+
+# what to look for in the IVOA registry, per service
+REGISTRY_KEYWORDS = {"heasarc": "heasarc", "gaia": "gaia esa", "irsa": "irsa"}
+
+# the registry is asked for a few rows: seconds at most, unless something is wrong
+REGISTRY_TIMEOUT_S = 60.0
+
+REGISTRY_MAX_BYTES = 50e6
+
+REGISTRY_COLUMNS = [
+    Column("service", "text", "", "Which of the archive's services was looked for"),
+    Column("keywords", "text", "", "Words searched for"),
+    Column("ivoid", "text", "", "IVOA identifier"),
+    Column("title", "text", "", "Title"),
+    Column("access_url", "text", "", "Base URL of its TAP service"),
+    Column("configured", "bool", "", "True if this is the URL in the config"),
+]
+
+
+def search_registry(keywords: str, timeout_s: float = REGISTRY_TIMEOUT_S) -> list[dict[str, str]]:
+    """TAP services in the IVOA registry that `keywords` describe.
+
+    Parameters
+    ----------
+    keywords : str
+    timeout_s : float
+        For the whole of it, in seconds.
+
+    Returns
+    -------
+    list of dict
+        ivoid, title, access_url.
+
+    Raises
+    ------
+    XgammaError
+        If the registry does not answer, or not with a table.
+    """
+    import pyvo
+    from pyvo import registry
+    from pyvo.utils.http import create_session
+    from requests import RequestException
+    from requests.adapters import HTTPAdapter
+
+    # registry.search() makes a session of its own, which waits for ever
+    session = create_session()
+    adapter = BoundedAdapter(
+        HTTPAdapter(),
+        timeout_s=timeout_s,
+        sync_timeout_s=timeout_s,
+        max_bytes=REGISTRY_MAX_BYTES,
+    )
+    adapter.end = time.monotonic() + timeout_s
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, adapter)
+    url = registry.regtap.get_RegTAP_service_url()
+    try:
+        service = pyvo.dal.TAPService(url, session=session)
+        wanted = registry.Freetext(*keywords.split()), registry.Servicetype("tap")
+        query = registry.get_RegTAP_query(*wanted, service=service)
+        found = registry.regtap.RegistryQuery(url, query, session=session).execute()
+        return [
+            {
+                "ivoid": str(resource.ivoid),
+                "title": str(resource.res_title),
+                "access_url": str(interface.access_url),
+            }
+            for resource in found
+            for interface in resource.interfaces
+            if interface.is_standard and "tap" in str(interface.standard_id).lower()
+        ]
+    except (pyvo.dal.DALAccessError, RequestException, ValueError, LookupError) as error:
+        # pyvo goes on to guess
+        said = plain_words(error).split(" This could mean")[0][:200]
+        raise XgammaError(
+            f"the IVOA registry ({url}) does not answer: {said}; "
+            f"check the network, or run again later"
+        ) from error
+
+
+def _bare(url: str) -> str:
+    """A URL less what does not tell services apart."""
+    return url.split("://", 1)[-1].rstrip("/").lower()
+
+
+def registered_services(
+    urls: Mapping[str, str], found: Mapping[str, list[dict[str, str]]]
+) -> tuple[pd.DataFrame, list[str]]:
+    """Which configured services the registry knows.
+
+    Parameters
+    ----------
+    urls : mapping
+        Service -> configured URL.
+    found : mapping
+        Service -> what `search_registry` gave for it.
+
+    Returns
+    -------
+    frame : DataFrame
+        `REGISTRY_COLUMNS`, sorted.
+    sentences : list of str
+        One per service.
+    """
+    rows, sentences = [], []
+    for service, url in urls.items():
+        matches = {r["ivoid"] for r in found[service] if _bare(r["access_url"]) == _bare(url)}
+        sentences.append(
+            f"{service}: {url} is registered as {', '.join(sorted(matches))}"
+            if matches
+            else f"{service}: {url} is not among the {len(found[service])} registered TAP "
+            f"services for '{REGISTRY_KEYWORDS[service]}'"
+        )
+        rows += [
+            {
+                "service": service,
+                "keywords": REGISTRY_KEYWORDS[service],
+                "configured": _bare(r["access_url"]) == _bare(url),
+                **r,
+            }
+            for r in found[service]
+        ]
+    frame = pd.DataFrame(rows, columns=[c.name for c in REGISTRY_COLUMNS])
+    frame = conform(frame, REGISTRY_COLUMNS).drop_duplicates()
+    return frame.sort_values(["service", "ivoid", "access_url"], ignore_index=True), sentences

@@ -1,0 +1,5 @@
+"""What a user can set, checked and typed.
+
+Knows which values are allowed and how they are worded; nothing of what is done with them. Start at
+`settings.py`.
+"""

@@ -1,0 +1,334 @@
+"""The simulated sky of the demo archive, from a seed to a DuckDB file.
+
+Real in it: the Fermi sources. Simulated: Chandra observations, X-ray sources, stars,
+and which of them belong together (the truth, kept in a table of its own). Every part
+draws from its own stream of random numbers, so that a change in one leaves the others
+as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from xgamma.demo.server.tap_schema import write_tap_schema
+from xgamma.demo.sky.awkward import awkward_sources
+from xgamma.demo.sky.counterparts import draw_counterparts
+from xgamma.demo.sky.fermi import fold_class, padded_source_type, read_fermi
+from xgamma.demo.sky.patches import CSC_PATCH_DEG, draw_positions, patch_table
+from xgamma.demo.sky.pointings import (
+    covered_share,
+    draw_aimed_fields,
+    draw_background_fields,
+    draw_observations,
+)
+from xgamma.demo.sky.stars import draw_true_positions, gaia_rows, twomass_rows
+from xgamma.demo.sky.targets import choose_aims
+from xgamma.demo.sky.xray import (
+    draw_background,
+    draw_detections,
+    finish_catalogue,
+    keep_best_field,
+    place_counterparts,
+)
+from xgamma.demo.storage import content_digest, create_table
+from xgamma.demo.tables import DEMO_TABLES
+from xgamma.errors import XgammaError
+from xgamma.sky import match_within
+from xgamma.tables.columns import Column
+from xgamma.tables.files import atomic_path, write_parquet
+
+__all__ = ["SIZES", "TRUTH_COLUMNS", "Sky", "SkySize", "build_sky", "content_digest", "simulate"]
+
+
+@dataclass(frozen=True)
+class SkySize:
+    """How much of a sky to simulate.
+
+    Parameters
+    ----------
+    observations : int
+        Rows of `chanmaster`.
+    fields : int
+        Distinct places that the source catalogue covers.
+    sources : int
+        Rows of `csc`.
+    match_scale : float
+        Share of the real number of matched Fermi sources that fields are aimed for.
+    aimed_share : float
+        Share of the fields at |b| <= 10 deg that are aimed at Fermi sources; with those
+        on star clusters and the Galactic Centre a third or more look at something known.
+    gaia_patch_deg, twomass_patch_deg : float
+        Radius of the patches of stars around Fermi sources.
+    """
+
+    observations: int
+    fields: int
+    sources: int
+    match_scale: float
+    aimed_share: float
+    gaia_patch_deg: float
+    twomass_patch_deg: float
+
+
+SIZES = {
+    "small": SkySize(3_000, 1_000, 36_000, 0.3, 0.5, 0.039, 0.048),
+    "full": SkySize(30_000, 10_034, 407_806, 1.0, 0.21, 0.062, 0.07),
+}
+
+# share of the fields at |b| <= 10 deg, and of the others those aimed at Fermi sources
+_PLANE_SHARE, _SKY_AIMED_SHARE = 0.24, 0.06
+
+# stars exist around Fermi sources up to here, so that the latitude cut can be raised
+_STARS_LATITUDE_DEG = 20.0
+# Fermi positions without stars: empty to a little more than the search radius
+_HOLE_DEG = 0.035
+
+TRUTH_COLUMNS = (
+    Column("csc_name", "text", "", "Simulated X-ray source"),
+    Column("fermi_name", "text", "", "Fermi source that it is the counterpart of; '' if none"),
+    Column("fermi_class", "text", "", "Class of that Fermi source, stripped"),
+    Column("nature", "text", "", "What the counterpart was simulated as; '' if of no Fermi source"),
+    Column("log_flux_ratio", "float", "", "log10 of X-ray flux over gamma-ray energy flux"),
+    Column("source_id", "int", "", "True counterpart in gaiadr3.gaia_source, or -1"),
+    Column("designation", "text", "", "True counterpart in fp_psc; '' if none"),
+)
+
+
+@dataclass(frozen=True)
+class Sky:
+    """A simulated sky: the rows of the served tables, and the truth.
+
+    `tables` has one frame for each of `DEMO_TABLES`, under the table's name; it may hold
+    more columns than are served.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    truth: pd.DataFrame
+
+
+def _streams(seed: int) -> dict[str, np.random.Generator]:
+    parts = ("background fields", "counterparts", "aims", "aimed fields", "observations",
+             "background", "detections", "catalogue", "true positions", "holes",
+             "gaia positions", "gaia", "twomass positions", "twomass")  # fmt: skip
+    children = np.random.SeedSequence(seed).spawn(len(parts))
+    return {part: np.random.default_rng(c) for part, c in zip(parts, children, strict=True)}
+
+
+def _simulate_chandra(
+    size: SkySize, rng: dict[str, np.random.Generator], fermi: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Observations and catalogue; the latter with what the truth needs beside."""
+    from astropy.coordinates import SkyCoord
+
+    plane = round(size.fields * _PLANE_SHARE)
+    aimed = round(plane * size.aimed_share)
+    sky = size.fields - plane
+    sky_aimed = round(sky * _SKY_AIMED_SHARE)
+    awkward = awkward_sources(fermi)
+    background = draw_background_fields(rng["background fields"], plane - aimed, sky - sky_aimed)
+    counterparts = draw_counterparts(rng["counterparts"], fermi)
+    aims = choose_aims(
+        rng["aims"],
+        fermi,
+        counterparts,
+        covered_share(fermi, background),
+        scale=size.match_scale,
+        plane_fields=aimed,
+        sky_fields=sky_aimed,
+        awkward={int(r.fermi): (r.ra, r.dec) for r in awkward.itertuples()},
+    )
+    fields = pd.concat(
+        [background, draw_aimed_fields(rng["aimed fields"], aims)], ignore_index=True
+    )
+    observations, fields["exposure"] = draw_observations(
+        rng["observations"], fields, size.observations
+    )
+    coordinates = SkyCoord(
+        observations["ra"], observations["dec"], unit="deg", frame="fk5"
+    ).galactic
+    observations["lii"], observations["bii"] = coordinates.l.deg, coordinates.b.deg
+
+    special = pd.concat(
+        [
+            place_counterparts(rng["detections"], fields, fermi, counterparts),
+            draw_detections(rng["detections"], fields, awkward),
+        ],
+        ignore_index=True,
+    )
+    needed, crowding = size.sources - len(special), 1.0
+    found = keep_best_field(fields, draw_background(rng["background"], fields, crowding))
+    while len(found) < needed:
+        crowding *= 1.05 * needed / len(found)
+        found = keep_best_field(fields, draw_background(rng["background"], fields, crowding))
+    kept = rng["catalogue"].choice(len(found), needed, replace=False)
+    sources = pd.concat([special, found.iloc[np.sort(kept)]], ignore_index=True)
+    sources["fermi"] = sources["fermi"].fillna(-1).astype(int)
+    for name in ("nature", "case"):
+        sources[name] = sources[name].fillna("")
+    return observations, finish_catalogue(rng["catalogue"], fields, sources)
+
+
+def _choose_holes(rng: np.random.Generator, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Fermi rows to leave without stars of a survey; one of them has neither."""
+    count = max(2, len(rows) // 40)
+    chosen = rng.permutation(rows)[: 2 * count - 1]
+    return {"gaia": chosen[:count], "twomass": chosen[count - 1 :]}
+
+
+def _simulate_stars(
+    size: SkySize, rng: dict[str, np.random.Generator], fermi: pd.DataFrame, csc: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    radius = np.nan_to_num(fermi["semi_major_axis_95"].to_numpy(), nan=-1.0)
+    usable = np.flatnonzero((radius > 0) & (np.abs(fermi["bii"]) <= _STARS_LATITUDE_DEG))
+    f_ra, f_dec = fermi["ra"].to_numpy(), fermi["dec"].to_numpy()
+    c_ra, c_dec = csc["ra"].to_numpy(), csc["dec"].to_numpy()
+    centre, point, _ = match_within(f_ra[usable], f_dec[usable], radius[usable], c_ra, c_dec)
+    matched, candidates = usable[np.unique(centre)], np.unique(point)
+    wide_deg = max(size.gaia_patch_deg, size.twomass_patch_deg)
+    _, near, _ = match_within(
+        f_ra[matched], f_dec[matched], np.full(len(matched), wide_deg), c_ra, c_dec
+    )
+    listed = csc.iloc[np.union1d(candidates, near)]
+    true = draw_true_positions(rng["true positions"], listed)
+    agn = (csc["nature"] == "AGN").to_numpy()
+    globular = fold_class(fermi["source_type"])[matched] == "glc"
+    narrow = patch_table(c_ra[candidates], c_dec[candidates], CSC_PATCH_DEG)
+    # not where a case or a counterpart needs its star
+    special = np.isin(matched, csc["fermi"].to_numpy()[csc["fermi"].to_numpy() >= 0])
+    plane = np.abs(fermi["bii"].to_numpy()[matched]) <= 10
+    # with a candidate that the default flux cut keeps: else nobody would ask there
+    bright = np.isin(point, np.flatnonzero(csc["b_flux_ap"].to_numpy() > 0))
+    asked = np.isin(matched, usable[centre[bright]])
+    holes = _choose_holes(rng["holes"], matched[plane & ~special & asked])
+    rows = {}
+    for survey, patch_deg in (
+        ("gaia", size.gaia_patch_deg),
+        ("twomass", size.twomass_patch_deg),
+    ):
+        wide = patch_table(f_ra[matched], f_dec[matched], patch_deg, globular)
+        ra, dec = draw_positions(rng[f"{survey} positions"], survey, wide, narrow)
+        mine = true[true[survey]]
+        owner = np.append(np.full(len(ra), -1), mine.index)
+        ra, dec = np.append(ra, mine["ra"]), np.append(dec, mine["dec"])
+        hole = holes[survey]
+        _, gone, _ = match_within(f_ra[hole], f_dec[hole], np.full(len(hole), _HOLE_DEG), ra, dec)
+        keep = np.ones(len(ra), dtype=bool)
+        keep[gone] = False
+        ra, dec, owner = ra[keep], dec[keep], owner[keep]
+        if survey == "gaia":
+            rows[survey] = gaia_rows(rng["gaia"], ra, dec, owner, (owner >= 0) & agn[owner])
+        else:
+            rows[survey] = twomass_rows(rng["twomass"], ra, dec, owner)
+    return rows["gaia"], rows["twomass"]
+
+
+def _truth(
+    fermi: pd.DataFrame, csc: pd.DataFrame, gaia: pd.DataFrame, twomass: pd.DataFrame
+) -> pd.DataFrame:
+    source_id = np.full(len(csc), -1, dtype=np.int64)
+    designation = np.full(len(csc), "", dtype=object)
+    stars = gaia[gaia["csc"] >= 0]
+    source_id[stars["csc"]] = stars["source_id"]
+    stars = twomass[twomass["csc"] >= 0]
+    designation[stars["csc"]] = stars["designation"]
+    row = csc["fermi"].to_numpy()
+    mine = row >= 0
+    truth = pd.DataFrame(
+        {
+            "csc_name": csc["name"],
+            "fermi_name": np.where(mine, fermi["name"].to_numpy()[row], ""),
+            "fermi_class": np.where(mine, fermi["source_type"].to_numpy()[row], ""),
+            "nature": csc["nature"],
+            "log_flux_ratio": csc["log_flux_ratio"],
+            "source_id": source_id,
+            "designation": designation,
+        }
+    )
+    return truth[mine | (source_id >= 0) | (designation != "")].sort_values(
+        ["fermi_name", "csc_name"], ignore_index=True
+    )
+
+
+def simulate(size: str, seed: int, resource: Path) -> Sky:
+    """Simulate a sky.
+
+    Parameters
+    ----------
+    size : {'small', 'full'}
+        'full' has the real catalogues' sizes, 'small' about a tenth of the fields.
+    seed : int
+    resource : path
+        The shipped 4FGL-DR4 list.
+
+    Returns
+    -------
+    Sky
+
+    Raises
+    ------
+    XgammaError
+        If `size` is unknown or the list cannot be read.
+    """
+    if size not in SIZES:
+        raise XgammaError(f"demo sky: size is {size!r}; it is one of {', '.join(SIZES)}")
+    rng = _streams(seed)
+    fermi = read_fermi(resource)
+    observations, csc = _simulate_chandra(SIZES[size], rng, fermi)
+    gaia, twomass = _simulate_stars(SIZES[size], rng, fermi, csc)
+    served_fermi = fermi.assign(source_type=padded_source_type(fermi["source_type"]))
+    return Sky(
+        tables={
+            "chanmaster": observations,
+            "csc": csc,
+            "fermilpsc": served_fermi,
+            "gaiadr3.gaia_source": gaia,
+            "fp_psc": twomass,
+        },
+        truth=_truth(fermi, csc, gaia, twomass),
+    )
+
+
+def build_sky(
+    path: str | Path,
+    *,
+    size: str,
+    seed: int,
+    resource: str | Path,
+    truth_path: str | Path | None = None,
+) -> pd.DataFrame:
+    """Simulate a sky and write it as a DuckDB file, with TAP_SCHEMA in it.
+
+    Parameters
+    ----------
+    path : path
+        The DuckDB file; written beside its place and renamed.
+    size : {'small', 'full'}
+    seed : int
+    resource : path
+        The shipped 4FGL-DR4 list.
+    truth_path : path, optional
+        Where to write the truth, as Parquet.
+
+    Returns
+    -------
+    DataFrame
+        The truth, `TRUTH_COLUMNS`: one row for each simulated X-ray source that is the
+        counterpart of a Fermi source, or has an optical or infrared counterpart itself.
+    """
+    import duckdb
+
+    sky = simulate(size, seed, Path(resource))
+    with atomic_path(path) as beside:
+        for old in (beside, beside.with_name(beside.name + ".wal")):
+            old.unlink(missing_ok=True)
+        with duckdb.connect(str(beside)) as connection:
+            for table in DEMO_TABLES:
+                create_table(connection, table, sky.tables[table.name])
+            write_tap_schema(connection)
+    if truth_path is not None:
+        write_parquet(truth_path, sky.truth, TRUTH_COLUMNS)
+    return sky.truth

@@ -1,0 +1,145 @@
+"""Where the simulated sky has stars: patches around Fermi sources and X-ray candidates.
+
+A whole sky of stars would be two thousand million rows; what the enrichment asks for
+lies near the matched sources. Inside a patch the density is the real one at that
+Galactic longitude and latitude.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from xgamma.demo.sky.geometry import from_tangent_plane
+from xgamma.sky import galactic, separation, unit_vectors
+
+__all__ = ["CSC_PATCH_DEG", "SURVEY_DENSITY", "draw_positions", "field_density", "patch_table"]
+
+Floats = NDArray[np.float64]
+
+# around every X-ray candidate, in degrees: 10 arcsec
+CSC_PATCH_DEG = 10.0 / 3600.0
+
+# sources per square degree: upper edges of |b|, then columns |l| < 30, 30-90, > 90 deg.
+# Gaia: measured up to 10 deg except 4-6 (means of its neighbours); 2MASS: measured as
+# inner plane, outer plane and 5-10 deg; beyond 10 deg chosen.
+SURVEY_DENSITY = {
+    "gaia": (
+        np.array([0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 15.0, 90.0]),
+        1e3
+        * np.array(
+            [
+                [98, 84, 48],
+                [125, 124, 33],
+                [520, 175, 42],
+                [420, 250, 40],
+                [480, 169, 33],
+                [550, 114, 28],
+                [220, 70, 20],
+                [110, 45, 15],
+            ]
+        ),
+    ),
+    "twomass": (
+        np.array([5.0, 10.0, 90.0]),
+        1e3 * np.array([[100, 80, 60], [48, 38, 28], [22, 16, 12]]),
+    ),
+}
+# extinction hides what lies behind the Galactic Centre's clouds
+_GAIA_AT_CENTRE = 48e3
+# a globular cluster's core, and its width
+_CLUSTER_CORE = {"gaia": 840e3, "twomass": 120e3}
+_CLUSTER_SIGMA_DEG = 0.008
+
+
+def field_density(survey: str, longitude: Floats, latitude: Floats) -> Floats:
+    """Field stars per square degree of a survey at Galactic positions in degrees.
+
+    Parameters
+    ----------
+    survey : {'gaia', 'twomass'}
+    longitude, latitude : ndarray, shape (n,)
+    """
+    edges, table = SURVEY_DENSITY[survey]
+    lon = (np.asarray(longitude, float) + 180.0) % 360.0 - 180.0
+    lat = np.asarray(latitude, float)
+    row = np.searchsorted(edges[:-1], np.abs(lat), side="left")
+    density = table[row, np.digitize(np.abs(lon), [30.0, 90.0])]
+    if survey == "gaia":
+        density = np.where(separation(lon, lat, 0.0, 0.0) < 1.0, _GAIA_AT_CENTRE, density)
+    return density
+
+
+def patch_table(
+    ra: Floats, dec: Floats, radius_deg: float, globular: NDArray[np.bool_] | None = None
+) -> pd.DataFrame:
+    """Patches of one radius: `ra, dec, radius, l, b` (deg), `globular`."""
+    lon, lat = galactic(ra, dec)
+    return pd.DataFrame(
+        {
+            "ra": ra,
+            "dec": dec,
+            "radius": np.full(len(ra), radius_deg),
+            "l": lon,
+            "b": lat,
+            "globular": np.zeros(len(ra), bool) if globular is None else globular,
+        }
+    )
+
+
+def _nearest(patches: pd.DataFrame, ra: Floats, dec: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Index of the nearest patch centre, and the distance to it in degrees."""
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(unit_vectors(patches["ra"], patches["dec"]))
+    chord, index = tree.query(unit_vectors(ra, dec))
+    return index, np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1.0)))
+
+
+def draw_positions(
+    rng: np.random.Generator, survey: str, wide: pd.DataFrame, narrow: pd.DataFrame
+) -> tuple[Floats, Floats]:
+    """Positions of field stars in the wide patches and, outside these, in the narrow ones.
+
+    Each star belongs to the nearest centre, so overlapping patches are not denser.
+
+    Returns
+    -------
+    ra, dec : ndarray, shape (n,)
+    """
+    found = []
+    for patches in (wide, narrow):
+        if not len(patches):
+            continue
+        radius = patches["radius"].to_numpy()
+        density = field_density(survey, patches["l"].to_numpy(), patches["b"].to_numpy())
+        # clouds and arms: densities scatter from patch to patch
+        density = density * np.exp(rng.normal(0.0, 0.15, len(patches)))
+        number = rng.poisson(density * np.pi * radius**2)
+        own = np.repeat(np.arange(len(patches)), number)
+        distance = radius[own] * np.sqrt(rng.random(len(own))) * 60.0
+        angle = rng.uniform(0.0, 2 * np.pi, len(own))
+        x, y = distance * np.sin(angle), distance * np.cos(angle)
+        members = np.where(
+            patches["globular"],
+            rng.poisson(_CLUSTER_CORE[survey] * 2 * np.pi * _CLUSTER_SIGMA_DEG**2, len(patches)),
+            0,
+        )
+        in_cluster = np.repeat(np.arange(len(patches)), members)
+        cluster = rng.normal(0.0, _CLUSTER_SIGMA_DEG * 60.0, (2, len(in_cluster)))
+        own = np.append(own, in_cluster)
+        ra, dec = from_tangent_plane(
+            patches["ra"].to_numpy()[own],
+            patches["dec"].to_numpy()[own],
+            np.append(x, cluster[0]),
+            np.append(y, cluster[1]),
+        )
+        nearest, _ = _nearest(patches, ra, dec)
+        keep = nearest == own
+        if patches is narrow and len(wide):
+            index, distance = _nearest(wide, ra, dec)
+            keep &= distance > wide["radius"].to_numpy()[index]
+        found.append((ra[keep], dec[keep]))
+    ra, dec = (np.concatenate([f[i] for f in found] or [np.empty(0)]) for i in (0, 1))
+    return ra, dec

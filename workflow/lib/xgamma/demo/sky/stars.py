@@ -1,0 +1,214 @@
+"""Simulated Gaia and 2MASS rows: field stars, and the true counterparts of X-ray sources."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from xgamma.demo.sky.counterparts import ELLIPSE_95_SIGMA
+from xgamma.demo.sky.geometry import from_tangent_plane, rotate
+from xgamma.sky import galactic, separation
+
+__all__ = ["FIRST_SOURCE_ID", "draw_true_positions", "gaia_rows", "twomass_rows"]
+
+# real identifiers end below 6.92e18: twelve base pixels of HEALPix level 12, times 2**35
+FIRST_SOURCE_ID = 7_000_000_000_000_000_000
+
+# G of an electron per second (Riello et al. 2021, A&A 649, A3: 25.6874)
+_G_ZERO_POINT = 25.6873668671
+
+# quantiles of G in crowded fields of the plane
+_G_SHARE = np.array([0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0])
+_G_MAG = np.array([9.0, 13.62, 16.29, 18.31, 19.20, 19.90, 20.49, 20.72, 21.1])
+
+# share of X-ray sources with a true match, and near the Galactic Centre
+_TRUE_GAIA, _TRUE_TWOMASS, _TRUE_AT_CENTRE = 0.6, 0.5, 0.2
+
+
+def draw_true_positions(rng: np.random.Generator, csc: pd.DataFrame) -> pd.DataFrame:
+    """Where the X-ray sources' true optical and infrared counterparts are.
+
+    Parameters
+    ----------
+    rng : Generator
+    csc : DataFrame
+        Catalogue rows: `ra, dec, lii, bii` and the error ellipse.
+
+    Returns
+    -------
+    DataFrame
+        Indexed as `csc`: `ra, dec` (deg), `gaia` and `twomass` (bool: listed there).
+        Offsets follow the two-dimensional Gaussian whose 95 % contour the error
+        ellipse is.
+    """
+    n = len(csc)
+    at_centre = separation(csc["lii"], csc["bii"], 359.944, -0.046) < 1.0
+    factor = np.where(at_centre, _TRUE_AT_CENTRE / _TRUE_GAIA, 1.0)
+    factor_ir = np.where(at_centre, _TRUE_AT_CENTRE / _TRUE_TWOMASS, 1.0)
+    in_gaia = rng.random(n) < _TRUE_GAIA * factor
+    # seven in ten of Gaia's are bright in the infrared too; the rest comes from others
+    joint = 0.7 * _TRUE_GAIA
+    alone = (_TRUE_TWOMASS - joint) / (1 - _TRUE_GAIA)
+    in_twomass = rng.random(n) < np.where(in_gaia, 0.7, alone) * np.where(in_gaia, 1.0, factor_ir)
+    along, across = rng.standard_normal((2, n)) / ELLIPSE_95_SIGMA / 60.0
+    east, north = rotate(
+        across * csc["error_ellipse_r1"].to_numpy(),
+        along * csc["error_ellipse_r0"].to_numpy(),
+        csc["error_ellipse_angle"].to_numpy(),
+    )
+    ra, dec = from_tangent_plane(csc["ra"].to_numpy(), csc["dec"].to_numpy(), east, north)
+    return pd.DataFrame(
+        {"ra": ra, "dec": dec, "gaia": in_gaia, "twomass": in_twomass}, index=csc.index
+    )
+
+
+def gaia_rows(
+    rng: np.random.Generator, ra: np.ndarray, dec: np.ndarray, csc: np.ndarray, agn: np.ndarray
+) -> pd.DataFrame:
+    """Rows of the served table `gaiadr3.gaia_source`, sorted by declination.
+
+    Parameters
+    ----------
+    rng : Generator
+    ra, dec : ndarray, shape (n,)
+        Degrees, at the reference epoch.
+    csc : ndarray of int
+        Row of the X-ray source that this one is the true counterpart of, or -1.
+    agn : ndarray of bool
+        Whether it is an active galaxy.
+
+    Returns
+    -------
+    DataFrame
+        With `csc` as an additional column.
+    """
+    order = np.lexsort((ra, dec))
+    ra, dec, csc, agn = ra[order], dec[order], csc[order], agn[order]
+    n = len(ra)
+    # steps of up to 2**40: odd and even, rising with declination, above 2**53
+    source_id = FIRST_SOURCE_ID + np.cumsum(rng.integers(1, 2**40, n, dtype=np.int64))
+    true = csc >= 0
+    mag = np.interp(rng.random(n), _G_SHARE, _G_MAG)
+    mag = np.where(true, np.clip(rng.normal(17.5, 2.0, n), 7.0, 20.9), mag)
+    error = 0.02 * 10 ** (0.23 * np.maximum(mag - 14.0, 0.0)) * rng.lognormal(0.0, 0.2, n)
+    distance_kpc = np.where(agn, np.inf, rng.lognormal(np.log(3.0), 0.6, n))
+    pmra, pmdec = rng.normal(0.0, 1.0, (2, n)) * 9.0 / distance_kpc
+    pmra, pmdec = pmra + error * rng.normal(size=n), pmdec + error * rng.normal(size=n)
+    parallax = 1.0 / distance_kpc + error * rng.normal(size=n)
+    ruwe = np.exp(rng.normal(0.03, 0.07, n)) * np.where(
+        rng.random(n) < 0.05, rng.uniform(1.3, 6.0, n), 1.0
+    )
+    two_parameters = rng.random(n) < np.where(mag > 20.3, 0.35, 0.01)
+    for values in (pmra, pmdec, parallax, ruwe):
+        values[two_parameters] = np.nan
+    flux = 10 ** (0.4 * (_G_ZERO_POINT - mag))
+    dark = rng.random(n) < 0.003
+    mag, flux = np.where(dark, np.nan, mag), np.where(dark, np.nan, flux)
+    # one in a hundred is known as variable; of X-ray sources one in seven
+    variable = rng.random(n) < np.where(true, 0.15, 0.01)
+    tiny = 10 ** rng.uniform(-13.0, -3.0, (2, n))
+    quasar, galaxy = np.where(agn, rng.uniform(0.8, 1.0, n), tiny[0]), tiny[1]
+    star = np.clip(1.0 - quasar - galaxy, 0.0, 1.0)
+    unclassified = rng.random(n) < 0.05
+    for values in (quasar, galaxy, star):
+        values[unclassified] = np.nan
+    lon, lat = galactic(ra, dec)
+    return pd.DataFrame(
+        {
+            "source_id": source_id,
+            "ra": ra,
+            "dec": dec,
+            "l": lon,
+            "b": lat,
+            "phot_g_mean_mag": mag.astype(np.float32),
+            "phot_g_mean_flux": flux,
+            "phot_variable_flag": np.where(variable, "VARIABLE", "NOT_AVAILABLE").astype(object),
+            "classprob_dsc_combmod_quasar": quasar.astype(np.float32),
+            "classprob_dsc_combmod_galaxy": galaxy.astype(np.float32),
+            "classprob_dsc_combmod_star": star.astype(np.float32),
+            "parallax": parallax,
+            "ra_error": error.astype(np.float32),
+            "dec_error": (error * rng.uniform(0.75, 1.0, n)).astype(np.float32),
+            "ref_epoch": np.full(n, 2016.0),
+            "pmra": pmra,
+            "pmdec": pmdec,
+            "ruwe": ruwe.astype(np.float32),
+            "csc": csc,
+        }
+    )
+
+
+def _designations(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """'SIM hhmmssss+ddmmsss', truncated; doubles get a letter."""
+    hundredth = np.floor(ra * 24_000.0 + 1e-6).astype(int) % 8_640_000
+    tenth = np.floor(np.abs(dec) * 36_000.0 + 1e-6).astype(int)
+    names = [
+        f"SIM {t // 360000:02d}{t // 6000 % 60:02d}{t % 6000:04d}"
+        f"{sign}{s // 36000:02d}{s // 600 % 60:02d}{s % 600:03d}"
+        for t, s, sign in zip(
+            hundredth.tolist(), tenth.tolist(), np.where(dec < 0, "-", "+"), strict=True
+        )
+    ]
+    series = pd.Series(names, dtype=object)
+    double = series.groupby(series).cumcount().to_numpy()
+    for row in np.flatnonzero(double):
+        names[row] += chr(ord("A") + min(int(double[row]), 26) - 1)
+    return np.array(names, dtype=object)
+
+
+def _quality(rng: np.random.Generator, mag: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quality letters for magnitudes of shape (3, n), and the magnitudes, some null."""
+    faint = mag + rng.normal(0.0, 0.4, mag.shape) - np.array([[16.0], [15.3], [14.6]])
+    letter = np.select(
+        [faint < 0, faint < 0.5, faint < 0.9, faint < 1.2], ["A", "B", "C", "D"], "U"
+    ).astype(object)
+    nothing = rng.random(mag.shape) < 0.01
+    letter[nothing] = "X"
+    return letter, np.where(nothing, np.nan, mag)
+
+
+def twomass_rows(
+    rng: np.random.Generator, ra: np.ndarray, dec: np.ndarray, csc: np.ndarray
+) -> pd.DataFrame:
+    """Rows of the served table `fp_psc`, sorted by declination.
+
+    Parameters as in `gaia_rows`; positions get the survey's own error of 0.06 arcsec or
+    more, and are rounded as the survey's are.
+    """
+    order = np.lexsort((ra, dec))
+    ra, dec, csc = ra[order], dec[order], csc[order]
+    n = len(ra)
+    true = csc >= 0
+    j = np.where(true, rng.normal(13.6, 1.8, n), rng.normal(14.6, 1.4, n))
+    j = np.clip(j, 4.0, 17.2)
+    h = j - np.clip(rng.normal(0.85, 0.3, n), 0.0, 3.0)
+    k = h - np.clip(rng.normal(0.3, 0.2, n), -0.1, 2.0)
+    letter, (j, h, k) = _quality(rng, np.stack([j, h, k]))
+    err_maj = np.round(0.06 + 0.01 * rng.poisson(0.6, n) * 1.0, 2)
+    err_maj = np.where(rng.random(n) < 0.1, np.round(rng.uniform(0.1, 0.34, n), 2), err_maj)
+    err_min = np.maximum(np.round(err_maj * rng.uniform(0.7, 1.0, n), 2), 0.06)
+    offset = rng.normal(0.0, 1.0, (2, n)) * err_maj / 60.0
+    ra, dec = from_tangent_plane(ra, dec, *offset)
+    ra, dec = np.round(ra, 6) % 360.0, np.round(dec, 6)
+    lon, lat = galactic(ra, dec)
+    flags = np.array(["000", "c00", "cc0", "0cc", "00c", "ccc"], dtype=object)
+    frame = pd.DataFrame(
+        {
+            "designation": _designations(ra, dec),
+            "ra": ra,
+            "dec": dec,
+            "glon": np.round(lon, 3) % 360.0,
+            "glat": np.round(lat, 3),
+            "j_m": np.round(j, 3).astype(np.float32),
+            "h_m": np.round(h, 3).astype(np.float32),
+            "k_m": np.round(k, 3).astype(np.float32),
+            "err_maj": err_maj.astype(np.float32),
+            "err_min": err_min.astype(np.float32),
+            "err_ang": rng.integers(0, 180, n),
+            "ph_qual": letter[0] + letter[1] + letter[2],
+            "cc_flg": flags[rng.choice(6, n, p=[0.8, 0.05, 0.03, 0.03, 0.03, 0.06])],
+            "jdate": np.round(rng.uniform(2450606.0, 2451955.0, n), 4),
+            "csc": csc,
+        }
+    )
+    return frame.sort_values(["dec", "ra"], kind="stable").reset_index(drop=True)

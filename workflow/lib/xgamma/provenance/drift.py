@@ -1,0 +1,233 @@
+"""What the archives say now, held against what was kept: rows added, gone, changed."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from xgamma.archive.catalogues import CATALOGUES, DESCRIPTION_COLUMNS, fetch_catalogue
+from xgamma.archive.services import describe_service, missing_of_survey, read_description
+from xgamma.stages.crossmatch import fetch_pairs
+from xgamma.stages.enrich_shard import SurveyTable, enrich_targets
+from xgamma.tables.columns import Column, conform
+from xgamma.tables.files import read_ecsv, read_parquet, write_ecsv
+
+__all__ = ["CHANGE_COLUMNS", "Asked", "ask_again", "drift_text", "table_changes"]
+
+CHANGE_COLUMNS = [
+    Column("table", "text", "", "Which of our tables"),
+    Column("key", "text", "", "What names the row: the values of its key, with blanks between"),
+    Column("what", "text", "", "added, gone, changed"),
+    Column("column", "text", "", "Column whose value has changed"),
+    Column("kept", "text", "", "Value in the products"),
+    Column("now", "text", "", "Value as the service gives it now"),
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A table as it was kept, and as a service gives it now; `key` names its rows."""
+
+    table: str
+    kept: pd.DataFrame
+    now: pd.DataFrame
+    key: tuple[str, ...]
+
+
+def ask_again(
+    clients: Mapping[str, Any], results: Path, provenance: Mapping[str, Any]
+) -> Iterator[Asked]:
+    """Ask again for all that was fetched, one table after the other.
+
+    Parameters
+    ----------
+    clients : mapping
+        Service -> `xgamma.archive.client.TapClient`; those that keep nothing leave what is kept
+        alone.
+    results : Path
+        The archive's folder.
+    provenance : mapping
+        Of its products: which there are, and with which settings they were fetched.
+
+    Raises
+    ------
+    XgammaError
+        As the first fetching does, for instance if a column is gone.
+    """
+    products = provenance["products"]
+    settings = {path: described.get("config") for path, described in products.items()}
+
+    described = [path for path in products if re.fullmatch("services/[^/]+", path)]
+    with tempfile.TemporaryDirectory() as folder:
+        # the format shows some text in another way, so both have to come from it
+        fresh = [Path(folder) / Path(path).name for path in described]
+        for path, file in zip(described, fresh, strict=True):
+            now, _ = describe_service(clients[file.stem], settings[path]["surveys"])
+            write_ecsv(file, now, DESCRIPTION_COLUMNS)
+        available = read_description(*fresh)
+        both = [
+            pd.concat([read_ecsv(file, DESCRIPTION_COLUMNS) for file in files], ignore_index=True)
+            for files in ([results / path for path in described], fresh)
+        ]
+    yield Asked("columns", *both, ("service", "table", "column"))
+
+    for name, catalogue in CATALOGUES.items():
+        now, _ = fetch_catalogue(
+            clients["heasarc"], catalogue, available["heasarc", catalogue.table]
+        )
+        kept = read_parquet(results / f"catalogs/{name}.parquet")
+        yield Asked(name, kept, now, (catalogue.key,))
+
+    path = "crossmatch/pairs.parquet"
+    cut, min_flux = settings[path]["latitude_cut_deg"], settings[path]["min_flux"]
+    now, _ = fetch_pairs(clients["heasarc"], cut, min_flux, available)
+    yield Asked("pairs", read_parquet(results / path), now, ("fermi_name", "csc_name"))
+
+    # around the targets that were kept, or each new pair would come up as new stars too
+    targets = read_parquet(results / "enrichment/targets.parquet")
+    shards = [path for path in products if re.match("enrichment/[^/]+/", path)]
+    for name in sorted({path.split("/")[1] for path in shards}):
+        found = []
+        for path in (path for path in shards if path.split("/")[1] == name):
+            asked = settings[path]
+            survey = asked["survey"]
+            missing = missing_of_survey(survey, available)
+            shard = path.split("/", 2)[2].split(".")[0]
+            mine = targets[targets["shard"] == shard]
+            now, _, _ = enrich_targets(
+                clients[survey["service"]],
+                SurveyTable.of(survey, missing),
+                mine,
+                asked["nearest"],
+            )
+            found.append((read_parquet(results / path), now))
+        kept, now = (pd.concat(frames, ignore_index=True) for frames in zip(*found, strict=True))
+        yield Asked(f"counterparts_{name}", kept, now, ("around", "fermi_name", "csc_name", "id"))
+
+
+def table_changes(
+    table: str, kept: pd.DataFrame, now: pd.DataFrame, key: Sequence[str]
+) -> pd.DataFrame:
+    """Compare two states of a table by key.
+
+    Parameters
+    ----------
+    table : str
+        Its name in the result.
+    kept, now : DataFrame
+        The same columns. Rows that share a key are told apart by their order.
+    key : sequence of str
+        Columns that name a row.
+
+    Returns
+    -------
+    DataFrame
+        `CHANGE_COLUMNS`: one row per row added or gone and per value changed, sorted by key.
+        Values are equal if they are the same number or text, or both null.
+    """
+    key = list(key)
+    columns = kept.columns
+    kept, now = _differing_rows(kept, now, key)
+    kept, now = (
+        frame.assign(copy=frame.groupby(key).cumcount()).set_index([*key, "copy"]).sort_index()
+        for frame in (kept, now)
+    )
+    rows = [
+        (table, _key_text(index), what, "", "", "")
+        for what, there, elsewhere in (("gone", kept, now), ("added", now, kept))
+        for index in there.index.difference(elsewhere.index)
+    ]
+    both = kept.index.intersection(now.index)
+    before, after = kept.loc[both], now.loc[both]
+    for column in columns.drop(key):
+        old, new = before[column], after[column]
+        for i in np.flatnonzero(~_same_values(old, new)):
+            values = (_value_text(one.iloc[i]) for one in (old, new))
+            rows.append((table, _key_text(both[i]), "changed", column, *values))
+    changes = conform(pd.DataFrame(rows, columns=[c.name for c in CHANGE_COLUMNS]), CHANGE_COLUMNS)
+    return changes.sort_values(["key", "what", "column"], kind="stable", ignore_index=True)
+
+
+def _differing_rows(
+    kept: pd.DataFrame, now: pd.DataFrame, key: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out rows that are in both: nearly all, of a catalogue, and the rest is costly."""
+    if len(key) > 1 or not (kept[key[0]].is_unique and now[key[0]].is_unique):
+        return kept, now
+    place = pd.Index(now[key[0]]).get_indexer(pd.Index(kept[key[0]]))
+    mine = np.flatnonzero(place >= 0)
+    same = np.ones(len(mine), dtype=bool)
+    for column in kept.columns:
+        old, new = kept[column].iloc[mine], now[column].iloc[place[mine]]
+        same &= _same_values(old.reset_index(drop=True), new.reset_index(drop=True))
+    odd_kept, odd_now = np.ones(len(kept), dtype=bool), np.ones(len(now), dtype=bool)
+    odd_kept[mine[same]] = odd_now[place[mine[same]]] = False
+    return kept[odd_kept], now[odd_now]
+
+
+def _same_values(old: pd.Series, new: pd.Series) -> npt.NDArray[np.bool_]:
+    # of nullable integers, a comparison with null is null
+    equal = (old == new).fillna(False).to_numpy(bool)
+    return equal | (old.isna() & new.isna()).to_numpy(bool)
+
+
+def _key_text(index: tuple) -> str:
+    *values, copy = index
+    # 2 for the second of the rows that share a key
+    return " ".join([*map(str, values), *([f"({copy + 1})"] if copy else [])])
+
+
+def _value_text(value: Any) -> str:
+    # numbers in full: what has changed may be the last digit
+    return "" if pd.isna(value) else str(value)
+
+
+def drift_text(
+    archive: str, rows: Mapping[str, tuple[int, int]], changes: pd.DataFrame, when: tuple[str, str]
+) -> str:
+    """The changes on a page.
+
+    Parameters
+    ----------
+    archive : str
+    rows : mapping
+        Table -> number of rows kept, and now.
+    changes : DataFrame
+        `CHANGE_COLUMNS`, of all tables.
+    when : tuple of str
+        When the kept answers came, the newest of them, and when the services were asked now.
+
+    Returns
+    -------
+    str
+        At most 80 columns.
+    """
+    width = max(len(table) for table in rows)
+    lines = [
+        f"xgamma: archive {archive}",
+        f"newest answer kept {when[0]}",
+        f"asked again        {when[1]}",
+        "",
+        f"{'table':<{width}} {'kept':>9} {'now':>9} {'added':>9} {'gone':>9} {'changed':>9}",
+    ]
+    for table, (kept, now) in rows.items():
+        mine = changes[changes["table"] == table]
+        # of a row that has changed, each value is listed
+        counts = mine.groupby("what")["key"].nunique()
+        numbers = [kept, now, *(counts.get(what, 0) for what in ("added", "gone", "changed"))]
+        lines.append(f"{table:<{width}} " + " ".join(f"{number:>9,}" for number in numbers))
+    lines += [
+        "",
+        "nothing has changed"
+        if changes.empty
+        else f"each change: results/{archive}/drift/drift.ecsv",
+    ]
+    return "\n".join(lines) + "\n"

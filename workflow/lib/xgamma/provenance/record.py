@@ -1,0 +1,362 @@
+"""Where every product comes from: the answers it rests on, the settings, the software.
+
+Each job that asks a service writes a record beside its product (`fetch_record`); one file
+per run joins them (`run_provenance`) and says of each product its digest and the answers it
+rests on. Times and the machine are there, and in no product.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from xgamma import __version__
+from xgamma.errors import XgammaError
+from xgamma.provenance.products import all_sources, product_name
+from xgamma.tables.columns import Column, conform
+from xgamma.tables.files import write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "check_products",
+    "compare_replay",
+    "content_digest",
+    "differing_products",
+    "fetch_record",
+    "read_provenance",
+    "run_provenance",
+    "run_record",
+    "software_versions",
+    "write_provenance",
+]
+
+# what products can depend on
+_PACKAGES = ["astropy", "matplotlib", "numpy", "pandas", "pyarrow", "pyvo", "scipy", "snakemake"]
+
+
+def content_digest(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
+    """SHA-256 of a table's content, however it is stored and in whatever order its rows are.
+
+    Names, kinds and units of the columns take part, and each value exactly: integers as
+    such, floats by their bits (NaN is one value), text by its characters.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    columns : sequence of Column
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    frame = conform(frame, columns)
+    digest = hashlib.sha256()
+    head = [len(frame), [[c.name, c.kind, c.unit] for c in columns]]
+    digest.update(json.dumps(head).encode())
+    numbers: list[np.ndarray] = []
+    for column in columns:
+        arrays, words = _as_integers(frame[column.name], column.kind)
+        numbers += arrays
+        for part in _json_parts(words):
+            digest.update(part)
+    order = np.lexsort(numbers) if numbers else []
+    for array in numbers:
+        digest.update(array[order].tobytes())
+    return digest.hexdigest()
+
+
+def _as_integers(values: pd.Series, kind: str) -> tuple[list[np.ndarray], pa.Array]:
+    """A column as integers; those of text are places in the sorted words, which come second."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    no_words = pa.array([], type=pa.large_string())
+    if kind in ("float", "float32"):
+        size = 8 if kind == "float" else 4
+        floats = values.to_numpy(dtype=f"<f{size}")
+        if (null := np.isnan(floats)).any():
+            # many bit patterns are NaN: one of them
+            floats = np.where(null, np.array(np.nan, floats.dtype), floats)
+        return [floats.view(f"<i{size}")], no_words
+    if kind == "nullable_int":
+        null = values.isna().to_numpy().astype("<i8")
+        return [values.fillna(0).to_numpy(dtype="<i8"), null], no_words
+    if kind in ("int", "bool"):
+        return [values.to_numpy(dtype="<i8")], no_words
+    if kind == "list":
+        values = [json.dumps(value) for value in values]
+    # Arrow sorts by the bytes of UTF-8, Python by code points: the order is the same
+    texts = pa.array(values, type=pa.large_string()).dictionary_encode()
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    words = texts.dictionary
+    order = pc.sort_indices(words).to_numpy()
+    place = np.empty(len(words), dtype="<i8")
+    place[order] = np.arange(len(words))
+    return [place[texts.indices.to_numpy()]], words.take(pa.array(order))
+
+
+def _json_parts(words: pa.Array, portion: int = 100_000) -> Iterator[bytes]:
+    """A list of words as JSON, in parts: a large catalogue's names take much room at once."""
+    yield b"["
+    for start in range(0, len(words), portion):
+        part = words[start : start + portion].to_pylist()
+        # without the brackets of the part's own list
+        yield (", " if start else "").encode() + json.dumps(part)[1:-1].encode()
+    yield b"]"
+
+
+def software_versions() -> dict[str, str]:
+    """The versions of xgamma, Python and the packages that products can depend on."""
+    versions = {"xgamma": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return versions
+
+
+def fetch_record(
+    product: str | Path,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    answers: Sequence[Mapping[str, Any]],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """How a table was fetched: what was asked, what came, with which settings and software.
+
+    Parameters
+    ----------
+    product : path-like
+        results/<archive>/...
+    frame : DataFrame
+        The table, with `columns`.
+    columns : sequence of Column
+    answers : sequence of mapping
+        The records of the answers that it was made from.
+    settings : mapping
+        The part of the config that it depends on.
+    """
+    return {
+        "product": {
+            "path": Path(*Path(product).parts[2:]).as_posix(),
+            "rows": len(frame),
+            "content": content_digest(frame, columns),
+        },
+        "answers": [dict(answer) for answer in answers],
+        "config": dict(settings),
+        "software": software_versions(),
+    }
+
+
+def write_provenance(path: str | Path, record: Mapping[str, Any]) -> None:
+    """Write a record as JSON in its own order: that of columns in the config has a meaning."""
+    write_text(path, json.dumps(record, indent=2, allow_nan=False) + "\n")
+
+
+def read_provenance(results: str | Path) -> dict[str, Any]:
+    """The provenance of the products in an archive's folder.
+
+    Raises
+    ------
+    XgammaError
+        If there is none, or it cannot be read.
+    """
+    path = Path(results) / "provenance.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise XgammaError(
+            f"{path} is missing: run snakemake on the archive {path.parent.name} first"
+        ) from None
+    except ValueError as error:
+        raise XgammaError(
+            f"{path} cannot be read ({error}): remove it, and run snakemake again"
+        ) from error
+
+
+def run_provenance(
+    results: str | Path,
+    products: Iterable[str],
+    fetched: Iterable[Mapping[str, Any]],
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What a run's products are, and what each one rests on.
+
+    Parameters
+    ----------
+    results : path-like
+        The archive's folder.
+    products : iterable of str
+        Paths in it.
+    fetched : iterable of mapping
+        What `fetch_record` gave for those of them that were fetched.
+    about : mapping
+        What is said of the run as a whole: archive, config, code, run, ...
+
+    Returns
+    -------
+    dict
+        `about`, software, answers (key -> record) and products (path -> sha256, bytes, the
+        keys of the answers; for fetched ones also rows, content and config).
+    """
+    products = sorted(products)
+    own = {entry["product"]["path"]: entry for entry in fetched}
+    keys = {path: _keys(entry["answers"]) for path, entry in own.items()}
+    answers: dict[str, dict[str, Any]] = {}
+    for answer in (answer for entry in own.values() for answer in entry["answers"]):
+        # two shards may have asked the same: the answer that was kept last
+        known = answers.get(answer["key"])
+        if known is None or known["started"] < answer["started"]:
+            answers[answer["key"]] = answer
+    described = {}
+    for path in products:
+        file = Path(results) / path
+        rests_on = {k for s in all_sources(path, products) for k in keys.get(s, ())}
+        described[path] = {
+            "sha256": _file_digest(file),
+            "bytes": file.stat().st_size,
+            "answers": sorted(rests_on),
+        }
+        if path in own:
+            entry = own[path]["product"]
+            described[path] |= {name: entry[name] for name in ("rows", "content")}
+            described[path]["config"] = own[path]["config"]
+    return {
+        **about,
+        "software": software_versions(),
+        "answers": {key: answers[key] for key in sorted(answers)},
+        "products": described,
+    }
+
+
+def _keys(answers: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The answers' keys, and those of the counts that they were held against."""
+    return {answer[name] for answer in answers for name in ("key", "count_key") if name in answer}
+
+
+def _file_digest(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_products(results: str | Path, provenance: Mapping[str, Any]) -> None:
+    """Refuse products that are not those that `provenance` describes.
+
+    Raises
+    ------
+    XgammaError
+        Naming the first product that is missing or has changed.
+    """
+    for name, described in provenance["products"].items():
+        path = Path(results) / name
+        if not path.is_file():
+            what = "is missing"
+        elif path.stat().st_size != described["bytes"] or _file_digest(path) != described["sha256"]:
+            what = "is not what provenance.json describes"
+        else:
+            continue
+        raise XgammaError(f"{path} {what}: remove the file, and run snakemake again")
+
+
+def differing_products(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """The products of two provenances that are not byte-identical, or only in one of them."""
+    a, b = (
+        {product_name(path): described["sha256"] for path, described in one["products"].items()}
+        for one in (ours, theirs)
+    )
+    return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
+
+
+def compare_replay(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: str) -> str:
+    """Say that a replay gave the products of the run that it repeats.
+
+    Parameters
+    ----------
+    ours, theirs : mapping
+        The provenance of the replay, and of the run.
+    folder : str
+        Where that run's products are, for messages.
+
+    Raises
+    ------
+    XgammaError
+        Naming the products that differ, and software of another version.
+    """
+    names = [product_name(path) for path in theirs["products"]]
+    differing = differing_products(ours, theirs)
+    if not differing:
+        return f"xgamma: all {len(names)} products are byte-identical to those of {folder}"
+    versions = [
+        f"{name} {ours['software'].get(name, 'none')} instead of {other}"
+        for name, other in theirs["software"].items()
+        if ours["software"].get(name) != other
+    ]
+    reason = f"; there is {', '.join(versions)}" if versions else ""
+    raise XgammaError(
+        f"replay: {len(names) - len(set(names) & set(differing))} of {len(names)} products are "
+        f"byte-identical to those of {folder}, not so {', '.join(differing)}{reason}"
+    )
+
+
+def run_record(
+    benchmarks: Path, manifest: Mapping[str, Mapping[str, str]], services: Collection[str]
+) -> dict[str, Any]:
+    """Times and machine: what differs between two runs of the same answer.
+
+    Parameters
+    ----------
+    benchmarks : Path
+        Folder of Snakemake's benchmark files of the jobs that have run so far.
+    manifest : mapping
+        Survey -> shard -> digest: shards of earlier settings have files there too, and do
+        not count.
+    services : collection of str
+        Those that are described; that of a survey which is gone does not count either.
+
+    Returns
+    -------
+    dict
+        Seconds and the largest memory (MB) of each rule's jobs, among others; the jobs of a
+        rule are added up. A job too short to be sampled has no memory.
+    """
+    # that of the job which asks: an earlier one, and not there in the first run
+    others = {p.stem for p in benchmarks.glob("describe_service_*.tsv")}
+    left_out = {"provenance"} | others - {f"describe_service_{service}" for service in services}
+    files = [(p.stem, p) for p in sorted(benchmarks.glob("*.tsv")) if p.stem not in left_out]
+    files += [
+        (f"enrich_shard_{survey}", benchmarks / "enrichment" / survey / f"{shard}.{digest}.tsv")
+        for survey, shards in manifest.items()
+        for shard, digest in shards.items()
+    ]
+    seconds: dict[str, float] = {}
+    memory: dict[str, float] = {}
+    for rule, path in files:
+        if not path.exists():
+            continue
+        with open(path, encoding="utf-8") as stream:
+            for row in csv.DictReader(stream, delimiter="\t"):
+                seconds[rule] = round(seconds.get(rule, 0.0) + float(row["s"]), 4)
+                if row["max_rss"] not in ("-", "NA"):
+                    memory[rule] = max(memory.get(rule, 0.0), float(row["max_rss"]))
+    return {
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "job_seconds": seconds,
+        "job_seconds_total": round(sum(seconds.values()), 1),
+        "job_memory_mb": memory,
+    }

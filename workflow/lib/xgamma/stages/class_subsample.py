@@ -1,0 +1,128 @@
+"""A table of the Fermi sources of chosen classes, with their Chandra candidates summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from xgamma.classes import ordered_classes
+from xgamma.tables.columns import Column, conform
+
+__all__ = ["SHARE_COLUMNS", "class_subsample", "subsample_columns"]
+
+_FLUX = "erg / (s cm2)"
+
+_SUBSAMPLE = [
+    Column("fermi_name", "text", "", "4FGL name"),
+    Column("fermi_class", "text", "", "4FGL class; upper case identified, lower associated"),
+    Column("assoc_name", "text", "", "Associated source according to 4FGL"),
+    Column("fermi_l", "float", "deg", "Galactic longitude"),
+    Column("fermi_b", "float", "deg", "Galactic latitude"),
+    Column("fermi_r95", "float", "deg", "Semi-major axis of the 95 % ellipse; null: not searched"),
+    Column("fermi_flux", "float", _FLUX, "Gamma-ray energy flux, 0.1-100 GeV"),
+    Column("num_csc_matches", "int", "", "Chandra sources within R95"),
+    Column("num_in_ellipse", "int", "", "Of these, within the 95 % ellipse"),
+    Column("nearest_csc_name", "text", "", "Chandra source nearest to the Fermi position"),
+    Column("nearest_separation_r95", "float", "", "Its separation over R95"),
+    Column("nearest_csc_flux", "float", _FLUX, "Its X-ray flux, 0.5-7 keV"),
+    Column("nearest_log_flux_ratio", "float", "", "log10 of its X-ray over gamma-ray flux"),
+    Column("brightest_csc_name", "text", "", "Chandra source with the greatest flux"),
+    Column("brightest_separation_r95", "float", "", "Its separation over R95"),
+    Column("brightest_log_flux_ratio", "float", "", "log10 of its X-ray over gamma-ray flux"),
+]
+
+_SHARE = "of the classified sources: fraction that is Galactic"
+
+SHARE_COLUMNS = [
+    Column("b_min_deg", "float", "deg", "Least |b|, exclusive unless 0"),
+    Column("b_max_deg", "float", "deg", "Greatest |b|, inclusive"),
+    Column("is_total", "bool", "", "True for the whole plane"),
+    Column("n_galactic", "int", "", "Galactic sources, without spp"),
+    Column("n_spp", "int", "", "Potential supernova remnants or pulsar wind nebulae"),
+    Column("n_extragalactic", "int", "", "Extragalactic sources"),
+    Column("n_unclassified", "int", "", "Sources without a class, or of unknown class"),
+    Column("n_all", "int", "", "All sources"),
+    Column("galactic_share", "float", "", f"{_SHARE}, spp counted as such"),
+    Column("galactic_share_low", "float", "", "Wilson's 95 % interval"),
+    Column("galactic_share_high", "float", "", "Wilson's 95 % interval"),
+    Column("galactic_share_without_spp", "float", "", f"{_SHARE}, spp left out"),
+    Column("galactic_share_without_spp_low", "float", "", "Wilson's 95 % interval"),
+    Column("galactic_share_without_spp_high", "float", "", "Wilson's 95 % interval"),
+    Column("expected_extragalactic", "float", "", "From the density outside the plane"),
+    Column("expected_extragalactic_error", "float", "", "Standard deviation, Poisson"),
+    Column("extragalactic_at_most", "float", "", "Unclassified ones that can be extragalactic"),
+    Column("not_extragalactic_share", "float", "", "Fraction of the unclassified that cannot be"),
+    Column("not_extragalactic_share_low", "float", "", "Two standard deviations"),
+    Column("not_extragalactic_share_high", "float", "", "Two standard deviations"),
+]
+"""Columns of `xgamma.classes.class_shares`."""
+
+
+def subsample_columns(surveys: Sequence[str]) -> list[Column]:
+    """List the columns of `class_subsample`, with one per survey at the end."""
+    return _SUBSAMPLE + [
+        Column(f"num_{survey}", "int", "", f"{survey} sources near its Chandra candidates")
+        for survey in surveys
+    ]
+
+
+def class_subsample(
+    fermi: pd.DataFrame,
+    pairs: pd.DataFrame,
+    counterparts: Mapping[str, pd.DataFrame],
+    classes: Sequence[str],
+) -> pd.DataFrame:
+    """Select the Fermi sources of the plane that have one of the classes.
+
+    Parameters
+    ----------
+    fermi : DataFrame, shape (n,)
+        The plane's Fermi sources: ``name, source_type, assoc_name, lii, bii,
+        semi_major_axis_95`` (deg), ``energy_flux``.
+    pairs : DataFrame, shape (m,)
+        One row per Fermi-CSC pair.
+    counterparts : mapping of str to DataFrame
+        Survey -> its sources: ``around, fermi_name, id``.
+    classes : sequence of str
+        As 4FGL spells them: 'HMB' does not select 'hmb'.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `subsample_columns`; sources without a Chandra source are in it, with
+        zeros. Sorted by class (Galactic to extragalactic), then name. A survey's source
+        near several candidates of a Fermi source counts once.
+    """
+    chosen = fermi[fermi["source_type"].str.strip().isin(list(classes))]
+    table = pd.DataFrame(
+        {
+            "fermi_name": chosen["name"],
+            "fermi_class": chosen["source_type"].str.strip(),
+            "assoc_name": chosen["assoc_name"].str.strip(),
+            "fermi_l": chosen["lii"],
+            "fermi_b": chosen["bii"],
+            "fermi_r95": chosen["semi_major_axis_95"],
+            "fermi_flux": chosen["energy_flux"],
+        }
+    )
+    mine = pairs[pairs["fermi_name"].isin(table["fermi_name"])].copy()
+    usable = (mine["csc_flux"] > 0) & (mine["fermi_flux"] > 0)
+    mine["log_flux_ratio"] = np.log10((mine["csc_flux"] / mine["fermi_flux"]).where(usable))
+    by_source = mine.groupby("fermi_name")
+    names = table["fermi_name"]
+    table["num_csc_matches"] = names.map(by_source.size()).fillna(0)
+    table["num_in_ellipse"] = names.map(by_source["in_ellipse_95"].sum()).fillna(0)
+    nearest = mine.sort_values(["separation_r95", "csc_name"]).drop_duplicates("fermi_name")
+    bright = mine[usable].sort_values(["csc_flux", "csc_name"], ascending=[False, True])
+    for which, row in (("nearest", nearest), ("brightest", bright.drop_duplicates("fermi_name"))):
+        row = row.set_index("fermi_name")
+        for column in ("csc_name", "separation_r95", "csc_flux", "log_flux_ratio"):
+            table[f"{which}_{column}"] = names.map(row[column])
+    for survey, found in counterparts.items():
+        near = found[found["around"] == "csc"].drop_duplicates(["fermi_name", "id"])
+        table[f"num_{survey}"] = names.map(near.groupby("fermi_name").size()).fillna(0)
+    order = {name: rank for rank, name in enumerate(ordered_classes(table["fermi_class"]))}
+    table = table.assign(rank=table["fermi_class"].map(order)).sort_values(["rank", "fermi_name"])
+    return conform(table, subsample_columns(list(counterparts)))

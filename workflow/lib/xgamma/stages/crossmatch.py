@@ -1,0 +1,195 @@
+"""Fermi sources and the Chandra sources inside their error circles, as HEASARC joins them.
+
+The pairs come from one ADQL join, as a circle of the 95 % semi-major axis around each Fermi
+source. The same join is done again from the fetched catalogues (`xgamma.stages.verify_crossmatch`).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xgamma.answers.answer import Answer
+from xgamma.answers.checks import check_asked, check_positions, check_unique, check_units
+from xgamma.archive.catalogues import ALL_ROWS, CATALOGUES, resolve_columns
+from xgamma.errors import XgammaError
+from xgamma.sky import within_latitude
+from xgamma.stages.pairs import PAIR_COLUMNS, finish_pairs
+from xgamma.tap.mirror_names import Names
+
+__all__ = ["crossmatch_adql", "crossmatch_count_adql", "fetch_pairs"]
+
+_TABLES = {"f": CATALOGUES["fermilpsc"].table, "c": CATALOGUES["csc"].table}
+# our name in the pairs: (alias in the join, column at HEASARC)
+_SELECTED = {
+    "fermi_name": ("f", "name"),
+    "fermi_ra": ("f", "ra"),
+    "fermi_dec": ("f", "dec"),
+    "fermi_l": ("f", "lii"),
+    "fermi_b": ("f", "bii"),
+    "fermi_r95": ("f", "semi_major_axis_95"),
+    "fermi_semi_minor_95": ("f", "semi_minor_axis_95"),
+    "fermi_position_angle_95": ("f", "position_angle_95"),
+    "fermi_flux": ("f", "energy_flux"),
+    "fermi_class": ("f", "source_type"),
+    "fermi_flags": ("f", "analysis_flags"),
+    "csc_name": ("c", "name"),
+    "csc_ra": ("c", "ra"),
+    "csc_dec": ("c", "dec"),
+    "csc_l": ("c", "lii"),
+    "csc_b": ("c", "bii"),
+    "csc_flux": ("c", "b_flux_ap"),
+    "csc_error_r0": ("c", "error_ellipse_r0"),
+}
+
+
+def _from_where(latitude_cut_deg: float, min_flux: float | None, names: Names) -> str:
+    def column(alias: str, name: str) -> str:
+        return f"{alias}.{names.column(_TABLES[alias], name)}"
+
+    tables = ", ".join(f"{names.table(table)} AS {alias}" for alias, table in _TABLES.items())
+    latitude, radius = column("f", "bii"), column("f", "semi_major_axis_95")
+    flux = "" if min_flux is None else f" AND {column('c', 'b_flux_ap')} > {min_flux!r}"
+    # the cut is on the Fermi source only: its counterpart may lie just across the edge
+    return (
+        f"FROM {tables} WHERE {latitude} BETWEEN {-latitude_cut_deg!r} AND {latitude_cut_deg!r}"
+        f" AND {radius} > 0{flux}"
+        f" AND CONTAINS(POINT('ICRS', {column('c', 'ra')}, {column('c', 'dec')}),"
+        f" CIRCLE('ICRS', {column('f', 'ra')}, {column('f', 'dec')}, {radius})) = 1"
+    )
+
+
+def crossmatch_adql(
+    latitude_cut_deg: float,
+    min_flux: float | None,
+    fermi_columns: dict[str, str | None],
+    csc_columns: dict[str, str | None],
+    names: Names,
+) -> str:
+    """The join, for the columns that the service has.
+
+    Parameters
+    ----------
+    latitude_cut_deg : float
+        \\|b\\| of the Fermi source, inclusive, on the service's own `bii`.
+    min_flux : float or None
+        Chandra flux above which (exclusive) a source takes part, erg/s/cm2; None takes
+        also those without a flux.
+    fermi_columns, csc_columns : dict
+        As `xgamma.archive.catalogues.resolve_columns` gives them.
+    names : Names
+        How the service that is asked spells the two tables and those columns.
+
+    Raises
+    ------
+    MirrorLacks
+        If it is a mirror whose map lacks one of them.
+    """
+    known = {"f": fermi_columns, "c": csc_columns}
+    select = ", ".join(
+        f"{alias}.{names.column(_TABLES[alias], theirs)} AS {ours}"
+        for ours, (alias, name) in _SELECTED.items()
+        if (theirs := known[alias].get(name))
+    )
+    return f"SELECT TOP {ALL_ROWS} {select} {_from_where(latitude_cut_deg, min_flux, names)}"
+
+
+def crossmatch_count_adql(latitude_cut_deg: float, min_flux: float | None, names: Names) -> str:
+    """The service's own count of the join's rows."""
+    return f"SELECT COUNT(*) AS n {_from_where(latitude_cut_deg, min_flux, names)}"
+
+
+def fetch_pairs(
+    client,
+    latitude_cut_deg: float,
+    min_flux: float | None,
+    available: dict[tuple[str, str], list[str]],
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """Ask for the join, have its rows counted, and finish the pairs.
+
+    Parameters
+    ----------
+    client : xgamma.archive.client.TapClient
+        HEASARC's.
+    latitude_cut_deg, min_flux
+        As in `crossmatch_adql`.
+    available : dict
+        (service, table) -> columns, as `xgamma.archive.services.read_description` gives it.
+
+    Returns
+    -------
+    pairs : DataFrame
+        `PAIR_COLUMNS`.
+    records : list of dict
+        How they were fetched: one record, maybe of an earlier run's wider join.
+
+    Raises
+    ------
+    XgammaError
+        If the answer is cut, lacks a column, has one in another unit, has a pair twice, or
+        has a source without a name or a valid position.
+    """
+    columns = {
+        name: resolve_columns(CATALOGUES[name], available[client.name, CATALOGUES[name].table])
+        for name in ("fermilpsc", "csc")
+    }
+    # in all but the two limits, joins of which one may be part of another are the same
+    question = crossmatch_adql(0.0, None, columns["fermilpsc"], columns["csc"], Names())
+    answer = _kept_pairs(client, latitude_cut_deg, min_flux, question)
+    if is_new := answer is None:
+        answer = client.query_counted(
+            partial(
+                crossmatch_adql, latitude_cut_deg, min_flux, columns["fermilpsc"], columns["csc"]
+            ),
+            partial(crossmatch_count_adql, latitude_cut_deg, min_flux),
+        )
+    known = {"f": columns["fermilpsc"], "c": columns["csc"]}
+    asked = {
+        ours: f"{_TABLES[alias]}.{theirs}"
+        for ours, (alias, name) in _SELECTED.items()
+        if (theirs := known[alias].get(name))
+    }
+    here = client.name, "fermilpsc joined with csc"
+    check_asked(*here, answer.frame, asked)
+    units = {c.name: c.unit for c in PAIR_COLUMNS if c.name in asked and c.unit}
+    check_units(*here, answer.units, units)
+    for kind in ("fermi", "csc"):
+        check_positions(*here, answer.frame, f"{kind}_name", f"{kind}_ra", f"{kind}_dec")
+    pairs = finish_pairs(answer.frame)
+    for name in ("fermi_name", "csc_name"):
+        if (blank := pairs[name] == "").any():
+            raise XgammaError(
+                f"{client.name}: pairs without {name}: {int(blank.sum())}; the service's table is "
+                f"damaged: run again later"
+            )
+    check_unique(*here, pairs, ["fermi_name", "csc_name"])
+    if is_new:
+        covers = {"latitude_cut_deg": latitude_cut_deg, "min_flux": min_flux}
+        client.kept.trust([answer.record])
+        client.kept.note(question, "all", [(answer.record, covers)])
+    return pairs, [answer.record]
+
+
+def _kept_pairs(
+    client, latitude_cut_deg: float, min_flux: float | None, question: str
+) -> Answer | None:
+    """The rows within the limits from a kept join with wider ones; None if there is none."""
+    least = -np.inf if min_flux is None else min_flux
+    wider = []
+    for noted in client.kept.covering(question, ["all"]):
+        cut, flux = noted["latitude_cut_deg"], noted["min_flux"]
+        if cut >= latitude_cut_deg and (flux is None or flux <= least):
+            wider.append((cut, 0 if flux is None else -1, noted["key"]))
+    for *_, key in sorted(wider):
+        answer = client.kept.find(key)
+        if answer is not None:
+            frame = answer.frame
+            inside = within_latitude(frame["fermi_b"], latitude_cut_deg)
+            if min_flux is not None:
+                inside &= (frame["csc_flux"] > min_flux).to_numpy()
+            rows = frame[inside].reset_index(drop=True)
+            return Answer(rows, answer.units, answer.record)
+    return None

@@ -1,0 +1,344 @@
+"""Optical and infrared sources around the targets of one shard, from one survey.
+
+All targets of a shard go up in one table and are joined at the service; a service
+without uploads is asked position by position. Both give the same rows: what counts as
+inside, and which are the nearest, is decided here, not by the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xgamma.answers.answer import Answer
+from xgamma.answers.checks import (
+    check_asked,
+    check_positions,
+    check_unique,
+    check_units,
+    unit_readings,
+)
+from xgamma.answers.circles import Part, joined, note_parts, same_columns, take_covered
+from xgamma.archive.catalogues import ALL_ROWS
+from xgamma.archive.client import KNOWN_CAPS, TapClient
+from xgamma.errors import XgammaError
+from xgamma.sky import galactic, separation
+from xgamma.tables.columns import Column, conform
+from xgamma.tables.printable import shortened
+from xgamma.tap.mirror_names import Names
+
+__all__ = [
+    "SurveyTable",
+    "counterpart_columns",
+    "enrich_targets",
+]
+
+# Services round differently at the very edge of a circle: ask for 0.4 milliarcseconds
+# more and decide here.
+MARGIN_DEG = 1e-7
+
+
+@dataclass(frozen=True)
+class SurveyTable:
+    """Where a survey's sources are, and what is taken along.
+
+    `columns` maps the service's column names to ours; those in `missing` the service
+    lacks, and they become null.
+    """
+
+    table: str
+    id: str
+    ra: str
+    dec: str
+    columns: Mapping[str, str]
+    missing: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], missing: Sequence[str] = ()) -> SurveyTable:
+        """From a survey's settings, which also say whom to ask and what may be missing."""
+        rest = {key: settings[key] for key in ("table", "id", "ra", "dec", "columns")}
+        return cls(**rest, missing=missing)
+
+
+_BEFORE = [
+    Column("around", "text", "", "fermi: found around the Fermi position; csc: a candidate"),
+    Column("fermi_name", "text", "", "4FGL name"),
+    Column("csc_name", "text", "", "Chandra source; blank around the Fermi position"),
+    Column("rank", "int", "", "1 for the nearest to the target"),
+]
+_AFTER = [
+    Column("sep_target_arcsec", "float", "arcsec", "Separation from the target"),
+    Column("sep_fermi_arcsec", "float", "arcsec", "Separation from the Fermi position"),
+    Column("sep_csc_arcsec", "float", "arcsec", "Separation from the nearest Chandra candidate"),
+    Column("nearest_csc_name", "text", "", "That candidate of the same Fermi source"),
+    Column("n_in_radius", "int", "", "Survey sources within the target's radius, kept or not"),
+]
+_CHANGED = (
+    "the types or units of its columns differ between answers: the service changed in between, "
+    "or a mirror gave some of them"
+)
+
+
+def _unit(text: str) -> str:
+    """A service's spelling of a unit in astropy's; unknown spellings as they are."""
+    readings = unit_readings(text)
+    return readings[0].to_string() if readings else text
+
+
+def counterpart_columns(survey: SurveyTable, answer: Answer | None = None) -> list[Column]:
+    """The columns of a shard; types and units of the survey's own as in `answer`.
+
+    Without an answer (no shard at all) identifiers are text, all else is float.
+    """
+    kinds, units = {}, {}
+    if answer is not None:
+        units = answer.units
+        for name, dtype in answer.frame.dtypes.items():
+            kinds[name] = {"f4": "float32", "f8": "float"}.get(
+                dtype.str[1:] if isinstance(dtype, np.dtype) else "",
+                "nullable_int" if pd.api.types.is_integer_dtype(dtype) else "text",
+            )
+    id_kind = "int" if kinds.get("survey_id") == "nullable_int" else "text"
+    own = [
+        Column(
+            ours,
+            kinds.get(f"extra_{i}", "float"),
+            _unit(units.get(f"extra_{i}", "")),
+            f"{survey.table}.{theirs}",
+        )
+        for i, (theirs, ours) in enumerate(survey.columns.items())
+    ]
+    return [
+        *_BEFORE,
+        Column("id", id_kind, "", f"{survey.table}.{survey.id}"),
+        Column("ra", "float", "deg", "Right ascension, ICRS, at the survey's epoch"),
+        Column("dec", "float", "deg", "Declination, ICRS, at the survey's epoch"),
+        Column("l", "float", "deg", "Galactic longitude, from ra and dec"),
+        Column("b", "float", "deg", "Galactic latitude, from ra and dec"),
+        *own,
+        *_AFTER,
+    ]
+
+
+def _asked(survey: SurveyTable) -> dict[str, str]:
+    """Alias -> column of the survey."""
+    # aliases of our own: services rename joined columns, and two of ours may be one of theirs
+    asked = {"survey_id": survey.id, "survey_ra": survey.ra, "survey_dec": survey.dec}
+    extra = {f"extra_{i}": c for i, c in enumerate(survey.columns) if c not in survey.missing}
+    return {**asked, **extra}
+
+
+def _question(survey: SurveyTable) -> str:
+    """What questions have in common of which one may be part of another."""
+    return f"{survey.table} around positions in {survey.ra}, {survey.dec}"
+
+
+def _rows_adql(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
+    select = [
+        f"s.{names.column(survey.table, column)} AS {alias}"
+        for alias, column in _asked(survey).items()
+    ]
+    if upload:
+        select.insert(0, "t.target_id AS target_id")
+    return f"SELECT TOP {ALL_ROWS} {', '.join(select)} {_from_where(survey, circle, upload, names)}"
+
+
+def _count_adql(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
+    return f"SELECT COUNT(*) AS n {_from_where(survey, circle, upload, names)}"
+
+
+def _from_where(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
+    # POINT on the survey and CIRCLE on the upload: so that the survey's index is used
+    ra, dec = (names.column(survey.table, axis) for axis in (survey.ra, survey.dec))
+    return (
+        f"FROM {names.table(survey.table)} AS s{upload}"
+        f" WHERE 1 = CONTAINS(POINT('ICRS', s.{ra}, s.{dec}), CIRCLE('ICRS', {circle}))"
+    )
+
+
+def _ask(
+    client: TapClient, survey: SurveyTable, circle: str, upload: str = "", uploads=None
+) -> Answer:
+    rows = partial(_rows_adql, survey, circle, upload)
+    answer = client.query(rows, uploads)
+    if len(answer.frame) in KNOWN_CAPS:
+        # just the size at which services cut silently: have it counted
+        count = partial(_count_adql, survey, circle, upload)
+        answer = client.query_counted(rows, count, uploads)
+    return answer
+
+
+def _ask_with_upload(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> list[Part]:
+    from astropy.table import Table
+
+    upload = Table(
+        {
+            "target_id": targets["target_id"].to_numpy(),
+            "target_ra": targets["ra"].to_numpy(),
+            "target_dec": targets["dec"].to_numpy(),
+            "radius_deg": targets["radius_deg"].to_numpy() + MARGIN_DEG,
+        }
+    )
+    answer = _ask(
+        client,
+        survey,
+        "t.target_ra, t.target_dec, t.radius_deg",
+        ", TAP_UPLOAD.targets AS t",
+        {"targets": upload},
+    )
+    return [Part(answer.frame, answer.units, answer.record, targets)]
+
+
+def _ask_one_by_one(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> list[Part]:
+    parts = []
+    for row, target in enumerate(targets.itertuples(index=False)):
+        circle = f"{target.ra!r}, {target.dec!r}, {target.radius_deg + MARGIN_DEG!r}"
+        answer = _ask(client, survey, circle)
+        frame = answer.frame.assign(target_id=target.target_id)
+        mine = targets.iloc[[row]]
+        parts.append(Part(frame, answer.units, answer.record, mine, numbered=False))
+        if not same_columns([parts[0], parts[-1]]):
+            raise XgammaError(f"{client.name}: {survey.table}: {_CHANGED}; run again")
+    return parts
+
+
+def _gather(
+    client: TapClient, survey: SurveyTable, targets: pd.DataFrame
+) -> tuple[list[Part], list[Part]]:
+    """The rows around all targets, and which of them are new: asked for is what nobody kept."""
+    ask = _ask_with_upload if client.upload else _ask_one_by_one
+    kept, rest = take_covered(client.kept, _question(survey), _asked(survey), targets)
+    new = ask(client, survey, rest) if len(rest) else []
+    if kept and not same_columns([*kept, *new]):
+        # what was kept is of the service as it was
+        kept, new = [], ask(client, survey, targets)
+    return [*kept, *new], new
+
+
+def _checked(
+    client: TapClient, survey: SurveyTable, answer: Answer, targets: pd.DataFrame
+) -> pd.DataFrame:
+    """The rows of an answer under our names, or an error if they cannot be used."""
+    here = client.name, survey.table
+    ours = {"survey_id": "id", "survey_ra": "ra", "survey_dec": "dec"}
+    extra = {f"extra_{i}": name for i, name in enumerate(survey.columns.values())}
+    asked = {"target_id": "target_id", **_asked(survey)}
+    check_asked(*here, answer.frame, asked)
+    found = answer.frame.rename(columns={**ours, **extra})
+    units = {ours.get(name, name): unit for name, unit in answer.units.items()}
+    check_units(*here, units, {"ra": "deg", "dec": "deg"})
+    ids = pd.to_numeric(found["target_id"], errors="coerce")
+    if not (sent := ids.isin(targets["target_id"])).all():
+        first = found["target_id"][~sent].iloc[0]
+        shown = "null" if pd.isna(first) else shortened(str(first), 40)
+        raise XgammaError(
+            f"{client.name}: rows of {survey.table} for targets that were not sent: "
+            f"{int((~sent).sum())}, the first has target_id {shown}; the service does not join "
+            f"uploads as asked: set upload: false for it in the config"
+        )
+    if found["id"].dtype.kind == "f":
+        raise XgammaError(
+            f"{client.name}: {survey.table}.{survey.id} came as floating-point numbers, which do "
+            f"not hold long identifiers; name a column of whole numbers or text as id in the config"
+        )
+    if (null := found["id"].isna() | (found["id"] == "").fillna(False)).any():
+        raise XgammaError(
+            f"{client.name}: rows of {survey.table} without {survey.id}: {int(null.sum())}; the "
+            f"column that names a row must have no nulls: choose another as id in the config"
+        )
+    check_positions(*here, found, "id")
+    found["target_id"] = ids.astype("int64")
+    for axis in ("ra", "dec"):
+        found[axis] = found[axis].astype("float64")
+    check_unique(*here, found, ["target_id", "id"])
+    for theirs in survey.missing:
+        found[survey.columns[theirs]] = np.nan
+    return found
+
+
+def _nearest_csc(found: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """Separation from, and name of, the nearest candidate of the row's Fermi source."""
+    candidates = {
+        name: group for name, group in targets[targets["around"] == "csc"].groupby("fermi_name")
+    }
+    found = found.assign(sep_csc_arcsec=np.nan, nearest_csc_name="")
+    for name, rows in found.groupby("fermi_name").groups.items():
+        if name not in candidates:
+            continue
+        near = candidates[name]
+        distances = separation(
+            found.loc[rows, "ra"].to_numpy()[:, None],
+            found.loc[rows, "dec"].to_numpy()[:, None],
+            near["ra"].to_numpy()[None, :],
+            near["dec"].to_numpy()[None, :],
+        )
+        # the first of equally near ones: targets are sorted by name
+        best = distances.argmin(axis=1)
+        found.loc[rows, "sep_csc_arcsec"] = distances.min(axis=1) * 3600.0
+        found.loc[rows, "nearest_csc_name"] = near["csc_name"].to_numpy()[best]
+    return found
+
+
+def enrich_targets(
+    client: TapClient, survey: SurveyTable, targets: pd.DataFrame, nearest: int
+) -> tuple[pd.DataFrame, list[Column], list[dict[str, Any]]]:
+    """The survey's sources around the targets of one shard.
+
+    Parameters
+    ----------
+    client : TapClient
+    survey : SurveyTable
+    targets : DataFrame
+        `xgamma.stages.shard_sources.TARGET_COLUMNS`, of one shard, not empty.
+    nearest : int
+        How many are kept around a Fermi position; around a candidate all are.
+
+    Returns
+    -------
+    frame : DataFrame
+        One row per target and source, sorted by around, fermi_name, csc_name, rank.
+        Separations in arcsec from the ICRS positions at the survey's epoch, proper
+        motion not applied.
+    columns : list of Column
+    records : list of dict
+        How the rows were fetched: one record per answer, which may be of an earlier run.
+
+    Raises
+    ------
+    XgammaError
+        If an answer is cut, lacks a column, has rows of other targets, rows without an
+        identifier or a valid position, or a row twice.
+    """
+    parts, new = _gather(client, survey, targets)
+    answer = joined(parts)
+    found = _checked(client, survey, answer, targets)
+    columns = counterpart_columns(survey, answer)
+    target = targets.set_index("target_id").loc[found["target_id"]].reset_index(drop=True)
+    for name in ("around", "fermi_name", "csc_name"):
+        found[name] = target[name].to_numpy()
+    found["sep_target_arcsec"] = 3600.0 * separation(
+        found["ra"], found["dec"], target["ra"], target["dec"]
+    )
+    inside = found["sep_target_arcsec"].to_numpy() <= 3600.0 * target["radius_deg"].to_numpy()
+    found = found[inside].sort_values(
+        ["around", "fermi_name", "csc_name", "target_id", "sep_target_arcsec", "id"],
+        ignore_index=True,
+    )
+    found["rank"] = found.groupby("target_id").cumcount() + 1
+    found["n_in_radius"] = found.groupby("target_id")["rank"].transform("size")
+    found = found[(found["around"] == "csc") | (found["rank"] <= nearest)].reset_index(drop=True)
+    fermi = targets[targets["around"] == "fermi"].set_index("fermi_name")
+    there = fermi.loc[found["fermi_name"]]
+    found["sep_fermi_arcsec"] = 3600.0 * separation(
+        found["ra"], found["dec"], there["ra"].to_numpy(), there["dec"].to_numpy()
+    )
+    found = _nearest_csc(found, targets)
+    found["l"], found["b"] = galactic(found["ra"], found["dec"]) if len(found) else ([], [])
+    found = conform(found, columns)
+    note_parts(client.kept, _question(survey), _asked(survey), new)
+    return found, columns, [part.record for part in parts]

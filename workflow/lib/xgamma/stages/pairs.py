@@ -1,0 +1,185 @@
+"""What a pair of a Fermi and a Chandra source is, and which Fermi sources have none.
+
+The service's join gives both sources' columns; how far apart they are, and how far out in its
+error *ellipse* each Chandra source lies, is computed here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from xgamma.classes import group_of
+from xgamma.sky import elliptical_distance, position_angle, separation, within_latitude
+from xgamma.tables.columns import Column, conform
+
+__all__ = [
+    "EXCLUDED_COLUMNS",
+    "PAIR_COLUMNS",
+    "excluded_sources",
+    "fermi_sources",
+    "finish_pairs",
+    "log_flux_ratio",
+]
+
+_FLUX = "erg / (s cm2)"
+
+PAIR_COLUMNS = [
+    Column("fermi_name", "text", "", "4FGL name"),
+    Column("fermi_ra", "float", "deg", "Fermi right ascension, ICRS"),
+    Column("fermi_dec", "float", "deg", "Fermi declination, ICRS"),
+    Column("fermi_l", "float", "deg", "Fermi Galactic longitude"),
+    Column("fermi_b", "float", "deg", "Fermi Galactic latitude"),
+    Column("fermi_r95", "float", "deg", "95 % error ellipse, semi-major axis"),
+    Column("fermi_semi_minor_95", "float", "deg", "95 % error ellipse, semi-minor axis"),
+    Column("fermi_position_angle_95", "float", "deg", "Its position angle, east of north"),
+    Column("fermi_flux", "float", _FLUX, "Fermi energy flux, 0.1-100 GeV"),
+    Column("fermi_class", "text", "", "4FGL class, blank if unassociated"),
+    Column("fermi_flags", "nullable_int", "", "4FGL analysis flags"),
+    Column("csc_name", "text", "", "Chandra Source Catalog name"),
+    Column("csc_ra", "float", "deg", "Chandra right ascension, ICRS"),
+    Column("csc_dec", "float", "deg", "Chandra declination, ICRS"),
+    Column("csc_l", "float", "deg", "Chandra Galactic longitude"),
+    Column("csc_b", "float", "deg", "Chandra Galactic latitude"),
+    Column("csc_flux", "float", _FLUX, "Chandra aperture flux, 0.5-7 keV, absorbed"),
+    Column("csc_error_r0", "float", "arcsec", "Chandra 95 % position error, semi-major axis"),
+    Column("sep_deg", "float", "deg", "Separation"),
+    Column("separation_r95", "float", "", "Separation in units of fermi_r95"),
+    Column("elliptical_distance", "float", "", "Distance in the error ellipse, 1 on the 95 % one"),
+    Column("in_ellipse_95", "bool", "", "Inside the 95 % error ellipse"),
+    Column("confused", "bool", "", "4FGL name ends in c: maybe diffuse emission"),
+]
+
+EXCLUDED_COLUMNS = [
+    Column("fermi_name", "text", "", "4FGL name"),
+    Column("fermi_l", "float", "deg", "Galactic longitude"),
+    Column("fermi_b", "float", "deg", "Galactic latitude"),
+    Column("fermi_flux", "float", _FLUX, "Energy flux, 0.1-100 GeV"),
+    Column("fermi_class", "text", "", "4FGL class"),
+    Column("assoc_name", "text", "", "Name of the associated source"),
+    Column("reason", "text", "", "Why it takes no part in the cross-match"),
+]
+
+_MADE_HERE = {"sep_deg", "separation_r95", "elliptical_distance", "in_ellipse_95", "confused"}
+
+
+def finish_pairs(joined: pd.DataFrame) -> pd.DataFrame:
+    """Give the joined rows their separations and flags; sorted by the two names.
+
+    Parameters
+    ----------
+    joined : DataFrame
+        The columns of the join; optional ones may be missing.
+
+    Returns
+    -------
+    DataFrame
+        `PAIR_COLUMNS`.
+    """
+    pairs = joined.copy()
+    pairs["sep_deg"] = separation(
+        pairs["fermi_ra"], pairs["fermi_dec"], pairs["csc_ra"], pairs["csc_dec"]
+    )
+    pairs["separation_r95"] = pairs["sep_deg"] / pairs["fermi_r95"]
+    for column in PAIR_COLUMNS:
+        if column.name not in pairs and column.name not in _MADE_HERE:
+            pairs[column.name] = {"text": "", "nullable_int": pd.NA}.get(column.kind, np.nan)
+    angle = position_angle(pairs["fermi_ra"], pairs["fermi_dec"], pairs["csc_ra"], pairs["csc_dec"])
+    pairs["elliptical_distance"] = elliptical_distance(
+        pairs["sep_deg"],
+        angle,
+        pairs["fermi_r95"],
+        pairs["fermi_semi_minor_95"],
+        pairs["fermi_position_angle_95"],
+    )
+    # without an ellipse (NaN) nothing is known to lie inside it
+    pairs["in_ellipse_95"] = pairs["elliptical_distance"] <= 1
+    for name in ("fermi_name", "fermi_class", "csc_name"):
+        pairs[name] = pairs[name].astype("str").str.strip()
+    pairs["confused"] = pairs["fermi_name"].str.endswith("c")
+    pairs = conform(pairs, PAIR_COLUMNS)
+    order = ["fermi_name", "csc_name", "csc_ra", "csc_dec"]
+    return pairs.sort_values(order, kind="stable", ignore_index=True)
+
+
+def excluded_sources(fermi: pd.DataFrame, latitude_cut_deg: float) -> pd.DataFrame:
+    """The Fermi sources in the cut that a circle match must leave out, with the reason.
+
+    Parameters
+    ----------
+    fermi : DataFrame
+        The whole catalogue or its plane sample.
+
+    Returns
+    -------
+    DataFrame
+        `EXCLUDED_COLUMNS`, sorted by name.
+    """
+    chosen = fermi[
+        within_latitude(fermi["bii"], latitude_cut_deg) & ~(fermi["semi_major_axis_95"] > 0)
+    ]
+    # 4FGL marks extended sources with a final e (Abdollahi et al. 2020, sect. 3.8)
+    reason = np.where(
+        chosen["name"].str.endswith("e"),
+        "extended source: 4FGL gives no 95 % error ellipse",
+        "4FGL gives no 95 % error ellipse for this source",
+    )
+    frame = pd.DataFrame(
+        {
+            "fermi_name": chosen["name"],
+            "fermi_l": chosen["lii"],
+            "fermi_b": chosen["bii"],
+            "fermi_flux": chosen["energy_flux"],
+            "fermi_class": chosen["source_type"],
+            "assoc_name": chosen["assoc_name"],
+            "reason": reason,
+        }
+    )
+    return conform(frame, EXCLUDED_COLUMNS).sort_values("fermi_name", ignore_index=True)
+
+
+def log_flux_ratio(pairs: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """Give log10 of X-ray flux (0.5-7 keV) over gamma-ray flux (0.1-100 GeV) per pair.
+
+    Parameters
+    ----------
+    pairs : DataFrame, shape (n,)
+        ``csc_flux, fermi_flux`` (erg/cm2/s both).
+
+    Returns
+    -------
+    ndarray of float, shape (n,)
+        NaN where a flux is null, zero or negative.
+    """
+    xray = pairs["csc_flux"].to_numpy(float)
+    gamma = pairs["fermi_flux"].to_numpy(float)
+    usable = (xray > 0) & (gamma > 0)
+    ratio = np.full(len(pairs), np.nan)
+    ratio[usable] = np.log10(xray[usable] / gamma[usable])
+    return ratio
+
+
+def fermi_sources(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Reduce pairs to one row per Fermi source.
+
+    Parameters
+    ----------
+    pairs : DataFrame, shape (n,)
+        One row per Fermi-CSC pair.
+
+    Returns
+    -------
+    DataFrame
+        ``fermi_name, fermi_l, fermi_b, fermi_r95`` (deg), ``fermi_flux`` (erg/cm2/s),
+        ``fermi_class, confused, num_csc_matches, group``; sorted by name.
+    """
+    columns = [
+        "fermi_name", "fermi_l", "fermi_b", "fermi_r95", "fermi_flux", "fermi_class", "confused",
+    ]  # fmt: skip
+    counts = pairs["fermi_name"].value_counts()
+    sources = pairs[columns].drop_duplicates("fermi_name").sort_values("fermi_name")
+    sources = sources.reset_index(drop=True)
+    sources["num_csc_matches"] = sources["fermi_name"].map(counts).astype("int64")
+    sources["group"] = [group_of(name) for name in sources["fermi_class"]]
+    return sources

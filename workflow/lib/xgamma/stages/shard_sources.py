@@ -1,0 +1,148 @@
+"""The enrichment's targets, and their division into shards with names that say it all.
+
+A shard's file carries a digest of everything that its content depends on. So a file
+that exists is right, whatever was edited or killed in between; going back to an earlier
+setting finds the earlier files; and a changed row concerns its own shard only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xgamma.tables.columns import Column, conform
+
+__all__ = ["TARGET_COLUMNS", "build_targets", "shard_digests"]
+
+TARGET_COLUMNS = [
+    Column("target_id", "int", "", "Running number within the shard"),
+    Column("around", "text", "", "fermi: the Fermi position; csc: a Chandra candidate"),
+    Column("fermi_name", "text", "", "4FGL name"),
+    Column("csc_name", "text", "", "Chandra source; blank around the Fermi position"),
+    Column("ra", "float", "deg", "Right ascension, ICRS"),
+    Column("dec", "float", "deg", "Declination, ICRS"),
+    Column("radius_deg", "float", "deg", "Search radius"),
+    Column("shard", "text", "", "Shard"),
+]
+
+
+def _file_name(name: str) -> str:
+    """A source's name as a file's: readable, and not the same for two names, whatever they hold."""
+    # not taken for an option by any program
+    readable = re.sub(r"[^A-Za-z0-9+-]+", "_", name).lstrip("+-")[:40] or "_"
+    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def _cells(fermi: pd.DataFrame, order: int) -> list[int]:
+    from astropy import units as u
+    from astropy_healpix import lonlat_to_healpix
+
+    cells = lonlat_to_healpix(
+        fermi["fermi_ra"].to_numpy() * u.deg,
+        fermi["fermi_dec"].to_numpy() * u.deg,
+        2**order,
+        order="nested",
+    )
+    return np.asarray(cells).tolist()
+
+
+def _shard_names(fermi: pd.DataFrame, by: str, order: int) -> list[str]:
+    # shared file systems are slow with thousands of files in one folder: many shards stand in
+    # folders, which are named by a larger cell
+    if by == "source":
+        cells = _cells(fermi, 2)
+        names = zip(cells, fermi["fermi_name"], strict=True)
+        return [f"healpix2-{cell:03d}/{_file_name(name)}" for cell, name in names]
+    names = []
+    for cell in _cells(fermi, order):
+        folder = f"healpix0-{cell >> 2 * order:03d}/" if order > 1 else ""
+        names.append(f"{folder}healpix{order}-{cell:03d}")
+    return names
+
+
+def build_targets(
+    pairs: pd.DataFrame,
+    *,
+    radius_deg: float,
+    csc_radius_arcsec: float,
+    by: str,
+    order: int = 0,
+) -> pd.DataFrame:
+    """The positions around which the surveys are searched.
+
+    One target per Fermi source (the notebook's search) and one per pair, around the
+    Chandra candidate. A Fermi source and its candidates share a shard: the HEALPix cell
+    (ICRS, nested) of the Fermi position, or the source itself, never a row number.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        `xgamma.stages.pairs.PAIR_COLUMNS`.
+    radius_deg, csc_radius_arcsec : float
+    by : {'healpix', 'source'}
+    order : int
+        Of the HEALPix cells.
+
+    Returns
+    -------
+    DataFrame
+        `TARGET_COLUMNS`, sorted by shard, then around, fermi_name, csc_name.
+    """
+    fermi = pairs.drop_duplicates("fermi_name").reset_index(drop=True)
+    shard = dict(zip(fermi["fermi_name"], _shard_names(fermi, by, order), strict=True))
+    around_fermi = pd.DataFrame(
+        {
+            "around": "fermi",
+            "fermi_name": fermi["fermi_name"],
+            "csc_name": "",
+            "ra": fermi["fermi_ra"],
+            "dec": fermi["fermi_dec"],
+            "radius_deg": radius_deg,
+        }
+    )
+    around_csc = pd.DataFrame(
+        {
+            "around": "csc",
+            "fermi_name": pairs["fermi_name"],
+            "csc_name": pairs["csc_name"],
+            "ra": pairs["csc_ra"],
+            "dec": pairs["csc_dec"],
+            "radius_deg": csc_radius_arcsec / 3600.0,
+        }
+    )
+    targets = pd.concat([around_fermi, around_csc], ignore_index=True)
+    targets["shard"] = targets["fermi_name"].map(shard)
+    targets = targets.sort_values(
+        ["shard", "around", "fermi_name", "csc_name", "ra", "dec"], ignore_index=True
+    )
+    targets["target_id"] = targets.groupby("shard").cumcount()
+    return conform(targets, TARGET_COLUMNS)
+
+
+def shard_digests(targets: pd.DataFrame, depends_on: Mapping[str, Any]) -> dict[str, str]:
+    """Shard -> sixteen hexadecimal digits for its rows and all else that matters.
+
+    Parameters
+    ----------
+    targets : DataFrame
+        `TARGET_COLUMNS`.
+    depends_on : mapping
+        What every shard of a survey depends on: service, table, columns, number kept,
+        code; values that JSON can hold.
+    """
+    common = json.dumps(depends_on, sort_keys=True, allow_nan=False)
+    digests = {}
+    for shard, rows in targets.groupby("shard", sort=True):
+        digest = hashlib.sha256(common.encode())
+        for row in rows.itertuples(index=False):
+            values = [row.around, row.fermi_name, row.csc_name]
+            values += [float(v).hex() for v in (row.ra, row.dec, row.radius_deg)]
+            digest.update(json.dumps(values).encode() + b"\n")
+        digests[str(shard)] = digest.hexdigest()[:16]
+    return digests

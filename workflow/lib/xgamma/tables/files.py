@@ -1,0 +1,304 @@
+"""Tables on disk: whole or not at all, units kept, the same bytes for the same rows.
+
+Parquet is what the stages hand to each other; ECSV (units in the header) and CSV
+(header and data, nothing else) are for people. In memory a table is a pandas frame
+with plain types; `Column` says for each column its kind, unit and meaning. Parquet keeps
+text exactly as it came; in the others, what does not print is shown as an escape.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from xgamma.tables.columns import _TEXT, Column, conform
+from xgamma.tables.printable import printable, shortened
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "atomic_path",
+    "csv_text",
+    "read_columns",
+    "read_ecsv",
+    "read_parquet",
+    "write_csv",
+    "write_ecsv",
+    "write_json",
+    "write_parquet",
+    "write_text",
+]
+
+# Longest text in ECSV: astropy gives every row the room of the longest one.
+ECSV_TEXT = 2000
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path, beside: str | Path | None = None) -> Iterator[Path]:
+    """Give a path beside `path` to write to; rename it into place if all went well.
+
+    The name beside is always the same, so what a killed process left is overwritten
+    by its rerun and never stays. It is made from `beside`, where two jobs may write `path`.
+    """
+    path, near = Path(path), Path(beside or path)
+    for folder in (path.parent, near.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    beside = near.with_name(f".{near.name}.part")
+    try:
+        yield beside
+        # on disk before it has its name: a power cut may not leave a short file
+        with open(beside, "rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
+    with atomic_path(path) as beside:
+        beside.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write JSON with sorted keys; NaN is refused (it is not JSON)."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def _arrow_type(kind: str):
+    import pyarrow as pa
+
+    return {
+        "text": pa.string(),
+        "float": pa.float64(),
+        "float32": pa.float32(),
+        "int": pa.int64(),
+        "nullable_int": pa.int64(),
+        "bool": pa.bool_(),
+    }[kind]
+
+
+def write_parquet(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
+    """Write plain Parquet: unit and description in each field's metadata.
+
+    Integers go from numpy to Arrow without passing through floats, so identifiers
+    above 2**53 stay exact.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    frame = conform(frame, columns)
+    arrays, fields = [], []
+    for column in columns:
+        kind = _arrow_type(column.kind)
+        # from_pandas only where a null is not a number: NaN in a float column stays NaN
+        arrays.append(
+            pa.array(frame[column.name], type=kind, from_pandas=column.kind == "nullable_int")
+        )
+        metadata = {
+            "kind": column.kind,
+            "unit": column.unit,
+            "description": column.description,
+        }
+        fields.append(pa.field(column.name, kind, metadata=metadata))
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    with atomic_path(path) as beside:
+        pq.write_table(table, beside, compression="zstd", store_schema=True)
+
+
+def read_columns(path: str | Path) -> list[Column]:
+    """The columns of a Parquet file written by `write_parquet`."""
+    import pyarrow.parquet as pq
+
+    columns = []
+    for field in pq.read_schema(path):
+        metadata = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+        columns.append(
+            Column(
+                field.name,
+                metadata.get("kind", "text"),
+                metadata.get("unit", ""),
+                metadata.get("description", ""),
+            )
+        )
+    return columns
+
+
+def read_parquet(
+    path: str | Path,
+    columns: Sequence[str] | None = None,
+    rows: npt.NDArray[np.bool_] | None = None,
+) -> pd.DataFrame:
+    """Read a Parquet file written by `write_parquet`.
+
+    Parameters
+    ----------
+    path : path-like
+    columns : sequence of str, optional
+        Only these, in this order.
+    rows : ndarray of bool, optional
+        Only those that are True. The others take room one column at a time.
+
+    Returns
+    -------
+    DataFrame
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    known = {c.name: c for c in read_columns(path)}
+    names = list(known) if columns is None else list(columns)
+    made = {}
+    with pq.ParquetFile(path) as file:
+        for name in names:
+            column = file.read([name]).column(name)
+            if rows is not None:
+                column = column.filter(pa.array(rows))
+            made[name] = _series_of(column, known[name].kind)
+    return conform(pd.DataFrame(made, columns=names, copy=False), [known[n] for n in names])
+
+
+def _series_of(column: pa.ChunkedArray, kind: str) -> pd.Series:
+    """A column of Parquet as pandas has it."""
+    if kind in ("text", "nullable_int"):
+        dtype = _TEXT if kind == "text" else pd.Int64Dtype()
+        return column.to_pandas(types_mapper={column.type: dtype}.get)
+    values = column.to_numpy()
+    # what is Arrow's own memory cannot be written to
+    return pd.Series(values if values.flags.writeable else values.copy())
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON knows it; a float32 by its own shortest decimal."""
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.float32):
+        value = float(str(value))
+    elif isinstance(value, np.generic):
+        value = value.item()
+    if value is pd.NA or (isinstance(value, float) and not np.isfinite(value)):
+        return None
+    return value
+
+
+def _json_cell(value: list) -> str:
+    """A list as JSON: what does not print is in JSON's own escapes, so nothing is lost."""
+    text = json.dumps(value, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
+
+
+def _cell(value: Any, kind: str) -> str:
+    value = _plain(value)
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return _json_cell(value)
+    if kind == "text":
+        text = printable(value)
+        # spreadsheets compute what starts so, and an apostrophe makes it text to them; tab and
+        # carriage return, which do the same, are escapes by now
+        return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return str(value)
+
+
+def csv_text(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
+    """Header and data, RFC 4180 quoting, null as nothing, lists as JSON arrays.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    import csv
+
+    frame = conform(frame, columns)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([c.name for c in columns])
+    for row in zip(
+        *(
+            frame[c.name].tolist() if c.kind != "float32" else frame[c.name].to_numpy()
+            for c in columns
+        ),
+        strict=True,
+    ):
+        writer.writerow([_cell(value, c.kind) for value, c in zip(row, columns, strict=True)])
+    return stream.getvalue()
+
+
+def write_csv(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
+    """Write `csv_text` to a file. Units are not in it: see the ECSV of the same name."""
+    write_text(path, csv_text(frame, columns))
+
+
+def _without_comments(ecsv: str) -> str:
+    """Quote first values that start with '#', or readers take their lines for comments."""
+    lines = ecsv.split("\n")
+    names = next(place for place, line in enumerate(lines) if not line.startswith("#"))
+    # astropy has quoted those that hold a blank or a quote already
+    lines[names + 1 :] = [re.sub(r"^#\S*", r'"\g<0>"', line) for line in lines[names + 1 :]]
+    return "\n".join(lines)
+
+
+def write_ecsv(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
+    """Write ECSV: `astropy.table.Table.read(path)` gives units and descriptions back.
+
+    Line breaks and all else in text that does not print are shown as escapes, since a row
+    is a line; blanks at its ends are dropped, as astropy does; and what is longer than
+    `ECSV_TEXT` is cut, visibly. Parquet keeps all.
+    """
+    from astropy.table import MaskedColumn, Table
+
+    frame = conform(frame, columns)
+    table = Table()
+    for column in columns:
+        values = frame[column.name]
+        if column.kind == "list":
+            data = np.empty(len(values), dtype=object)
+            data[:] = [_plain(v) for v in values]
+        elif column.kind == "text":
+            shown = [shortened(text, ECSV_TEXT) for text in values]
+            data = np.array(shown, dtype=str) if shown else np.empty(0, dtype="U1")
+        elif column.kind == "nullable_int":
+            data = MaskedColumn(
+                values.fillna(0).to_numpy(dtype="int64"), mask=values.isna().to_numpy()
+            )
+        else:
+            data = values.to_numpy()
+        table[column.name] = data
+        if column.unit:
+            table[column.name].unit = printable(column.unit)
+        table[column.name].description = printable(column.description) or None
+    stream = io.StringIO()
+    table.write(stream, format="ascii.ecsv")
+    write_text(path, _without_comments(stream.getvalue()))
+
+
+def read_ecsv(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:
+    """Read back the plain (not list) columns of a file of `write_ecsv`."""
+    from astropy.table import Table
+
+    table = Table.read(path, format="ascii.ecsv")
+    made = {}
+    for column in columns:
+        data = table[column.name]
+        if column.kind == "text":
+            made[column.name] = [("" if v is np.ma.masked else str(v)) for v in data]
+        elif column.kind == "nullable_int":
+            made[column.name] = pd.array(
+                [(pd.NA if v is np.ma.masked else int(v)) for v in data], dtype="Int64"
+            )
+        else:
+            made[column.name] = np.asarray(data)
+    return conform(pd.DataFrame(made), columns)

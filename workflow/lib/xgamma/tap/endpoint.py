@@ -1,0 +1,152 @@
+"""One address of a TAP service: a query goes in, a whole VOTable or an error comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import pyvo
+import requests
+from astropy.table import Table
+
+from xgamma.errors import XgammaError
+from xgamma.tap.faults import is_timeout, is_too_slow, plain_words
+from xgamma.tap.jobs import Job, JobLost
+from xgamma.tap.mirror_names import Names
+from xgamma.tap.patience import Limits, PatientSession, Received
+
+__all__ = ["Endpoint", "upload_votable"]
+
+logger = logging.getLogger("xgamma.tap")
+
+_CLEAN_UP_S = 30.0
+
+
+class Endpoint(PatientSession):
+    """One address, with the names that tables and columns have there.
+
+    Parameters
+    ----------
+    service : str
+        For messages.
+    url : str
+    mode : {'sync', 'async'}
+    limits : Limits
+    mirror : str, optional
+        Its name, if it is a mirror.
+    tables : mapping, optional
+        As `xgamma.tap.mirror_names.Names` takes it.
+    adapter : requests.adapters.BaseAdapter, optional
+        What does the sending; over the network, if it is not given.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        url: str,
+        mode: str,
+        limits: Limits,
+        *,
+        mirror: str | None = None,
+        tables: Mapping[str, Any] | None = None,
+        adapter: requests.adapters.BaseAdapter | None = None,
+    ):
+        super().__init__(
+            service, url.rstrip("/"), limits, adapter or requests.adapters.HTTPAdapter()
+        )
+        self.mode, self.mirror = mode, mirror
+        self.names = Names(tables or {})
+
+    def declares_upload(self) -> bool | None:
+        """What the capabilities say about uploads; None if they do not say."""
+        self.begin(self.limits.timeout_s)
+        try:
+            return bool(pyvo.dal.TAPService(self.url, session=self.session).upload_methods)
+        except (pyvo.dal.DALServiceError, requests.RequestException, AttributeError, ValueError):
+            return None  # a ValueError: what came is not XML
+
+    def ask(self, adql: str, uploads: Mapping[str, bytes]) -> Received:
+        """The answer to a query, not yet believed: it may have overflowed.
+
+        Parameters
+        ----------
+        adql : str
+        uploads : mapping
+            Table name -> VOTable.
+
+        Raises
+        ------
+        Exception
+            The last error, when what fails does not pass or time is up:
+            `xgamma.tap.faults` tells what it is.
+        """
+        self.begin()
+        if self.mode == "async":
+            return self._ask_async(adql, uploads)
+        try:
+            return self.with_retries(lambda: self._ask_sync(adql, uploads), but=is_timeout)
+        except Exception as error:
+            if not is_too_slow(error) or self.time_left() <= 0:
+                raise
+            logger.warning("%s: %s; asking as a job", self.service, plain_words(error))
+            self.attempts += 1
+            try:
+                return self._ask_async(adql, uploads)
+            except Exception as second:
+                # a service without jobs: the first error is the one that says what is wrong
+                if isinstance(second, XgammaError):
+                    raise
+                raise error from second
+
+    def _ask_sync(self, adql: str, uploads: Mapping[str, bytes]) -> Received:
+        response = self.session.post(f"{self.url}/sync", **_form(adql, uploads))
+        return self.received(response, "sync")
+
+    def _ask_async(self, adql: str, uploads: Mapping[str, bytes]) -> Received:
+        def run() -> Received:
+            job = Job(self, _form(adql, uploads))
+            try:
+                return job.result()
+            finally:
+                # a job left behind costs the archive storage; failing to delete costs us nothing
+                with self.beyond_deadline(_CLEAN_UP_S), contextlib.suppress(Exception):
+                    job.delete()
+
+        # requests were repeated inside: here only a job that is gone is made anew
+        return self.with_retries(run, retry=lambda e: isinstance(e, JobLost))
+
+
+def upload_votable(table: Table) -> bytes:
+    """A table of numbers as a VOTable, the same bytes whatever the version of astropy.
+
+    By hand: astropy's writer names its version in a comment, which would make another
+    question of it, and writes beyond its buffer for rows of 256 bytes.
+    """
+    kinds = {"i": "long", "f": "double"}
+    fields = "".join(
+        f'<FIELD name="{name}" datatype="{kinds[table[name].dtype.kind]}"/>'
+        for name in table.colnames
+    )
+    rows = "".join(
+        f"<TR>{''.join(f'<TD>{value!r}</TD>' for value in row)}</TR>\n"
+        for row in zip(*(table[name].tolist() for name in table.colnames), strict=True)
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<VOTABLE version="1.3" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">\n'
+        f"<RESOURCE><TABLE>{fields}<DATA><TABLEDATA>\n{rows}"
+        "</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>\n"
+    ).encode()
+
+
+def _form(adql: str, uploads: Mapping[str, bytes]) -> dict[str, Any]:
+    """The parameters of a TAP query, as requests takes them."""
+    data = {"REQUEST": "doQuery", "LANG": "ADQL", "QUERY": adql}
+    if not uploads:
+        return {"data": data}
+    data["UPLOAD"] = ";".join(f"{name},param:{name}" for name in uploads)
+    kind = "application/x-votable+xml"
+    files = {name: (f"{name}.xml", content, kind) for name, content in uploads.items()}
+    return {"data": data, "files": files}

@@ -1,0 +1,180 @@
+"""Telling faults that pass from faults that stay, and saying either in plain words.
+
+pyvo gives a lost connection as an error of format, and a refused query with or without an
+HTTP code: what really happened stands somewhere along the chain of causes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import re
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import pyvo
+import requests
+
+from xgamma.tables.printable import one_line, shortened
+from xgamma.tap.transport import TooLarge
+
+__all__ = [
+    "UnreadableAnswer",
+    "causes",
+    "is_down",
+    "is_passing",
+    "is_timeout",
+    "is_too_large",
+    "is_too_slow",
+    "plain_words",
+    "retry_after_s",
+]
+
+# what archives say of a query that would do at another time
+_SLOW_WORDS = ("duration", "timed out", "timeout", "time-out")
+_PASSING_WORDS = (*_SLOW_WORDS, "abort", "pool", "overload")
+_UNKNOWN_HOST = ("Name or service not known", "name resolution", "Failed to resolve")
+
+
+class UnreadableAnswer(Exception):
+    """What came is not the table that was asked for.
+
+    Attributes
+    ----------
+    passing : bool
+        Whether the same request may well succeed a little later.
+    """
+
+    def __init__(self, said: str, *, passing: bool):
+        super().__init__(said)
+        self.passing = passing
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what lies behind it: pyvo wraps a lost connection as a format error."""
+    seen: set[int] = set()
+    waiting: list[Any] = [error]
+    while waiting:
+        current = waiting.pop()
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        waiting += [current.__cause__, current.__context__, getattr(current, "cause", None)]
+        waiting += list(current.args)
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status behind an error."""
+    for cause in causes(error):
+        response = getattr(cause, "response", None)
+        code = response.status_code if response is not None else getattr(cause, "code", None)
+        if isinstance(code, int):
+            return code
+    return None
+
+
+def is_passing(error: BaseException) -> bool:
+    """True if the same request may well succeed a little later."""
+    if isinstance(error, UnreadableAnswer):
+        return error.passing
+    if isinstance(error, pyvo.dal.DALQueryError):
+        return any(word in str(error).lower() for word in _PASSING_WORDS)
+    if is_too_large(error):
+        return False
+    status = _status(error)
+    if status is not None:
+        return status in (408, 429) or status >= 500
+    for cause in causes(error):
+        if isinstance(cause, requests.ConnectionError | requests.Timeout):
+            return True
+        # a body that ends early, or is not coded as its headers say
+        if type(cause).__name__ in ("ProtocolError", "IncompleteRead", "DecodeError", "SSLError"):
+            return True
+    # not the format that was asked for: a maintenance page, a job that is none
+    return isinstance(error, pyvo.dal.DALFormatError)
+
+
+def is_too_large(error: BaseException) -> bool:
+    """True if an answer cost more bytes than it may."""
+    return any(isinstance(cause, TooLarge) for cause in causes(error))
+
+
+def is_timeout(error: BaseException) -> bool:
+    """True if no (whole) answer came in time, though there was a connection."""
+    return any(
+        isinstance(cause, requests.Timeout) and not isinstance(cause, requests.ConnectionError)
+        for cause in causes(error)
+    )
+
+
+def is_too_slow(error: BaseException) -> bool:
+    """True if a synchronous query may have needed more time than the way there allows."""
+    if isinstance(error, pyvo.dal.DALQueryError):
+        return any(word in str(error).lower() for word in _SLOW_WORDS)
+    return is_timeout(error) or _status(error) in (502, 504)
+
+
+def is_down(error: BaseException) -> bool:
+    """True if it is the service that fails, and not the query that is wrong for it."""
+    return is_passing(error) and not isinstance(error, pyvo.dal.DALQueryError)
+
+
+def retry_after_s(error: BaseException) -> float | None:
+    """For how long the service asks to be left alone; None if it does not say."""
+    for cause in causes(error):
+        response = getattr(cause, "response", None)
+        said = response.headers.get("Retry-After") if response is not None else None
+        if not said:
+            continue
+        try:
+            return max(0.0, float(said))
+        except ValueError:
+            pass
+        try:
+            until = email.utils.parsedate_to_datetime(said)
+        except ValueError:
+            continue
+        until = until if until.tzinfo else until.replace(tzinfo=datetime.UTC)
+        now = datetime.datetime.now(datetime.UTC)
+        return max(0.0, (until - now).total_seconds())
+    return None
+
+
+def plain_words(error: BaseException) -> str:
+    """The plainest words that an error's chain has to offer, on one line."""
+    if isinstance(error, pyvo.dal.DALQueryError | UnreadableAnswer):
+        return _line(error)
+    for cause in causes(error):
+        if isinstance(cause, ssl.SSLError):
+            # without OpenSSL's own code and line
+            said = re.sub(r"^\[[^]]*\]|\(_ssl\.c:\d+\)$", "", cause.strerror or str(cause))
+            return _line(f"no secure connection: {said}")
+    for cause in causes(error):
+        if isinstance(cause, TooLarge):
+            return _line(cause)
+        if isinstance(cause, requests.Timeout):
+            return "timed out" + (f": {_line(cause)}" if "bytes" in str(cause) else "")
+        if isinstance(cause, requests.ConnectionError):
+            text = str(cause)
+            if "Connection refused" in text:
+                return "connection refused"
+            if any(mark in text for mark in _UNKNOWN_HOST):
+                return "its name is not known"
+            return "the connection broke"
+        if isinstance(cause, requests.HTTPError) and cause.response is not None:
+            said = f"HTTP {cause.response.status_code} {cause.response.reason}"
+            behind = cause.__cause__  # as `tap_answers.checked` raises it
+            also = f": {behind}" if isinstance(behind, pyvo.dal.DALQueryError) else ""
+            return _line(said + also)
+        if type(cause).__name__ in ("ProtocolError", "IncompleteRead"):
+            return "the answer ends early"
+        if type(cause).__name__ == "DecodeError":
+            return "the answer is not compressed as it says"
+    return _line(error)
+
+
+def _line(said: object) -> str:
+    """On one line and not too long: services' words go to terminals."""
+    return shortened(one_line(said), 300) or type(said).__name__
