@@ -88,6 +88,6 @@ def test_what_rooms_hand_each_other_rests_on_little(module):
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
 def test_a_room_opens_with_a_few_lines(package):
-    """What it knows, what it does not, where to start; and no code, which every import would run."""
+    """What it knows, what it does not, where to start; and no code: every import would run it."""
     tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
     assert len(tree.body) == 1 and 3 <= len(ast.get_docstring(tree).splitlines()) <= 4
