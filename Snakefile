@@ -16,7 +16,7 @@ configfile: "config/config.yaml"
 report: "workflow/report/workflow.rst"
 
 
-# For --sdm apptainer only; profiles/README.md says how to make it.
+# For --sdm apptainer only; docs/cluster.md says how to make it.
 container: "envs/xgamma.sif"
 
 
