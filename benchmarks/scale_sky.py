@@ -18,10 +18,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from xgamma.demo.server.tap_schema import write_tap_schema
 from xgamma.demo.sky.geometry import from_tangent_plane, ra_dec, to_tangent_plane
 from xgamma.demo.storage import arrow_table
 from xgamma.demo.tables import DEMO_TABLES
+from xgamma.demo.tap_schema import write_tap_schema
 from xgamma.sky import galactic, match_within, unit_vectors
 from xgamma.tables.files import atomic_path
 

@@ -1,4 +1,4 @@
-"""Rows into the DuckDB file of the demo archive, and a digest of what one holds."""
+"""The DuckDB file of the demo archive: rows into its tables, and a digest of what it holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xgamma.demo.columns import ServedTable
+from xgamma.demo.tables import ServedTable
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,9 +18,19 @@ __all__ = ["arrow_table", "content_digest", "create_table"]
 
 
 def arrow_table(table: ServedTable, columns: pd.DataFrame | dict[str, Any]) -> Any:
-    """The rows as an Arrow table with the column types of `table`; NaN becomes null.
+    """Rows of a table of the demo archive as Arrow, with the types of its columns.
 
-    Text '' stays ''; None becomes null. Identifiers never pass through floats.
+    Parameters
+    ----------
+    table : ServedTable
+    columns : DataFrame or dict of str to array
+        At least the columns of `table`; others are left out.
+
+    Returns
+    -------
+    pyarrow.Table
+        NaN and None have become null, '' is still ''. Identifiers never pass through
+        floats, which would round them.
     """
     import pyarrow as pa
 
@@ -37,19 +47,28 @@ def arrow_table(table: ServedTable, columns: pd.DataFrame | dict[str, Any]) -> A
         if column.datatype == "float":
             values = values.astype(np.float32)
         arrays.append(pa.array(values, type=types[column.datatype], from_pandas=True))
-    return pa.Table.from_arrays(arrays, names=[c.name for c in table.columns])
+    return pa.Table.from_arrays(arrays, names=[column.name for column in table.columns])
 
 
 def create_table(
     connection: duckdb.DuckDBPyConnection, table: ServedTable, rows: pd.DataFrame | dict[str, Any]
 ) -> None:
-    """Create `table` in the DuckDB file and fill it, keeping the order of the rows."""
-    schema, _, bare = table.physical.partition(".")
+    """Create a table in the DuckDB file and fill it.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Open for writing.
+    table : ServedTable
+    rows : DataFrame or dict of str to array
+        As for `arrow_table`; their order is kept.
+    """
+    schema, _, name = table.physical.partition(".")
     connection.execute(f'CREATE SCHEMA IF NOT EXISTS "{schema}"')
-    columns = ", ".join(f'"{c.name}" {c.duckdb_type}' for c in table.columns)
-    connection.execute(f'CREATE TABLE "{schema}"."{bare}" ({columns})')
+    columns = ", ".join(f'"{column.name}" {column.duckdb_type}' for column in table.columns)
+    connection.execute(f'CREATE TABLE "{schema}"."{name}" ({columns})')
     connection.register("rows_to_store", arrow_table(table, rows))
-    connection.execute(f'INSERT INTO "{schema}"."{bare}" SELECT * FROM rows_to_store')
+    connection.execute(f'INSERT INTO "{schema}"."{name}" SELECT * FROM rows_to_store')
     connection.unregister("rows_to_store")
 
 
@@ -58,6 +77,15 @@ def content_digest(path: str | Path) -> str:
 
     Each table counts with its name, its columns' names and types, and its rows sorted by
     all columns.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
     """
     import duckdb
 
@@ -68,15 +96,15 @@ def content_digest(path: str | Path) -> str:
         ).fetchall()
         for schema, name in tables:
             rows = connection.execute(f'SELECT * FROM "{schema}"."{name}" ORDER BY ALL')
-            columns = [(d[0], str(d[1])) for d in rows.description]
+            columns = [(column[0], str(column[1])) for column in rows.description]
             digest.update(repr((schema, name, columns)).encode())
             for column, values in rows.fetchnumpy().items():
-                mask = np.ma.getmaskarray(values)
-                plain = np.ma.getdata(values)
-                if plain.dtype == object:
-                    texts = np.where(mask, "", plain).tolist()
-                    data = "\x1f".join(texts).encode()
+                null = np.ma.getmaskarray(values)
+                data = np.ma.getdata(values)
+                # what stands in a null cell is left over from something else
+                if data.dtype == object:
+                    content = "\x1f".join(np.where(null, "", data).tolist()).encode()
                 else:
-                    data = np.where(mask, np.zeros(1, plain.dtype), plain).tobytes()
-                digest.update(column.encode() + mask.tobytes() + data)
+                    content = np.where(null, np.zeros(1, data.dtype), data).tobytes()
+                digest.update(column.encode() + null.tobytes() + content)
     return digest.hexdigest()

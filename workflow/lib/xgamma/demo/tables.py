@@ -1,6 +1,6 @@
 """The tables of the demo archive: what each column is called, holds and means.
 
-One dictionary serves the DuckDB file, TAP_SCHEMA and the tests. Names, units and
+The DuckDB file, TAP_SCHEMA and the tests all take them from here. Names, units and
 types are those of the archives that the demo stands for: HEASARC (`chanmaster`, `csc`,
 `fermilpsc`), ESA (`gaiadr3.gaia_source`) and IRSA (`fp_psc`). Units are spelt as
 VOUnits, UCDs as UCD1+.
@@ -8,31 +8,99 @@ VOUnits, UCDs as UCD1+.
 
 from __future__ import annotations
 
-from xgamma.demo.columns import ServedColumn, ServedTable
+from dataclasses import dataclass
 
 __all__ = ["DEMO_TABLES", "ServedColumn", "ServedTable", "served_table"]
 
-C = ServedColumn
+_DUCKDB_TYPES = {
+    "char": "VARCHAR",
+    "double": "DOUBLE",
+    "float": "REAL",
+    "long": "BIGINT",
+    "int": "INTEGER",
+}
 
 
-def _equatorial(error: str = "") -> tuple[ServedColumn, ...]:
+@dataclass(frozen=True)
+class ServedColumn:
+    """A column as TAP_SCHEMA describes it.
+
+    Parameters
+    ----------
+    name : str
+    datatype : {'char', 'double', 'float', 'long', 'int'}
+        VOTable datatype; 'char' has the arraysize '*'.
+    unit : str
+        VOUnit; '' if it has none.
+    ucd : str
+        UCD1+; '' if none fits.
+    description : str
+    principal : bool
+        Whether the column belongs to a first look at the table.
+    indexed : bool
+        Whether a range in this column is found quickly.
+    """
+
+    name: str
+    datatype: str
+    unit: str = ""
+    ucd: str = ""
+    description: str = ""
+    principal: bool = True
+    indexed: bool = False
+
+    @property
+    def arraysize(self) -> str | None:
+        """'*' for text, None for numbers."""
+        return "*" if self.datatype == "char" else None
+
+    @property
+    def duckdb_type(self) -> str:
+        """The type of the column in the DuckDB file."""
+        return _DUCKDB_TYPES[self.datatype]
+
+
+@dataclass(frozen=True)
+class ServedTable:
+    """A table of the demo archive, as queries and TAP_SCHEMA name it.
+
+    Parameters
+    ----------
+    name : str
+        As queries spell it, for instance 'gaiadr3.gaia_source'.
+    schema : str
+        Name of its TAP_SCHEMA schema: 'heasarc', 'gaiadr3', 'irsa' or 'TAP_SCHEMA'.
+    physical : str
+        Qualified name in the DuckDB file.
+    description : str
+    columns : tuple of ServedColumn
+    """
+
+    name: str
+    schema: str
+    physical: str
+    description: str
+    columns: tuple[ServedColumn, ...]
+
+
+def _equatorial(note: str = "") -> tuple[ServedColumn, ...]:
     return (
-        C("ra", "double", "deg", "pos.eq.ra;meta.main", f"Right ascension, ICRS{error}"),
-        C(
+        ServedColumn("ra", "double", "deg", "pos.eq.ra;meta.main", f"Right ascension, ICRS{note}"),
+        ServedColumn(
             "dec",
             "double",
             "deg",
             "pos.eq.dec;meta.main",
-            f"Declination, ICRS{error}",
+            f"Declination, ICRS{note}",
             indexed=True,
         ),
     )
 
 
-def _heasarc_galactic() -> tuple[ServedColumn, ...]:
+def _galactic_at_heasarc() -> tuple[ServedColumn, ...]:
     return (
-        C("lii", "double", "deg", "pos.galactic.lon", "Galactic longitude"),
-        C("bii", "double", "deg", "pos.galactic.lat", "Galactic latitude"),
+        ServedColumn("lii", "double", "deg", "pos.galactic.lon", "Galactic longitude"),
+        ServedColumn("bii", "double", "deg", "pos.galactic.lat", "Galactic latitude"),
     )
 
 
@@ -44,27 +112,27 @@ _CHANMASTER = ServedTable(
     "main.chanmaster",
     "Simulated Chandra observations",
     (
-        C("obsid", "char", "", "meta.id;meta.main", "Observation identifier"),
-        C("name", "char", "", "meta.id;src", "Target; all are simulated and say so"),
+        ServedColumn("obsid", "char", "", "meta.id;meta.main", "Observation identifier"),
+        ServedColumn("name", "char", "", "meta.id;src", "Target; all are simulated and say so"),
         *_equatorial(" (pointing)"),
-        *_heasarc_galactic(),
-        C(
+        *_galactic_at_heasarc(),
+        ServedColumn(
             "exposure",
             "double",
             "s",
             "time.duration;obs.exposure",
             "Exposure; 0 before the observation is made",
         ),
-        C("detector", "char", "", "meta.id;instr.det", "ACIS-I, ACIS-S, HRC-I or HRC-S"),
-        C(
+        ServedColumn("detector", "char", "", "meta.id;instr.det", "ACIS-I, ACIS-S, HRC-I or HRC-S"),
+        ServedColumn(
             "status",
             "char",
             "",
             "meta.code.status;obs",
             "archived, observed, scheduled or unobserved",
         ),
-        C("grating", "char", "", "meta.code;instr.setup", "NONE, HETG or LETG"),
-        C("time", "double", "d", "time.start;obs", "Start of the observation (MJD)"),
+        ServedColumn("grating", "char", "", "meta.code;instr.setup", "NONE, HETG or LETG"),
+        ServedColumn("time", "double", "d", "time.start;obs", "Start of the observation (MJD)"),
     ),
 )
 
@@ -74,54 +142,58 @@ _CSC = ServedTable(
     "main.csc",
     "Simulated sources of a Chandra source catalogue",
     (
-        C("name", "char", "", "meta.id;meta.main", "Source; all are simulated and say so"),
+        ServedColumn(
+            "name", "char", "", "meta.id;meta.main", "Source; all are simulated and say so"
+        ),
         *_equatorial(),
-        *_heasarc_galactic(),
-        C(
+        *_galactic_at_heasarc(),
+        ServedColumn(
             "error_ellipse_r0",
             "double",
             "arcsec",
             "stat.error;phys.angSize.smajAxis",
             "Semi-major axis of the 95 % position error ellipse",
         ),
-        C(
+        ServedColumn(
             "error_ellipse_r1",
             "double",
             "arcsec",
             "stat.error;phys.angSize.sminAxis",
             "Semi-minor axis of the 95 % position error ellipse",
         ),
-        C(
+        ServedColumn(
             "error_ellipse_angle",
             "double",
             "deg",
             "pos.posAng",
             "Position angle of the error ellipse's major axis, east of north",
         ),
-        C(
+        ServedColumn(
             "b_flux_ap",
             "double",
             _FLUX,
             "phot.flux;em.X-ray",
             "Aperture flux, ACIS broad band, 0.5-7 keV, not corrected for absorption",
         ),
-        C(
+        ServedColumn(
             "b_flux_ap_lo",
             "double",
             _FLUX,
             "phot.flux;em.X-ray;stat.min",
             "68 % lower limit of b_flux_ap; 0 makes b_flux_ap_hi an upper limit",
-            False,
+            principal=False,
         ),
-        C(
+        ServedColumn(
             "b_flux_ap_hi",
             "double",
             _FLUX,
             "phot.flux;em.X-ray;stat.max",
             "68 % upper limit of b_flux_ap",
-            False,
+            principal=False,
         ),
-        C("significance", "double", "", "stat.snr", "Signal-to-noise ratio of the detection"),
+        ServedColumn(
+            "significance", "double", "", "stat.snr", "Signal-to-noise ratio of the detection"
+        ),
     ),
 )
 
@@ -131,77 +203,83 @@ _FERMILPSC = ServedTable(
     "main.fermilpsc",
     "Fermi LAT sources: the real 4FGL-DR4 list (Fermi-LAT Collaboration)",
     (
-        C("name", "char", "", "meta.id;meta.main", "Source name"),
+        ServedColumn("name", "char", "", "meta.id;meta.main", "Source name"),
         *_equatorial(),
-        *_heasarc_galactic(),
-        C(
+        *_galactic_at_heasarc(),
+        ServedColumn(
             "semi_major_axis_95",
             "double",
             "deg",
             "stat.error;phys.angSize.smajAxis",
             "Semi-major axis of the 95 % position error ellipse; null for extended sources",
         ),
-        C(
+        ServedColumn(
             "semi_minor_axis_95",
             "double",
             "deg",
             "stat.error;phys.angSize.sminAxis",
             "Semi-minor axis of the 95 % position error ellipse",
         ),
-        C(
+        ServedColumn(
             "position_angle_95",
             "double",
             "deg",
             "pos.posAng",
             "Position angle of the error ellipse's major axis, east of north",
         ),
-        C(
+        ServedColumn(
             "detection_significance",
             "double",
             "",
             "stat.snr",
             "Significance, 50 MeV - 1 TeV, in sigma",
         ),
-        C("energy_flux", "double", _FLUX, "phot.flux;em.gamma", "Energy flux, 0.1-100 GeV"),
-        C(
+        ServedColumn(
+            "energy_flux", "double", _FLUX, "phot.flux;em.gamma", "Energy flux, 0.1-100 GeV"
+        ),
+        ServedColumn(
             "energy_flux_error",
             "double",
             _FLUX,
             "stat.error;phot.flux;em.gamma",
             "1-sigma error of energy_flux",
         ),
-        C(
+        ServedColumn(
             "flux_1_100_gev",
             "double",
             "cm**-2.s**-1",
             "phot.flux;em.gamma",
             "Integral photon flux, 1-100 GeV",
         ),
-        C(
+        ServedColumn(
             "source_type",
             "char",
             "",
             "src.class",
             "Class, padded with blanks; upper case = identified, lower case = associated",
         ),
-        C("assoc_name", "char", "", "meta.id.assoc", "Associated or identified source", False),
-        C(
+        ServedColumn(
+            "assoc_name", "char", "", "meta.id.assoc", "Associated or identified source", False
+        ),
+        ServedColumn(
             "assoc_prob_bay",
             "double",
             "",
             "stat.probability",
             "Probability of the association, Bayesian method",
-            False,
+            principal=False,
         ),
-        C(
+        ServedColumn(
             "assoc_prob_lr",
             "double",
             "",
             "stat.probability",
             "Probability of the association, likelihood-ratio method",
-            False,
+            principal=False,
         ),
-        C("analysis_flags", "int", "", "meta.code.qual", "Analysis flags, one bit each", False),
+        ServedColumn(
+            "analysis_flags", "int", "", "meta.code.qual", "Analysis flags, one bit each", False
+        ),
     ),
 )
 
@@ -211,7 +289,7 @@ _GAIA = ServedTable(
     "gaiadr3.gaia_source",
     "Simulated optical sources around the X-ray candidates",
     (
-        C(
+        ServedColumn(
             "source_id",
             "long",
             "",
@@ -219,72 +297,76 @@ _GAIA = ServedTable(
             "Identifier; larger than any that the real catalogue uses",
         ),
         *_equatorial(" at ref_epoch"),
-        C("l", "double", "deg", "pos.galactic.lon", "Galactic longitude"),
-        C("b", "double", "deg", "pos.galactic.lat", "Galactic latitude"),
-        C("phot_g_mean_mag", "float", "mag", "phot.mag;em.opt", "G band mean magnitude"),
-        C(
+        ServedColumn("l", "double", "deg", "pos.galactic.lon", "Galactic longitude"),
+        ServedColumn("b", "double", "deg", "pos.galactic.lat", "Galactic latitude"),
+        ServedColumn("phot_g_mean_mag", "float", "mag", "phot.mag;em.opt", "G band mean magnitude"),
+        ServedColumn(
             "phot_g_mean_flux",
             "double",
             "s**-1",
             "phot.flux;em.opt",
             "G band mean flux, electrons per second",
         ),
-        C(
+        ServedColumn(
             "phot_variable_flag",
             "char",
             "",
             "meta.code;src.var",
             "VARIABLE, or NOT_AVAILABLE where nothing is known",
         ),
-        C(
+        ServedColumn(
             "classprob_dsc_combmod_quasar",
             "float",
             "",
             "stat.probability",
             "Probability of being a quasar",
-            False,
+            principal=False,
         ),
-        C(
+        ServedColumn(
             "classprob_dsc_combmod_galaxy",
             "float",
             "",
             "stat.probability",
             "Probability of being a galaxy",
-            False,
+            principal=False,
         ),
-        C(
+        ServedColumn(
             "classprob_dsc_combmod_star",
             "float",
             "",
             "stat.probability",
             "Probability of being a single star",
-            False,
+            principal=False,
         ),
-        C("parallax", "double", "mas", "pos.parallax.trig", "Parallax"),
-        C(
+        ServedColumn("parallax", "double", "mas", "pos.parallax.trig", "Parallax"),
+        ServedColumn(
             "ra_error",
             "float",
             "mas",
             "stat.error;pos.eq.ra",
             "Standard error of ra times cos(dec)",
         ),
-        C("dec_error", "float", "mas", "stat.error;pos.eq.dec", "Standard error of dec"),
-        C("ref_epoch", "double", "yr", "meta.ref;time.epoch", "Reference epoch (Julian year)"),
-        C(
+        ServedColumn("dec_error", "float", "mas", "stat.error;pos.eq.dec", "Standard error of dec"),
+        ServedColumn(
+            "ref_epoch", "double", "yr", "meta.ref;time.epoch", "Reference epoch (Julian year)"
+        ),
+        ServedColumn(
             "pmra",
             "double",
             "mas.yr**-1",
             "pos.pm;pos.eq.ra",
             "Proper motion in ra times cos(dec); null for two-parameter solutions",
         ),
-        C(
+        ServedColumn(
             "pmdec",
             "double",
             "mas.yr**-1",
             "pos.pm;pos.eq.dec",
             "Proper motion in dec; null for two-parameter solutions",
         ),
-        C("ruwe", "float", "", "stat.error", "Renormalised unit weight error", False),
+        ServedColumn(
+            "ruwe", "float", "", "stat.error", "Renormalised unit weight error", principal=False
+        ),
     ),
 )
 
@@ -294,44 +376,46 @@ _FP_PSC = ServedTable(
     "main.fp_psc",
     "Simulated near-infrared sources around the X-ray candidates",
     (
-        C("designation", "char", "", "meta.id;meta.main", "Source; all are simulated and say so"),
+        ServedColumn(
+            "designation", "char", "", "meta.id;meta.main", "Source; all are simulated and say so"
+        ),
         *_equatorial(),
-        C("glon", "double", "deg", "pos.galactic.lon", "Galactic longitude, rounded"),
-        C("glat", "double", "deg", "pos.galactic.lat", "Galactic latitude, rounded"),
-        C("j_m", "float", "mag", "phot.mag;em.IR.J", "J magnitude"),
-        C("h_m", "float", "mag", "phot.mag;em.IR.H", "H magnitude"),
-        C("k_m", "float", "mag", "phot.mag;em.IR.K", "K_s magnitude"),
-        C(
+        ServedColumn("glon", "double", "deg", "pos.galactic.lon", "Galactic longitude, rounded"),
+        ServedColumn("glat", "double", "deg", "pos.galactic.lat", "Galactic latitude, rounded"),
+        ServedColumn("j_m", "float", "mag", "phot.mag;em.IR.J", "J magnitude"),
+        ServedColumn("h_m", "float", "mag", "phot.mag;em.IR.H", "H magnitude"),
+        ServedColumn("k_m", "float", "mag", "phot.mag;em.IR.K", "K_s magnitude"),
+        ServedColumn(
             "err_maj",
             "float",
             "arcsec",
             "stat.error;phys.angSize.smajAxis",
             "Semi-major axis of the 1-sigma position error ellipse",
         ),
-        C(
+        ServedColumn(
             "err_min",
             "float",
             "arcsec",
             "stat.error;phys.angSize.sminAxis",
             "Semi-minor axis of the 1-sigma position error ellipse",
         ),
-        C("err_ang", "int", "deg", "pos.posAng", "Position angle of the error ellipse"),
-        C(
+        ServedColumn("err_ang", "int", "deg", "pos.posAng", "Position angle of the error ellipse"),
+        ServedColumn(
             "ph_qual",
             "char",
             "",
             "meta.code.qual;phot",
             "Photometric quality, one letter a band; U = upper limit, X = no brightness",
         ),
-        C(
+        ServedColumn(
             "cc_flg",
             "char",
             "",
             "meta.code;phot",
             "Contamination and confusion, one character a band; 000 = clean",
-            False,
+            principal=False,
         ),
-        C("jdate", "double", "d", "time.epoch", "Julian date of the measurement"),
+        ServedColumn("jdate", "double", "d", "time.epoch", "Julian date of the measurement"),
     ),
 )
 

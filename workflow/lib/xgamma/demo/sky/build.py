@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xgamma.demo.server.tap_schema import write_tap_schema
 from xgamma.demo.sky.awkward import awkward_sources
 from xgamma.demo.sky.counterparts import draw_counterparts
 from xgamma.demo.sky.fermi import fold_class, padded_source_type, read_fermi
@@ -36,6 +35,7 @@ from xgamma.demo.sky.xray import (
 )
 from xgamma.demo.storage import content_digest, create_table
 from xgamma.demo.tables import DEMO_TABLES
+from xgamma.demo.tap_schema import write_tap_schema
 from xgamma.errors import XgammaError
 from xgamma.sky import match_within
 from xgamma.tables.columns import Column
