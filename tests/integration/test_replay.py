@@ -101,7 +101,7 @@ def test_a_second_replay_only_compares_and_names_what_differs(replayed, tmp_path
     provenance["products"]["figures/offsets.png"]["sha256"] = "0" * 64
     path.write_text(json.dumps(provenance), encoding="utf-8")
     # no answer of a replay comes from the simulation, so its code does not matter
-    with open(project.folder / "workflow/lib/xgamma/demo/transport.py", "a") as module:
+    with open(project.folder / "workflow/lib/xgamma/demo/server/transport.py", "a") as module:
         module.write("# edited\n")
     run = project.run("replay", offline=True)
     assert run.returncode == 1 and run.jobs == ["replay"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from xgamma.demo.__main__ import make_tap_server
-from xgamma.demo.server.catalogue import SERVICES
+from xgamma.demo.server.service import SERVICES
 from xgamma.demo.sky.build import build_sky
 
 RESOURCE = Path(__file__).parents[2] / "resources" / "4fgl_dr4_v35.ecsv.gz"

@@ -12,7 +12,7 @@ from small_archive import make_frames, write_archive
 
 from xgamma.config.check import DEMO_URL
 from xgamma.demo.__main__ import make_tap_server
-from xgamma.demo.server.transport import mount
+from xgamma.demo.server.transport import InProcessAdapter
 
 
 @fixture(scope="module")
@@ -43,7 +43,7 @@ def base(request):
 def session(database):
     with requests.Session() as session:
         session.trust_env = False
-        mount(session, database)
+        session.mount(DEMO_URL, InProcessAdapter(database))
         yield session
     # pyvo leaves the streams of refused requests to the garbage collector
     gc.collect()

@@ -17,8 +17,8 @@ from small_archive import (
     write_archive,
 )
 
-from xgamma.demo.server.errors import TapError
 from xgamma.demo.server.execution import Archive
+from xgamma.demo.server.refusals import RequestRefused
 
 FRAMES = make_frames()
 CSC = FRAMES["csc"]
@@ -319,7 +319,7 @@ def test_columns_keep_their_meaning(archive):
 )
 def test_services_know_their_own_tables_only(archive, service, known, unknown):
     assert ask(archive, f"SELECT COUNT(*) FROM {known}", service)[1] == [(len(FRAMES[known]),)]
-    with pytest.raises(TapError, match=f"unknown table {re.escape(unknown)}"):
+    with pytest.raises(RequestRefused, match=f"unknown table {re.escape(unknown)}"):
         ask(archive, f"SELECT COUNT(*) FROM {unknown}", service)
     _, rows = ask(archive, "SELECT DISTINCT table_name FROM TAP_SCHEMA.columns", service)
     names = {name for (name,) in rows}

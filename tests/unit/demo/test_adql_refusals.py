@@ -8,8 +8,8 @@ import duckdb
 import pytest
 from small_archive import ask, make_frames, write_archive
 
-from xgamma.demo.server.errors import TapError
 from xgamma.demo.server.execution import Archive
+from xgamma.demo.server.refusals import RequestRefused
 
 FRAMES = make_frames()
 CSC = FRAMES["csc"]
@@ -114,7 +114,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("adql", REFUSALS)
 def test_refusals_name_what_they_refuse(archive, adql):
-    with pytest.raises(TapError, match=REFUSALS[adql]) as refusal:
+    with pytest.raises(RequestRefused, match=REFUSALS[adql]) as refusal:
         ask(archive, adql)
     assert "\n" not in str(refusal.value)
 
@@ -148,5 +148,5 @@ def test_the_database_itself_is_shut_off(archive):
 
 
 def test_what_duckdb_refuses_is_a_tap_error(archive):
-    with pytest.raises(TapError, match=re.escape("the database cannot run this query")):
+    with pytest.raises(RequestRefused, match=re.escape("the database cannot run this query")):
         ask(archive, "SELECT name + 1 FROM csc")

@@ -18,7 +18,7 @@ from small_archive import make_frames
 
 from xgamma.config.check import DEMO_URL
 from xgamma.demo.__main__ import main
-from xgamma.demo.server.transport import mount
+from xgamma.demo.server.transport import InProcessAdapter
 
 pytest_plugins = ["demo_service"]
 
@@ -294,9 +294,9 @@ def test_chunked_body(session, port_url):
 def test_several_processes_share_a_file(database):
     script = (
         "import sys, requests\n"
-        "from xgamma.demo.server.transport import mount\n"
+        "from xgamma.demo.server.transport import InProcessAdapter\n"
         "with requests.Session() as session:\n"
-        "    mount(session, sys.argv[1])\n"
+        "    session.mount('http://demo.invalid/', InProcessAdapter(sys.argv[1]))\n"
         "    query = {'QUERY': 'SELECT COUNT(*) FROM csc', 'FORMAT': 'csv'}\n"
         "    answer = session.get('http://demo.invalid/heasarc/tap/sync', params=query)\n"
         "    print(answer.text.split()[1])\n"
@@ -322,7 +322,7 @@ def test_importing_the_transport_is_light():
 
 def test_missing_file_is_an_error_that_says_so(tmp_path, capsys):
     with contextlib.closing(requests.Session()) as session:
-        mount(session, tmp_path / "none.duckdb")
+        session.mount(DEMO_URL, InProcessAdapter(tmp_path / "none.duckdb"))
         service = pyvo.dal.TAPService(f"{DEMO_URL}tap", session=session)
         with raises(pyvo.dal.DALQueryError, match=r"none\.duckdb does not exist"):
             service.run_sync("SELECT * FROM csc")

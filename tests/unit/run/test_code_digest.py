@@ -126,7 +126,7 @@ def test_names_that_only_look_like_ours_do_not_count(library):
 def test_a_package_can_be_left_out(library):
     """Live answers do not come from the simulation: its code does not count for them."""
     library.script.write_text(
-        "from xgamma.demo.server.transport import mount\nimport xgamma.tables.files\n"
+        "from xgamma.demo.server.transport import InProcessAdapter\nimport xgamma.tables.files\n"
     )
     module, script = library.module, library.script
     modules = {

@@ -170,9 +170,9 @@ def test_jobs_end_with_their_destruction_time(service, session):
 def test_a_process_ends_while_its_job_runs(database):
     script = (
         "import sys, requests\n"
-        "from xgamma.demo.server.transport import mount\n"
+        "from xgamma.demo.server.transport import InProcessAdapter\n"
         "with requests.Session() as session:\n"
-        "    mount(session, sys.argv[1])\n"
+        "    session.mount('http://demo.invalid/', InProcessAdapter(sys.argv[1]))\n"
         "    url = 'http://demo.invalid/tap/async'\n"
         "    job = session.post(url, data={'QUERY': sys.argv[2], 'PHASE': 'RUN'})\n"
         "    while session.get(f'{job.url}/phase').text != 'EXECUTING':\n"

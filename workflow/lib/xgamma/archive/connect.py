@@ -64,6 +64,6 @@ def simulated(sky: str | Path) -> dict[str, Any]:
         Its DuckDB file.
     """
     # the simulation is no dependency of what asks real services
-    from xgamma.demo.server.transport import InProcessAdapter, simulation
+    from xgamma.demo.server.transport import InProcessAdapter, simulation_digest
 
-    return {"adapter": InProcessAdapter(sky), "mark": simulation(sky)}
+    return {"adapter": InProcessAdapter(sky), "mark": simulation_digest(sky)}

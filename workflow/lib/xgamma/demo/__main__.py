@@ -90,7 +90,7 @@ def _build(parsed: argparse.Namespace) -> None:
 
 
 def _serve(parsed: argparse.Namespace) -> None:
-    from xgamma.demo.server.catalogue import SERVICES
+    from xgamma.demo.server.service import SERVICES
 
     if not parsed.database.exists():
         raise XgammaError(

@@ -1,12 +1,12 @@
-"""ADQL 2.1, the part that the demo service speaks, as DuckDB SQL.
+"""From ADQL 2.1 to DuckDB SQL: how a query is read, and where its translation starts.
 
-sqlglot reads the query with a dialect that knows ADQL's keywords and no others;
-`xgamma.demo.server.statement` and `xgamma.demo.server.expressions` write what they know of the
-tree and refuse the rest. `xgamma.demo.server.functions` lists the functions.
+sqlglot reads the query with a dialect that knows ADQL's keywords and no others.
+`statement.py` and `expressions.py` write what they know of the syntax tree and refuse the
+rest; `functions.py` lists the functions.
 
 Where ADQL leaves a choice: division is in floating point, nulls sort last,
 delimited identifiers have to match in case, and output columns without a name of
-their own are called as `xgamma.demo.server.select_list` says.
+their own are called as `select_list.py` says.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from sqlglot.errors import SqlglotError
 from sqlglot.tokens import TokenType
 
 from xgamma.demo.server.catalogue import Catalogue
-from xgamma.demo.server.errors import TapError
+from xgamma.demo.server.refusals import RequestRefused
 from xgamma.demo.server.statement import Query, QueryWriter
 
-__all__ = ["parse", "translate"]
+__all__ = ["translate"]
 
 _KEYWORDS = (
     "ALL", "AND", "AS", "ASC", "BETWEEN", "CASE", "CROSS", "DESC", "DISTINCT", "ELSE", "END",
@@ -67,18 +67,11 @@ class _Adql(Dialect):
     Parser = _Parser
 
 
-def parse(adql: str) -> exp.Expression:
+def _parse(adql: str) -> exp.Expression:
     """Read one ADQL query.
 
-    Returns
-    -------
-    sqlglot.exp.Expression
-        A query; what is in it is checked when it is written.
-
-    Raises
-    ------
-    TapError
-        If the text is not one SELECT, or not well-formed; says where.
+    What is in it is checked when it is written. A text that is not one SELECT, or not
+    well-formed, is refused, with the place.
     """
     dialect = _Adql()
     try:
@@ -88,13 +81,13 @@ def parse(adql: str) -> exp.Expression:
         _check_words(words)
         trees = dialect.parser().parse(words, adql)
     except SqlglotError as error:
-        raise TapError(f"ADQL: {_reason(error)}") from error
+        raise RequestRefused(f"ADQL: {_reason(error)}") from error
     (tree,) = trees
     if tree is None:
-        raise TapError("ADQL: the query is empty")
+        raise RequestRefused("ADQL: the query is empty")
     conditioned = [join for join in tree.find_all(exp.Join) if _has_condition(join)]
     if len(conditioned) < sum(word.token_type is TokenType.JOIN for word in words):
-        raise TapError("ADQL: a JOIN lacks its ON or USING")
+        raise RequestRefused("ADQL: a JOIN lacks its ON or USING")
     return tree
 
 
@@ -114,31 +107,31 @@ def translate(adql: str, catalogue: Catalogue) -> Query:
 
     Raises
     ------
-    TapError
+    RequestRefused
         Names the word, table, column or function that cannot be used.
     """
     try:
-        return QueryWriter(catalogue).write_request(parse(adql))
+        return QueryWriter(catalogue).write_request(_parse(adql))
     except RecursionError:
-        raise TapError("ADQL: the query is nested too deeply") from None
+        raise RequestRefused("ADQL: the query is nested too deeply") from None
 
 
 def _check_words(words: list[tokens.Token]) -> None:
     """Refuse what is better named before the grammar trips over it."""
     if not words:
-        raise TapError("ADQL: the query is empty")
+        raise RequestRefused("ADQL: the query is empty")
     if words[0].token_type not in (TokenType.SELECT, TokenType.WITH, TokenType.L_PAREN):
-        raise TapError(f"ADQL: only SELECT is supported, not {words[0].text.upper()}")
+        raise RequestRefused(f"ADQL: only SELECT is supported, not {words[0].text.upper()}")
     for word, following in zip(words, [*words[1:], None], strict=True):
         if word.token_type is TokenType.SEMICOLON:
-            raise TapError("ADQL: only one query at a time is supported")
+            raise RequestRefused("ADQL: only one query at a time is supported")
         pair = (word.token_type, following and following.token_type)
         if pair == (TokenType.SLASH, TokenType.STAR):
-            raise TapError("ADQL: comments in /* */ are not supported; -- is")
+            raise RequestRefused("ADQL: comments in /* */ are not supported; -- is")
         if word.token_type is TokenType.NUMBER and _touches(word, following):
-            raise TapError(f"ADQL: {word.text}{following.text} is not a number")
+            raise RequestRefused(f"ADQL: {word.text}{following.text} is not a number")
         if word.token_type in _REFUSED_KEYWORDS:
-            raise TapError(f"ADQL: {_REFUSED_KEYWORDS[word.token_type]} is not supported")
+            raise RequestRefused(f"ADQL: {_REFUSED_KEYWORDS[word.token_type]} is not supported")
 
 
 def _touches(word: tokens.Token, following: tokens.Token | None) -> bool:

@@ -1,12 +1,12 @@
-"""What a service publishes: its schemas, tables and columns, read from TAP_SCHEMA."""
+"""What a service publishes: schemas, tables and columns, as its TAP_SCHEMA lists them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from xgamma.demo.server.errors import TapError
+from xgamma.demo.server.refusals import RequestRefused
 
 if TYPE_CHECKING:
     import duckdb
@@ -16,6 +16,7 @@ __all__ = [
     "Catalogue",
     "Column",
     "ForeignKey",
+    "Identifier",
     "Schema",
     "Table",
     "load_catalogue",
@@ -44,13 +45,31 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
-def _text(value: str) -> str:
+def _text_literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
+
+
+class Identifier(NamedTuple):
+    """A name as a query writes it, and whether it is delimited: then its case matters."""
+
+    name: str
+    delimited: bool
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column and what VOTable can say about it; '' stands for "not given"."""
+    """A column and what a VOTable can say about it.
+
+    Attributes
+    ----------
+    name : str
+    datatype, arraysize, unit, ucd, utype, xtype, description : str
+        '' stands for "not given".
+    indexed : bool
+        Whether a range in this column is found quickly.
+    std : bool
+        Whether a standard defines the column.
+    """
 
     name: str
     datatype: str = ""
@@ -60,7 +79,6 @@ class Column:
     utype: str = ""
     xtype: str = ""
     description: str = ""
-    principal: bool = False
     indexed: bool = False
     std: bool = False
 
@@ -108,8 +126,7 @@ class Schema:
     """A group of tables."""
 
     name: str
-    description: str = ""
-    utype: str = ""
+    description: str
 
 
 @dataclass(frozen=True)
@@ -119,39 +136,39 @@ class Catalogue:
     schemas: tuple[Schema, ...]
     tables: tuple[Table, ...]
 
-    def table(self, parts: Sequence[tuple[str, bool]]) -> Table:
+    def table(self, parts: Sequence[Identifier]) -> Table:
         """Find the table that a query names.
 
         Parameters
         ----------
-        parts : sequence of (str, bool)
-            The dotted name, part by part; the flag says whether the part is a
-            delimited identifier, which has to match in case.
+        parts : sequence of Identifier
+            The dotted name, part by part.
 
         Raises
         ------
-        TapError
+        RequestRefused
             When the service has no such table.
         """
         for table in self.tables:
             names = table.name.split(".")
             if len(names) == len(parts) and all(
-                same_name(known, asked, delimited)
-                for known, (asked, delimited) in zip(names, parts, strict=True)
+                same_name(name, part) for name, part in zip(names, parts, strict=True)
             ):
                 return table
-        asked = ".".join(name for name, _ in parts)
-        known = ", ".join(table.name for table in self.tables)
-        raise TapError(f"unknown table {asked}; this service has {known}")
+        unknown = ".".join(part.name for part in parts)
+        listed = ", ".join(table.name for table in self.tables)
+        raise RequestRefused(f"unknown table {unknown}; this service has {listed}")
 
     def with_tables(self, tables: Iterable[Table]) -> Catalogue:
         """Add tables, such as those that come with a request."""
         return Catalogue(self.schemas, (*self.tables, *tables))
 
 
-def same_name(known: str, asked: str, delimited: bool) -> bool:
-    """Compare identifiers as ADQL does: without case, unless delimited."""
-    return known == asked if delimited else known.lower() == asked.lower()
+def same_name(name: str, identifier: Identifier) -> bool:
+    """Whether an identifier means this name: ADQL ignores the case unless it is delimited."""
+    if identifier.delimited:
+        return name == identifier.name
+    return name.lower() == identifier.name.lower()
 
 
 def load_catalogue(
@@ -172,15 +189,13 @@ def load_catalogue(
         TAP_SCHEMA's own tables are restricted to rows about the published ones.
     """
     columns: dict[str, list[Column]] = {}
-    for table_name, *values, principal, indexed, std in connection.execute(
+    for table_name, *values, indexed, std in connection.execute(
         "SELECT table_name, column_name, datatype, arraysize, unit, ucd, utype, xtype,"
-        " description, principal, indexed, std FROM tap_schema.columns"
+        " description, indexed, std FROM tap_schema.columns"
         " ORDER BY table_name, column_index, column_name"
     ).fetchall():
         name, *texts = ["" if value is None else str(value) for value in values]
-        column = Column(
-            name.strip('"'), *texts, principal=bool(principal), indexed=bool(indexed), std=bool(std)
-        )
+        column = Column(name.strip('"'), *texts, indexed=bool(indexed), std=bool(std))
         columns.setdefault(table_name, []).append(column)
 
     rows = [
@@ -190,7 +205,7 @@ def load_catalogue(
             " coalesce(description, '') FROM tap_schema.tables"
             " ORDER BY table_index, table_name"
         ).fetchall()
-        if published is None or row[1] in published or _describes_itself(row[1])
+        if published is None or row[1] in published or _in_tap_schema(row[1])
     ]
     keys = _foreign_keys(connection)
     names = [row[1] for row in rows]
@@ -199,7 +214,7 @@ def load_catalogue(
         Table(
             name=name,
             schema=schema,
-            source=_source(name, names, schema_names),
+            source=_source_sql(name, names, schema_names),
             columns=tuple(columns.get(name, ())),
             kind=kind or "table",
             utype=utype,
@@ -209,9 +224,9 @@ def load_catalogue(
         for schema, name, kind, utype, description in rows
     )
     schemas = tuple(
-        Schema(name, description, utype)
-        for name, description, utype in connection.execute(
-            "SELECT schema_name, coalesce(description, ''), coalesce(utype, '')"
+        Schema(name, description)
+        for name, description in connection.execute(
+            "SELECT schema_name, coalesce(description, '')"
             " FROM tap_schema.schemas ORDER BY schema_index, schema_name"
         ).fetchall()
         if name in schema_names
@@ -232,20 +247,20 @@ def _foreign_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Forei
     return keys
 
 
-def _describes_itself(table_name: str) -> bool:
+def _in_tap_schema(table_name: str) -> bool:
     return table_name.lower().startswith(f"{_TAP_SCHEMA}.")
 
 
-def _source(name: str, tables: Sequence[str], schemas: Sequence[str]) -> str:
+def _source_sql(name: str, tables: Sequence[str], schemas: Sequence[str]) -> str:
     """SQL that stands for a table; TAP_SCHEMA's tables show only what is published."""
     parts = name.split(".")
     if len(parts) == 1:
         parts = ["main", *parts]
     physical = ".".join(quote(part) for part in parts)
-    if not _describes_itself(name):
+    if not _in_tap_schema(name):
         return physical
-    table_list = ", ".join(map(_text, tables))
-    schema_list = ", ".join(map(_text, schemas))
+    table_list = ", ".join(map(_text_literal, tables))
+    schema_list = ", ".join(map(_text_literal, schemas))
     of_keys = f"from_table IN ({table_list}) AND target_table IN ({table_list})"
     condition = {
         "schemas": f"schema_name IN ({schema_list})",
@@ -258,7 +273,7 @@ def _source(name: str, tables: Sequence[str], schemas: Sequence[str]) -> str:
         return physical
     selected = "*"
     if parts[-1].lower() == "columns":
-        reserved = ", ".join(map(_text, _RESERVED))
+        reserved = ", ".join(map(_text_literal, _RESERVED))
         delimited = f"""if(column_name IN ({reserved}), '"' || column_name || '"', column_name)"""
         selected = f"* REPLACE ({delimited} AS column_name)"
     return f"(SELECT {selected} FROM {physical} WHERE {condition})"

@@ -1,4 +1,8 @@
-"""Running a query on the archive file, shut off from everything else."""
+"""A query run on the archive's DuckDB file, and shut off from everything else.
+
+The database sees the file, read-only, and the tables that came with the request: no other
+file, no network, no extension.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xgamma.demo.server.catalogue import SERVICES, Catalogue, Column, load_catalogue, quote
-from xgamma.demo.server.errors import TapError
+from xgamma.demo.server.refusals import RequestRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +30,7 @@ __all__ = ["Archive", "Field", "Result"]
 _THREADS = 2
 _BATCH_ROWS = 20_000
 
-#: VOTable datatypes by DuckDB's types; what is missing here is written as text.
+#: VOTable datatypes by DuckDB's types; a type that is not listed is written as text.
 _DATATYPES = {
     "BOOLEAN": "boolean",
     "UTINYINT": "unsignedByte",
@@ -41,12 +45,20 @@ _DATATYPES = {
     "FLOAT": "float",
     "DOUBLE": "double",
 }
-_EXACT_DECIMALS = "DECIMAL"
 
 
 @dataclass(frozen=True)
 class Field:
-    """A column of an answer: its datatype, and what is known of where it comes from."""
+    """A column of an answer.
+
+    Attributes
+    ----------
+    name : str
+    datatype : str
+        Of VOTable.
+    column : Column
+        What is known of the column that it comes from.
+    """
 
     name: str
     datatype: str
@@ -60,6 +72,13 @@ class Field:
 
 class Result:
     """The answer to a query, read batch by batch.
+
+    Parameters
+    ----------
+    fields : sequence of Field
+    batches : iterator of pyarrow.RecordBatch
+    limit : int or None
+        Most rows to give.
 
     Attributes
     ----------
@@ -78,13 +97,13 @@ class Result:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Give the rows, at most as many as the limit allows."""
-        written = 0
+        given = 0
         for batch in self._batches:
-            left = batch.num_rows if self._limit is None else self._limit - written
-            if batch.num_rows > left:
+            allowed = batch.num_rows if self._limit is None else self._limit - given
+            if batch.num_rows > allowed:
                 self.overflow = True
-                batch = batch.slice(0, left)
-            written += batch.num_rows
+                batch = batch.slice(0, allowed)
+            given += batch.num_rows
             if batch.num_rows:
                 yield batch
 
@@ -105,8 +124,15 @@ class Archive:
         self._catalogues: dict[tuple[str, int], Catalogue] = {}
 
     def catalogue(self, service: str) -> Catalogue:
-        """What a service, given by its base path, publishes."""
-        key = (service, self._modified())
+        """What a service publishes.
+
+        Parameters
+        ----------
+        service : str
+            Base path, one of `SERVICES`.
+        """
+        # a file that was written anew may publish other tables
+        key = (service, self._modification_time())
         if key not in self._catalogues:
             with self._connected() as connection:
                 self._catalogues[key] = load_catalogue(connection, SERVICES[service])
@@ -123,7 +149,7 @@ class Archive:
         maxrec: int | None = None,
         interruptible: Callable[[Callable[[], None]], None] | None = None,
     ) -> Iterator[Result]:
-        """Ask a query.
+        """Answer a query.
 
         Parameters
         ----------
@@ -147,7 +173,7 @@ class Archive:
 
         Raises
         ------
-        TapError
+        RequestRefused
             If the query cannot be translated or fails.
         """
         from xgamma.demo.server.adql import translate
@@ -155,32 +181,37 @@ class Archive:
         tables = [upload.table for upload in uploads.values()]
         query = translate(adql, self.catalogue(service).with_tables(tables))
         limit = default_limit if maxrec is None and query.top is None else maxrec
-        # One row more than allowed tells whether there are more.
+        # one row more than allowed tells whether there are more
         counts = (query.top, None if limit is None else limit + 1)
-        most = min((count for count in counts if count is not None), default=None)
+        row_count = min((count for count in counts if count is not None), default=None)
         body, order = query.body, query.order
         if not order and query.tables - {table.name for table in tables}:
             body, order = f"SELECT * FROM ({body})", " ORDER BY random()"
-        sql = f"{body}{order}" + ("" if most is None else f" LIMIT {most}")
+        sql = f"{body}{order}" + ("" if row_count is None else f" LIMIT {row_count}")
         sql += "" if query.offset is None else f" OFFSET {query.offset}"
-        with self._connected(uploads) as connection, _failures_named():
+        with self._connected(uploads) as connection, _database_errors_refused():
             if interruptible is not None:
                 interruptible(functools.partial(_interrupt, connection))
             relation = connection.sql(sql)
-            kinds = [_datatype(str(kind)) for kind in relation.types]
+            datatypes = [_datatype(str(duckdb_type)) for duckdb_type in relation.types]
             fields = [
-                Field(column.name, _text_datatype(column) if kind == "char" else kind, column)
-                for column, kind in zip(query.columns, kinds, strict=True)
+                Field(
+                    column.name,
+                    _text_datatype(column) if datatype == "char" else datatype,
+                    column,
+                )
+                for column, datatype in zip(query.columns, datatypes, strict=True)
             ]
-            batches = _with_types(relation.to_arrow_reader(_BATCH_ROWS), kinds)
-            first = list(itertools.islice(batches, 1))  # fails here if the query does
+            batches = _with_arrow_types(relation.to_arrow_reader(_BATCH_ROWS), datatypes)
+            # a query that fails does so here, before its first rows are on their way
+            first = list(itertools.islice(batches, 1))
             yield Result(fields, itertools.chain(first, batches), limit)
 
-    def _modified(self) -> int:
+    def _modification_time(self) -> int:
         try:
             return self.path.stat().st_mtime_ns
         except FileNotFoundError:
-            raise TapError(
+            raise RequestRefused(
                 f"demo archive: {self.path} does not exist; "
                 "make it with python -m xgamma.demo build",
                 status=500,
@@ -193,7 +224,7 @@ class Archive:
         """A connection that sees the file and the uploads, and cannot see more."""
         import duckdb
 
-        self._modified()
+        self._modification_time()  # a missing file has a message of its own
         connection = duckdb.connect(
             ":memory:",
             config={
@@ -208,18 +239,18 @@ class Archive:
             connection.execute(f"ATTACH '{path}' AS archive (READ_ONLY)")
             connection.execute("USE archive")
             for upload in (uploads or {}).values():
-                connection.register("incoming", upload.rows)
+                connection.register("uploaded", upload.rows)
                 connection.execute(
-                    f"CREATE TEMP TABLE {quote(upload.physical_name)} AS SELECT * FROM incoming"
+                    f"CREATE TEMP TABLE {quote(upload.physical_name)} AS SELECT * FROM uploaded"
                 )
-                connection.unregister("incoming")
+                connection.unregister("uploaded")
             connection.execute("SET enable_progress_bar = false")
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             yield connection
         except duckdb.IOException as error:
             reason = str(error).splitlines()[0]
-            raise TapError(f"demo archive: {self.path}: {reason}", status=500) from error
+            raise RequestRefused(f"demo archive: {self.path}: {reason}", status=500) from error
         finally:
             connection.close()
 
@@ -227,30 +258,31 @@ class Archive:
 def _interrupt(connection: duckdb.DuckDBPyConnection) -> None:
     import duckdb
 
-    with contextlib.suppress(duckdb.ConnectionException):  # closed: nothing left to stop
+    # a connection that is closed has nothing left to stop
+    with contextlib.suppress(duckdb.ConnectionException):
         connection.interrupt()
 
 
 @contextlib.contextmanager
-def _failures_named() -> Iterator[None]:
-    """Turn what DuckDB says about a query into the service's words."""
+def _database_errors_refused() -> Iterator[None]:
+    """Turn DuckDB's errors about a query into refusals."""
     import duckdb
 
     try:
         yield
     except duckdb.InterruptException as error:
-        raise TapError("the query was stopped before it was done") from error
+        raise RequestRefused("the query was stopped before it was done") from error
     except duckdb.IOException:
         raise
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
-        raise TapError(f"the database cannot run this query: {reason}") from error
+        raise RequestRefused(f"the database cannot run this query: {reason}") from error
 
 
-def _datatype(kind: str) -> str:
-    if kind.startswith(_EXACT_DECIMALS):
+def _datatype(duckdb_type: str) -> str:
+    if duckdb_type.startswith("DECIMAL"):
         return "double"
-    return _DATATYPES.get(kind, "char")
+    return _DATATYPES.get(duckdb_type, "char")
 
 
 def _text_datatype(column: Column) -> str:
@@ -258,8 +290,10 @@ def _text_datatype(column: Column) -> str:
     return "char" if column.datatype == "char" else "unicodeChar"
 
 
-def _with_types(reader: pa.RecordBatchReader, kinds: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Bring every column to the Arrow type that stands for its VOTable datatype."""
+def _with_arrow_types(
+    reader: pa.RecordBatchReader, datatypes: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    """The batches with every column in the Arrow type that stands for its VOTable datatype."""
     import pyarrow as pa
 
     types = {
@@ -273,11 +307,14 @@ def _with_types(reader: pa.RecordBatchReader, kinds: Sequence[str]) -> Iterator[
         "char": pa.string(),
     }
     schema = pa.schema(
-        [(name, types[kind]) for name, kind in zip(reader.schema.names, kinds, strict=True)]
+        [
+            (name, types[datatype])
+            for name, datatype in zip(reader.schema.names, datatypes, strict=True)
+        ]
     )
     for batch in reader:
         columns = [
-            column if column.type == wanted.type else column.cast(wanted.type)
-            for column, wanted in zip(batch.columns, schema, strict=True)
+            column if column.type == field.type else column.cast(field.type)
+            for column, field in zip(batch.columns, schema, strict=True)
         ]
         yield pa.record_batch(columns, schema=schema)

@@ -1,19 +1,19 @@
-"""The one table of what the service's ADQL can do.
+"""The functions, types and features of ADQL that the service supports, in one table.
 
-The translator accepts a function only if it stands here, and the capabilities
-document lists what stands here.
+The translator accepts a function only if it is listed here, and the capabilities
+document lists the same.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["FUNCTIONS", "LANGUAGE_FEATURES", "TYPES", "Function"]
+__all__ = ["FUNCTIONS", "LANGUAGE_FEATURES", "TYPES"]
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function of ADQL and how DuckDB says it.
+    """A function of ADQL, and how it is written for DuckDB.
 
     Attributes
     ----------
@@ -22,8 +22,9 @@ class Function:
         The numbers of arguments that it takes.
     sql : str
         DuckDB's form, with ``{0}``, ``{1}`` for the arguments and ``{all}`` for
-        all of them; '' for geometry, which has a module of its own.
+        all of them; '' for geometry, which has a module of its own, `regions.py`.
     meaning : str
+        For the capabilities document.
     """
 
     kind: str
@@ -88,7 +89,7 @@ FUNCTIONS: dict[str, Function] = {
     "COORD2": _geometry(1, "declination of a point, deg"),
 }
 
-#: Types that CAST knows, as DuckDB says them: ``{0}`` is the value and ``{1}`` a
+#: Types that CAST knows, as written for DuckDB: ``{0}`` is the value and ``{1}`` a
 #: length, which some text types take.
 TYPES: dict[str, str] = {
     "SMALLINT": "CAST({0} AS SMALLINT)",

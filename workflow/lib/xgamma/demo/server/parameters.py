@@ -1,4 +1,4 @@
-"""What a TAP request asks: its parameters, checked."""
+"""The parameters of a request to the TAP service, read and checked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xgamma.demo.server.errors import TapError
+from xgamma.demo.server.refusals import RequestRefused
 from xgamma.demo.server.votable import FORMATS
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ class Parameters:
     files: dict[str, bytes] = field(default_factory=dict)
 
     def add(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Add values to those that are there."""
+        """Add (name, value) pairs to those that are there."""
         for name, value in pairs:
             self.values.setdefault(name.upper(), []).append(value)
 
     def replace(self, other: Parameters) -> None:
-        """Take another request's parameters instead of those of the same name."""
+        """Let another request's parameters stand in place of those of the same name."""
         self.values.update(other.values)
         self.files.update(other.files)
 
@@ -56,9 +56,18 @@ class Parameters:
 def read_parameters(environ: Mapping[str, Any]) -> Parameters:
     """Read the parameters of a WSGI request, from its address and its body.
 
+    Parameters
+    ----------
+    environ : mapping
+        The WSGI environment (PEP 3333).
+
+    Returns
+    -------
+    Parameters
+
     Raises
     ------
-    TapError
+    RequestRefused
         If the body is too long or is not what its type says.
     """
     parameters = Parameters()
@@ -74,7 +83,7 @@ def read_parameters(environ: Mapping[str, Any]) -> Parameters:
         else:
             parameters.add(urllib.parse.parse_qsl(body.decode(), keep_blank_values=True))
     except ValueError as error:
-        raise TapError(f"the body of the request cannot be read: {error}") from error
+        raise RequestRefused(f"the body of the request cannot be read: {error}") from error
     return parameters
 
 
@@ -90,14 +99,15 @@ def _body(environ: Mapping[str, Any]) -> bytes:
         _check_length(len(body) + size)
         body += stream.read(size)
         stream.readline()
-    while stream.readline().strip():  # what may follow the last chunk says nothing here
+    # trailers may follow the last chunk; none of them has a meaning for TAP
+    while stream.readline().strip():
         pass
     return bytes(body)
 
 
 def _check_length(length: int) -> None:
     if length > _BODY_LIMIT:
-        raise TapError(f"the request is longer than the {_BODY_LIMIT} bytes accepted", 413)
+        raise RequestRefused(f"the request is longer than the {_BODY_LIMIT} bytes accepted", 413)
 
 
 def _read_parts(body: bytes, boundary: bytes, parameters: Parameters) -> None:
@@ -108,7 +118,7 @@ def _read_parts(body: bytes, boundary: bytes, parameters: Parameters) -> None:
         head, blank, content = part.partition(b"\r\n\r\n")
         name = re.search(rb'[; ]name="([^"]*)"', head)
         if not blank or name is None:
-            raise TapError("the multipart body of the request cannot be read")
+            raise RequestRefused("the multipart body of the request cannot be read")
         if re.search(rb"filename\*?=", head):
             parameters.files[name.group(1).decode()] = content
         else:
@@ -117,15 +127,17 @@ def _read_parts(body: bytes, boundary: bytes, parameters: Parameters) -> None:
 
 @dataclass(frozen=True)
 class TapRequest:
-    """A query as asked.
+    """A query, and how its answer is wanted.
 
     Attributes
     ----------
     query : str
     media_type, serialisation : str
-        How the answer is written, as in `xgamma.demo.server.votable.FORMATS`.
+        How the answer is written, as in `votable.FORMATS`.
     maxrec : int or None
+        Most rows that the answer may have.
     uploads : dict of str to Upload
+        By name in lower case.
     """
 
     query: str
@@ -135,28 +147,30 @@ class TapRequest:
     uploads: dict[str, Upload]
 
     @classmethod
-    def of(cls, parameters: Parameters) -> TapRequest:
+    def from_parameters(cls, parameters: Parameters) -> TapRequest:
         """Check the parameters of TAP and read the uploads.
 
         Raises
         ------
-        TapError
+        RequestRefused
             Names the parameter, its value and what is accepted.
         """
         request = parameters.get("REQUEST", "doQuery")
         if request != "doQuery":
-            raise TapError(f"REQUEST={request} is not supported; doQuery is")
+            raise RequestRefused(f"REQUEST={request} is not supported; doQuery is")
         language = parameters.get("LANG", "ADQL")
         if language.upper() not in _LANGUAGES:
-            raise TapError(f"LANG={language} is not supported; {', '.join(_LANGUAGES)} are")
+            raise RequestRefused(f"LANG={language} is not supported; {', '.join(_LANGUAGES)} are")
         query = parameters.get("QUERY")
         if not query.strip():
-            raise TapError("QUERY is missing")
-        asked = parameters.get("RESPONSEFORMAT") or parameters.get("FORMAT") or "votable"
-        known = FORMATS.get(asked.lower().replace(" ", "").replace('"', ""))
-        if known is None:
-            raise TapError(f"RESPONSEFORMAT={asked} is not supported; {', '.join(FORMATS)} are")
-        return cls(query, *known, _maxrec(parameters), _uploads(parameters))
+            raise RequestRefused("QUERY is missing")
+        name = parameters.get("RESPONSEFORMAT") or parameters.get("FORMAT") or "votable"
+        written_as = FORMATS.get(name.lower().replace(" ", "").replace('"', ""))
+        if written_as is None:
+            raise RequestRefused(
+                f"RESPONSEFORMAT={name} is not supported; {', '.join(FORMATS)} are"
+            )
+        return cls(query, *written_as, _maxrec(parameters), _uploads(parameters))
 
 
 def _maxrec(parameters: Parameters) -> int | None:
@@ -164,7 +178,7 @@ def _maxrec(parameters: Parameters) -> int | None:
     if not text:
         return None
     if not text.isdecimal():
-        raise TapError(f"MAXREC={text} is not a number of rows")
+        raise RequestRefused(f"MAXREC={text} is not a number of rows")
     return int(text)
 
 
@@ -184,11 +198,13 @@ def _uploads(parameters: Parameters) -> dict[str, Upload]:
     for specification in specifications:
         name, _, source = (piece.strip() for piece in specification.partition(","))
         if not source.startswith("param:"):
-            raise TapError(f"UPLOAD={specification} is not supported; inline name,param:part is")
+            raise RequestRefused(
+                f"UPLOAD={specification} is not supported; inline name,param:part is"
+            )
         part = source.removeprefix("param:")
         if part not in parameters.files:
-            raise TapError(f"UPLOAD={specification}: the request has no part called {part}")
+            raise RequestRefused(f"UPLOAD={specification}: the request has no part called {part}")
         if name.lower() in uploads:
-            raise TapError(f"UPLOAD: two tables are called {name}")
+            raise RequestRefused(f"UPLOAD: two tables are called {name}")
         uploads[name.lower()] = read_upload(name, parameters.files[part])
     return uploads

@@ -1,4 +1,4 @@
-"""Spherical geometry as SQL: exact separations, behind conditions that a join can use.
+"""Points and circles on the sphere as SQL that a join can use.
 
 A circle holds a point when their separation is at most its radius; the edge
 belongs to it. The separation comes from the haversine formula, which keeps its
@@ -23,7 +23,7 @@ __all__ = ["Circle", "Point", "separation", "within"]
 #: never loses a pair that the separation keeps.
 _MARGIN = "1e-9"
 
-_SOURCE_ALIAS = re.compile(r'"(t\d+)"\.')
+_TABLE_ALIAS = re.compile(r'"(t\d+)"\.')
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,24 @@ class Circle:
 
 
 def separation(first: Point, second: Point) -> str:
-    """SQL for the great-circle separation of two positions (deg)."""
+    """SQL for the great-circle separation of two positions.
+
+    Parameters
+    ----------
+    first, second : Point
+
+    Returns
+    -------
+    str
+        An expression in degrees: the haversine formula, Sinnott 1984.
+    """
     half_dec = f"sin(radians({first.dec} - {second.dec}) / 2)"
     half_ra = f"sin(radians({first.ra} - {second.ra}) / 2)"
     haversine = (
         f"{half_dec} * {half_dec}"
         f" + cos(radians({first.dec})) * cos(radians({second.dec})) * {half_ra} * {half_ra}"
     )
-    # Rounding may lift the haversine of antipodes above 1, where asin has no value.
+    # rounding may lift the haversine of antipodes above 1, where asin has no value.
     return f"(2 * degrees(asin(sqrt(least(1.0, {haversine})))))"
 
 
@@ -64,6 +74,11 @@ def within(point: Point, circle: Circle, *, strict: bool = False) -> str:
         A null or negative radius holds nothing.
     strict : bool
         Leave out the edge.
+
+    Returns
+    -------
+    str
+        A condition: the two bands, then the exact separation.
     """
     comparison = "<" if strict else "<="
     exact = f"{separation(point, circle.centre)} {comparison} {circle.radius}"
@@ -78,8 +93,8 @@ def _declination_band(point: Point, circle: Circle) -> str:
     nothing else can become the condition of a range join.
     """
     reach = f"({circle.radius} + {_MARGIN})"
-    radius_with_point = _sources(circle.radius) and _sources(circle.radius) <= _sources(point.dec)
-    if radius_with_point:
+    radius_tables = _tables(circle.radius)
+    if radius_tables and radius_tables <= _tables(point.dec):
         return (
             f"{circle.centre.dec} <= {point.dec} + {reach}"
             f" AND {circle.centre.dec} >= {point.dec} - {reach}"
@@ -94,17 +109,18 @@ def _right_ascension_band(point: Point, circle: Circle) -> str:
     """Right ascensions that a circle of this radius can reach, by arithmetic alone.
 
     A circle of radius r around declination d reaches right ascensions that
-    differ by at most a, with sin a = sin r / cos d, as long as u = (abs(d) + r) / 90
-    is below 1. As a <= tan a <= sin r / cos(90 deg u) and cos(90 deg u) >= 0.78 (1 - u^2)
-    on [0, 1] (the ratio of the two falls from 1/0.78 to pi/4/0.78 there),
-    a * 0.78 (1 - u^2) <= r. Where u >= 1 the circle may hold a pole; the left side
-    is then not positive, and every right ascension passes, as it must.
+    differ by at most a, with sin a = sin r / cos d (angles in radians), as long as
+    u = (abs(d) + r) / 90 deg is below 1. As a <= tan a <= sin r / cos(90 deg u) and
+    cos(90 deg u) >= 0.78 (1 - u^2) on [0, 1] (the ratio of the two falls from 1/0.78 to
+    pi/4/0.78 there), a * 0.78 (1 - u^2) <= r. Where u >= 1 the circle may hold a pole;
+    the left side is then not positive, and every right ascension passes, as it must.
     """
     difference = f"(180 - abs(180 - abs({point.ra} - {circle.centre.ra}) % 360))"
-    u = f"((abs({circle.centre.dec}) + {circle.radius}) / 90)"
-    return f"{difference} * 0.78 * (1 - {u} * {u}) <= {circle.radius} + {_MARGIN}"
+    nearness_to_pole = f"((abs({circle.centre.dec}) + {circle.radius}) / 90)"
+    cosine = f"0.78 * (1 - {nearness_to_pole} * {nearness_to_pole})"
+    return f"{difference} * {cosine} <= {circle.radius} + {_MARGIN}"
 
 
-def _sources(sql: str) -> set[str]:
+def _tables(sql: str) -> set[str]:
     """Aliases of the tables that an expression draws on."""
-    return set(_SOURCE_ALIAS.findall(sql))
+    return set(_TABLE_ALIAS.findall(sql))

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from xgamma.demo.server.catalogue import Column
-from xgamma.demo.server.expressions import ExpressionWriter, require_only
+from xgamma.demo.server.expressions import ExpressionWriter
 from xgamma.demo.server.functions import FUNCTIONS
+from xgamma.demo.server.refusals import require_only
 from xgamma.demo.server.scope import Scope, identifier
 
-__all__ = ["Item", "select_list"]
+__all__ = ["select_list"]
 
 _SEPARATION = Column("distance", unit="deg", ucd="pos.angDistance")
 
@@ -41,19 +42,36 @@ class Item:
 def select_list(
     terms: Sequence[exp.Expression], scope: Scope, writer: ExpressionWriter
 ) -> list[Item]:
-    """Write the terms of a SELECT; their names are unique, whatever their case.
+    """Write the terms of a SELECT.
 
-    As at HEASARC, columns of the same name are called ``table_column`` each, with
-    the table's alias, and a function gives its name: ``count``. What still has no
-    name of its own gets its position: ``count_3``, ``column_3``.
+    Parameters
+    ----------
+    terms : sequence of sqlglot.exp.Expression
+        What stands between SELECT and FROM.
+    scope : Scope
+        The tables that the SELECT sees.
+    writer : ExpressionWriter
+
+    Returns
+    -------
+    list of Item
+        Their names are unique, whatever their case. As at HEASARC, columns of the same
+        name are called ``table_column`` each, with the table's alias, and a function
+        gives its name: ``count``. What still has no name of its own gets its position:
+        ``count_3``, ``column_3``.
+
+    Raises
+    ------
+    RequestRefused
+        Names what is not supported or not known.
     """
     items = [item for term in terms for item in _items(term, scope, writer)]
-    proposed = [item.name.lower() for item in items]
+    wanted_names = [item.name.lower() for item in items]
     taken: set[str] = set()
     named = []
     for position, item in enumerate(items, start=1):
         name = item.name or f"column_{position}"
-        if item.table and proposed.count(name.lower()) > 1:
+        if item.table and wanted_names.count(name.lower()) > 1:
             name = f"{item.table}_{name}"
         while name.lower() in taken:
             name = f"{name}_{position}"
@@ -76,13 +94,13 @@ def _items(term: exp.Expression, scope: Scope, writer: ExpressionWriter) -> list
         ]
     alias = ""
     if isinstance(term, exp.Alias):
-        alias, term = identifier(term.args["alias"])[0], term.this
+        alias, term = identifier(term.args["alias"]).name, term.this
     value = term.unnest()
     if isinstance(value, exp.Column):
         source, column = scope.find(value)
         name = alias or column.name
         return [Item(name, source.sql(column), column, "" if alias else source.label)]
-    known = isinstance(value, exp.Anonymous) and value.name.upper() in FUNCTIONS
-    name = alias or (value.name.lower() if known else "")
-    column = _SEPARATION if known and value.name.upper() == "DISTANCE" else Column("")
+    function = value.name.upper() if isinstance(value, exp.Anonymous) else ""
+    name = alias or (function.lower() if function in FUNCTIONS else "")
+    column = _SEPARATION if function == "DISTANCE" else Column("")
     return [Item(name, writer.write(term), column)]

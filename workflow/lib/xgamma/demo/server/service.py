@@ -16,12 +16,12 @@ from typing import IO, Any
 
 from xgamma.demo.server import uws, vosi
 from xgamma.demo.server.catalogue import SERVICES
-from xgamma.demo.server.errors import TapError
 from xgamma.demo.server.execution import Archive
 from xgamma.demo.server.parameters import DEFAULT_ROWS, Parameters, TapRequest, read_parameters
+from xgamma.demo.server.refusals import RequestRefused
 from xgamma.demo.server.votable import VOTABLE_TYPE, error_document, write
 
-__all__ = ["TapApplication"]
+__all__ = ["SERVICES", "TapApplication"]
 
 _XML_TYPE = "text/xml"
 _TEXT_TYPE = "text/plain"
@@ -58,7 +58,7 @@ class TapApplication:
         """Answer one WSGI request."""
         try:
             response = self._respond(environ)
-        except TapError as error:
+        except RequestRefused as error:
             response = _Response(
                 [error_document(str(error))], VOTABLE_TYPE, HTTPStatus(error.status)
             )
@@ -70,34 +70,34 @@ class TapApplication:
         path = environ.get("PATH_INFO", "")
         service = next((base for base in SERVICES if f"{path}/".startswith(f"{base}/")), None)
         if service is None:
-            raise TapError(
+            raise RequestRefused(
                 f"nothing stands at {path}; services stand at {', '.join(SERVICES)}", status=404
             )
         url = _host(environ) + service
-        resource, *below = path.removeprefix(service).strip("/").split("/")
+        resource, *subresources = path.removeprefix(service).strip("/").split("/")
         parameters = read_parameters(environ)
         match resource:
-            case "sync" if not below:
+            case "sync" if not subresources:
                 return self._sync(parameters, service)
             case "async":
                 method = environ["REQUEST_METHOD"]
-                return self._async(method, below, parameters, service, f"{url}/async")
-            case "availability" if not below:
+                return self._async(method, subresources, parameters, service, f"{url}/async")
+            case "availability" if not subresources:
                 return _Response([vosi.availability()])
-            case "capabilities" if not below:
+            case "capabilities" if not subresources:
                 return _Response([vosi.capabilities(url)])
-            case "tables" if len(below) <= 1:
+            case "tables" if len(subresources) <= 1:
                 catalogue = self._archive.catalogue(service)
-                if below:
-                    return _Response([vosi.table_document(catalogue, below[0])])
-                brief = parameters.get("DETAIL") == "min"
-                return _Response([vosi.tables_document(catalogue, with_columns=not brief)])
-        raise TapError(f"nothing stands at {path}", status=404)
+                if subresources:
+                    return _Response([vosi.table_document(catalogue, subresources[0])])
+                with_columns = parameters.get("DETAIL") != "min"
+                return _Response([vosi.tables_document(catalogue, with_columns=with_columns)])
+        raise RequestRefused(f"nothing stands at {path}", status=404)
 
     def _sync(self, parameters: Parameters, service: str) -> _Response:
-        request = TapRequest.of(parameters)
+        request = TapRequest.from_parameters(parameters)
         pieces = self._answer(request, service)
-        # What can go wrong goes wrong before the first rows: then it can still be said.
+        # a query fails before its first rows, if it does: then the status can still say so
         first = list(itertools.islice(pieces, 1))
         return _Response(itertools.chain(first, pieces), request.media_type)
 
@@ -119,36 +119,36 @@ class TapApplication:
             yield from write(result, request.serialisation, request.query)
 
     def _run(self, job: uws.Job, service: str) -> Generator[bytes]:
-        request = TapRequest.of(job.parameters)
+        request = TapRequest.from_parameters(job.parameters)
         job.media_type = request.media_type
         yield from self._answer(request, service, job)
 
     def _async(
-        self, method: str, below: list[str], parameters: Parameters, service: str, url: str
+        self, method: str, path: list[str], parameters: Parameters, service: str, url: str
     ) -> _Response:
         jobs = self._jobs[service]
-        if not below:
+        if not path:
             if method == "POST":
                 job = jobs.create(parameters)
                 if parameters.get("PHASE") == "RUN":
                     jobs.start(job)
                 return _redirect(f"{url}/{job.identifier}")
             last, after = parameters.get("LAST"), parameters.get("AFTER")
-            listed = jobs.list(
+            listed = jobs.find(
                 parameters.values.get("PHASE", []),
                 int(last) if last.isdecimal() else None,
                 uws.read_time("AFTER", after) if after else None,
             )
             return _Response([uws.job_list_document(listed, url)])
-        job = jobs.get(below[0])
+        job = jobs.get(path[0])
         job_url = f"{url}/{job.identifier}"
         if method == "DELETE" or (method == "POST" and parameters.get("ACTION") == "DELETE"):
             jobs.delete(job)
             return _redirect(url)
         if method == "POST":
-            _change(jobs, job, "/".join(below[1:]), parameters)
+            _change(jobs, job, "/".join(path[1:]), parameters)
             return _redirect(job_url)
-        return _show(jobs, job, "/".join(below[1:]), parameters, job_url)
+        return _show(jobs, job, "/".join(path[1:]), parameters, job_url)
 
 
 def _host(environ: Mapping[str, Any]) -> str:
@@ -178,17 +178,19 @@ def _change(jobs: uws.JobStore, job: uws.Job, resource: str, parameters: Paramet
             job.destruction = uws.read_time("DESTRUCTION", value)
         case _:
             name = resource.upper() or "PARAMETERS"
-            raise TapError(f"{name}={value}: a job in the phase {job.phase} does not take this")
+            raise RequestRefused(
+                f"{name}={value}: a job in the phase {job.phase} does not take this"
+            )
 
 
 def _show(
     jobs: uws.JobStore, job: uws.Job, resource: str, parameters: Parameters, url: str
 ) -> _Response:
     """Show a job or a part of it."""
-    plain = {
+    texts = {
         "phase": job.phase,
         "executionduration": str(job.duration_seconds),
-        "destruction": job.destruction.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "destruction": uws.time_stamp(job.destruction),
         "quote": "",
         "owner": "",
     }
@@ -203,33 +205,36 @@ def _show(
         case "results":
             return _Response([uws.document(uws.results_element, job, url)])
         case "results/result" if job.result is not None:
-            return _Response(_read(job.result), job.media_type)
+            return _Response(_pieces(job.result), job.media_type)
         case "error" if job.phase == "ERROR":
             return _Response([error_document(job.error)], VOTABLE_TYPE)
-        case _ if resource in plain:
-            return _Response([plain[resource].encode()], _TEXT_TYPE)
-    raise TapError(f"the job {job.identifier} ({job.phase}) has no {resource}", status=404)
+        case _ if resource in texts:
+            return _Response([texts[resource].encode()], _TEXT_TYPE)
+    raise RequestRefused(f"the job {job.identifier} ({job.phase}) has no {resource}", status=404)
 
 
 def _seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise TapError(f"WAIT={text} is not a number of seconds") from None
+        raise RequestRefused(f"WAIT={text} is not a number of seconds") from None
 
 
-def _read(result: IO[bytes]) -> Iterator[bytes]:
-    """Read a result that others may be reading, or deleting, at the same time."""
+def _pieces(result: IO[bytes]) -> Iterator[bytes]:
+    """Read a result that others may be reading, or deleting, at the same time.
+
+    The descriptor of its own keeps the file, and `pread` leaves the others' places alone.
+    """
     result.flush()
     descriptor = os.dup(result.fileno())
 
-    def pieces() -> Iterator[bytes]:
+    def read() -> Iterator[bytes]:
         try:
-            place = 0
-            while piece := os.pread(descriptor, _PIECE_BYTES, place):
-                place += len(piece)
+            offset = 0
+            while piece := os.pread(descriptor, _PIECE_BYTES, offset):
+                offset += len(piece)
                 yield piece
         finally:
             os.close(descriptor)
 
-    return pieces()
+    return read()

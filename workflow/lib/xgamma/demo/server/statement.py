@@ -1,4 +1,7 @@
-"""ADQL queries as SQL: SELECT, joins, set operations, WITH."""
+"""ADQL queries as DuckDB SQL: SELECT, joins, set operations, WITH.
+
+Expressions inside them are written by `xgamma.demo.server.expressions`.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from xgamma.demo.server.catalogue import Catalogue, Column, quote, same_name
-from xgamma.demo.server.errors import TapError
-from xgamma.demo.server.expressions import ExpressionWriter, integer, refuse, require_only
+from xgamma.demo.server.catalogue import Catalogue, Column, Identifier, quote, same_name
+from xgamma.demo.server.expressions import ExpressionWriter, whole_number
+from xgamma.demo.server.refusals import RequestRefused, not_supported, require_only
 from xgamma.demo.server.scope import Scope, Source, identifier
 from xgamma.demo.server.select_list import select_list
 
@@ -62,8 +65,8 @@ class QueryWriter:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._named: list[tuple[tuple[str, bool], str, tuple[Column, ...]]] = []
-        self._sources = 0
+        self._named: list[tuple[Identifier, str, tuple[Column, ...]]] = []
+        self._alias_count = 0
         self._tables: set[str] = set()
 
     def write_request(self, node: exp.Expression) -> Query:
@@ -71,14 +74,15 @@ class QueryWriter:
 
         Raises
         ------
-        TapError
+        RequestRefused
             Names what is unknown or not supported.
         """
         return replace(self.write(node), tables=frozenset(self._tables))
 
     def write(self, node: exp.Expression, parent: Scope | None = None) -> Query:
         """Write a SELECT, a set operation, or either in parentheses."""
-        visible = len(self._named)
+        # the names of a WITH end with the query that it stands before
+        named_outside = len(self._named)
         prefix = self._with(node.args.get("with_"), parent)
         if isinstance(node, exp.Subquery) and isinstance(node.this.unnest(), _QUERIES):
             require_only(node, "this", "with_", "order", "offset")
@@ -91,15 +95,15 @@ class QueryWriter:
         elif isinstance(node, exp.Select):
             query = self._select(node, parent)
         else:
-            raise refuse(node)
-        del self._named[visible:]
+            raise not_supported(node)
+        del self._named[named_outside:]
         return replace(query, body=prefix + query.body)
 
     def _with(self, node: exp.With | None, parent: Scope | None) -> str:
         if node is None:
             return ""
         require_only(node, "expressions")
-        written = []
+        definitions = []
         for definition in node.expressions:
             require_only(definition, "this", "alias")
             require_only(definition.args["alias"], "this")
@@ -107,24 +111,24 @@ class QueryWriter:
             alias = self._new_alias()
             name = identifier(definition.args["alias"].this)
             self._named.append((name, alias, query.columns))
-            written.append(f"{quote(alias)} AS ({query.sql})")
-        return f"WITH {', '.join(written)} "
+            definitions.append(f"{quote(alias)} AS ({query.sql})")
+        return f"WITH {', '.join(definitions)} "
 
     def _new_alias(self) -> str:
-        self._sources += 1
-        return f"t{self._sources}"
+        self._alias_count += 1
+        return f"t{self._alias_count}"
 
     def _set_operation(self, node: exp.SetOperation, parent: Scope | None) -> Query:
         require_only(node, "this", "expression", "distinct", "order", "offset", "with_")
         left, right = self.write(node.this, parent), self.write(node.expression, parent)
         name = _SET_OPERATIONS[type(node)]
         if len(left.columns) != len(right.columns):
-            raise TapError(
+            raise RequestRefused(
                 f"ADQL: {name} joins {len(left.columns)} column(s) to {len(right.columns)}"
             )
         columns = tuple(
-            ours if _same_meaning(ours, theirs) else Column(ours.name)
-            for ours, theirs in zip(left.columns, right.columns, strict=True)
+            first if _same_meaning(first, second) else Column(first.name)
+            for first, second in zip(left.columns, right.columns, strict=True)
         )
         operator = name if node.args.get("distinct") else f"{name} ALL"
         body = f"({left.sql}) {operator} ({right.sql})"
@@ -136,7 +140,7 @@ class QueryWriter:
         for term in _order_terms(node):
             position = _output_position(term.this, query.columns)
             if position is None:
-                raise TapError(
+                raise RequestRefused(
                     f"ADQL: ORDER BY {term.this.sql()} names no column of the query's output"
                 )
             terms.append(f"{position}{_direction(term)}")
@@ -148,8 +152,8 @@ class QueryWriter:
             "group", "having", "order", "offset", "operation_modifiers",
         )  # fmt: skip
         if not node.expressions:
-            raise TapError("ADQL: SELECT without columns")
-        scope = Scope(parent, lambda inner, around: self.write(inner, around).sql)
+            raise RequestRefused("ADQL: SELECT without columns")
+        scope = Scope(parent, lambda subquery, outer_scope: self.write(subquery, outer_scope).sql)
         writer = ExpressionWriter(scope)
         clauses = []
         if node.args.get("from_") is not None:
@@ -161,7 +165,7 @@ class QueryWriter:
         items = select_list(node.expressions, scope, writer)
         having = node.args.get("having")
         having_clause = "" if having is None else f" HAVING {writer.write(having.this)}"
-        scope.aliases = {item.name.lower(): item.sql for item in items}
+        scope.output_names = {item.name.lower(): item.sql for item in items}
         if node.args.get("group") is not None:
             require_only(node.args["group"], "expressions")
             terms = ", ".join(map(writer.write, node.args["group"].expressions))
@@ -185,26 +189,26 @@ class QueryWriter:
         """Write what stands in FROM, and put its columns in sight."""
         joins = [*(node.args.get("joins") or ())]
         if isinstance(node, exp.Table):
-            written = self._table(node, scope)
+            source = self._table(node, scope)
         elif isinstance(node, exp.Subquery) and isinstance(node.this.unnest(), _QUERIES):
             require_only(node, "this", "alias", "joins")
-            written = self._derived_table(node, scope)
+            source = self._derived_table(node, scope)
         elif isinstance(node, exp.Subquery):
             require_only(node, "this", "joins")
-            written = f"({self._from_item(node.this, scope)})"
+            source = f"({self._from_item(node.this, scope)})"
         else:
-            raise refuse(node)
-        return " ".join((written, *(self._join(join, scope) for join in joins)))
+            raise not_supported(node)
+        return " ".join((source, *(self._join(join, scope) for join in joins)))
 
     def _table(self, node: exp.Table, scope: Scope) -> str:
         if not isinstance(node.this, exp.Identifier):
-            raise refuse(node.this, f"the table function {node.this.name.upper()}")
+            raise not_supported(node.this, f"the table function {node.this.name.upper()}")
         require_only(node, "this", "db", "alias", "joins")
         parts = [identifier(node.args[part]) for part in ("db", "this") if node.args.get(part)]
         names = self._alias_of(node) or tuple(parts)
         alias = self._new_alias()
         for name, source, columns in reversed(self._named):
-            if len(parts) == 1 and same_name(name[0], *parts[0]):
+            if len(parts) == 1 and same_name(name.name, parts[0]):
                 scope.add(Source(names, alias, columns))
                 return f"{quote(source)} AS {quote(alias)}"
         table = self._catalogue.table(parts)
@@ -218,7 +222,7 @@ class QueryWriter:
         scope.add(Source(self._alias_of(node), alias, query.columns))
         return f"({query.sql}) AS {quote(alias)}"
 
-    def _alias_of(self, node: exp.Expression) -> tuple[tuple[str, bool], ...]:
+    def _alias_of(self, node: exp.Expression) -> tuple[Identifier, ...]:
         alias = node.args.get("alias")
         if alias is None:
             return ()
@@ -230,9 +234,9 @@ class QueryWriter:
         side, kind = node.side.upper(), node.kind.upper()
         method = node.method.upper()
         if side not in ("", "LEFT", "RIGHT", "FULL") or kind not in ("", "INNER", "OUTER", "CROSS"):
-            raise refuse(node, f"{side} {kind} JOIN".strip())
+            raise not_supported(node, f"{side} {kind} JOIN".strip())
         if method not in ("", "NATURAL"):
-            raise refuse(node, f"{method} JOIN")
+            raise not_supported(node, f"{method} JOIN")
         earlier = list(scope.sources)
         source = self._from_item(node.this, scope)
         added = scope.sources[len(earlier) :]
@@ -240,38 +244,39 @@ class QueryWriter:
             condition = ExpressionWriter(scope).write(node.args["on"])
         elif node.args.get("using") or method:
             if side in ("RIGHT", "FULL"):
-                raise refuse(node, f"USING or NATURAL in a {side} JOIN")
+                raise not_supported(node, f"USING or NATURAL in a {side} JOIN")
             names = [identifier(name) for name in node.args.get("using") or ()]
-            condition = _equal_columns(names or _common(earlier, added), earlier, added)
+            condition = _equal_columns(names or _common_columns(earlier, added), earlier, added)
         else:
             return f"CROSS JOIN {source}"
         return f"{side or 'INNER'} JOIN {source} ON {condition}"
 
 
 def _equal_columns(
-    names: Sequence[tuple[str, bool]], left: Sequence[Source], right: Sequence[Source]
+    names: Sequence[Identifier], left: Sequence[Source], right: Sequence[Source]
 ) -> str:
     """Write a join by name, and let ``*`` show each of the columns once."""
     conditions = []
     for name, delimited in names:
         node = exp.column(exp.to_identifier(name, quoted=delimited))
-        ends = []
+        found = []
         for sources in (left, right):
-            side = Scope(None, lambda *_: "")
-            side.sources = list(sources)
-            ends.append(side.find(node))
-        (first, column), (second, same) = ends
-        conditions.append(f"{first.sql(column)} = {second.sql(same)}")
-        second.merged.add(same.name.lower())
+            scope = Scope(None, lambda *_: "")
+            scope.sources = list(sources)
+            found.append(scope.find(node))
+        (left_source, left_column), (right_source, right_column) = found
+        conditions.append(f"{left_source.sql(left_column)} = {right_source.sql(right_column)}")
+        right_source.merged.add(right_column.name.lower())
     return " AND ".join(conditions)
 
 
-def _common(left: Sequence[Source], right: Sequence[Source]) -> list[tuple[str, bool]]:
-    ours = {column.name.lower() for source in left for column in source.visible()}
-    theirs = [column.name for source in right for column in source.visible()]
-    names = [(name, False) for name in theirs if name.lower() in ours]
+def _common_columns(left: Sequence[Source], right: Sequence[Source]) -> list[Identifier]:
+    """Columns that a NATURAL JOIN makes equal: those of the right side that the left has too."""
+    on_the_left = {column.name.lower() for source in left for column in source.visible()}
+    on_the_right = [column.name for source in right for column in source.visible()]
+    names = [Identifier(name, False) for name in on_the_right if name.lower() in on_the_left]
     if not names:
-        raise TapError("ADQL: NATURAL JOIN of tables that have no column in common")
+        raise RequestRefused("ADQL: NATURAL JOIN of tables that have no column in common")
     return names
 
 
@@ -294,7 +299,7 @@ def _order_terms(node: exp.Expression) -> list[exp.Ordered]:
     require_only(order, "expressions")
     for term in order.expressions:
         if not isinstance(term, exp.Ordered):
-            raise refuse(term)
+            raise not_supported(term)
         require_only(term, "this", "desc")
     return order.expressions
 
@@ -310,9 +315,11 @@ def _order_clause(terms: Sequence[str]) -> str:
 def _output_position(node: exp.Expression, columns: Sequence[Column]) -> int | None:
     """Position of the output column that an ORDER BY term names or numbers, from 1."""
     if isinstance(node, exp.Literal):
-        position = integer(node, "ORDER BY")
+        position = whole_number(node, "ORDER BY")
         if not 1 <= position <= len(columns):
-            raise TapError(f"ADQL: ORDER BY {position}: the query has {len(columns)} column(s)")
+            raise RequestRefused(
+                f"ADQL: ORDER BY {position}: the query has {len(columns)} column(s)"
+            )
         return position
     if isinstance(node, exp.Column) and not node.args.get("table"):
         names = [column.name.lower() for column in columns]
@@ -326,9 +333,9 @@ def _top(node: exp.Select) -> int | None:
     if limit is None:
         return None
     if not isinstance(limit, exp.Limit):
-        raise refuse(limit)
+        raise not_supported(limit)
     require_only(limit, "expression")
-    return integer(limit.expression, "TOP")
+    return whole_number(limit.expression, "TOP")
 
 
 def _offset(node: exp.Expression) -> int | None:
@@ -336,4 +343,4 @@ def _offset(node: exp.Expression) -> int | None:
     if offset is None:
         return None
     require_only(offset, "expression")
-    return integer(offset.expression, "OFFSET")
+    return whole_number(offset.expression, "OFFSET")

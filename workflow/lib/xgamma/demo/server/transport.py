@@ -1,7 +1,7 @@
-"""The demo service inside the asking process: an adapter for requests.
+"""The demo service inside the process that asks it: an adapter for the library requests.
 
-The TAP client above it does what it does with the real services; only the last
-step differs: the request goes to the WSGI application instead of to a socket.
+The TAP client does with it what it does with the real services. Only the last step
+differs: the request goes to the WSGI application instead of to a socket.
 """
 
 from __future__ import annotations
@@ -18,52 +18,49 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPResponse
 
-from xgamma.config.check import DEMO_URL
 from xgamma.run.code_digest import code_digest
 
 if TYPE_CHECKING:
     from xgamma.demo.server.service import TapApplication
 
-__all__ = ["InProcessAdapter", "mount", "simulation"]
+__all__ = ["InProcessAdapter", "simulation_digest"]
 
 _applications: dict[Path, TapApplication] = {}
 _applications_lock = threading.Lock()
 
 
-def simulation(database_path: str | Path) -> str | None:
-    """Sixteen hexadecimal digits for what answers: the sky's content, and the service's code.
-
-    None if nothing beside the sky says what is in it.
-    """
-    try:
-        sky = Path(database_path).with_suffix(".json").read_bytes()
-    except FileNotFoundError:
-        return None
-    code = code_digest(Path(__file__).with_name("service.py"))
-    return hashlib.sha256(sky + code.encode()).hexdigest()[:16]
-
-
-def mount(session: requests.Session, database_path: str | Path) -> None:
-    """Let a session answer requests to `DEMO_URL` from a demo archive.
+def simulation_digest(database_path: str | Path) -> str | None:
+    """A digest of what the answers rest on: the content of the sky, and the service's code.
 
     Parameters
     ----------
-    session : requests.Session
     database_path : path-like
-        The archive's DuckDB file. It is opened by the first request, not here.
+        The archive's DuckDB file; a JSON file of the same name beside it, which the
+        workflow writes with the sky, holds the digest of its content.
+
+    Returns
+    -------
+    str or None
+        Sixteen hexadecimal digits; None if there is no such JSON file.
     """
-    session.mount(DEMO_URL, InProcessAdapter(database_path))
+    try:
+        sky_record = Path(database_path).with_suffix(".json").read_bytes()
+    except FileNotFoundError:
+        return None
+    code = code_digest(Path(__file__).with_name("service.py"))
+    return hashlib.sha256(sky_record + code.encode()).hexdigest()[:16]
 
 
 class InProcessAdapter(HTTPAdapter):
     """Hands requests to the demo service of this process.
 
     There is one service per file and process: a job that one session submits can
-    be followed by another.
+    be followed by another. A session is given the adapter with its method `mount`.
 
     Parameters
     ----------
     database_path : path-like
+        The archive's DuckDB file. It is opened by the first request, not here.
     """
 
     def __init__(self, database_path: str | Path) -> None:
@@ -74,18 +71,18 @@ class InProcessAdapter(HTTPAdapter):
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
         """Answer a prepared request; `stream` decides when the body is read."""
-        started: list[tuple[str, list[tuple[str, str]]]] = []
+        heads: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]]) -> None:
-            started.append((status, headers))
+            heads.append((status, headers))
 
         body = _application(self._path)(_environ(request), start_response)
-        status, headers = started[0]
-        code, reason = status.split(" ", 1)
+        status_line, headers = heads[0]
+        status, reason = status_line.split(" ", 1)
         raw = HTTPResponse(
             body=io.BufferedReader(_Body(body)),
             headers=headers,
-            status=int(code),
+            status=int(status),
             reason=reason,
             preload_content=False,
             request_method=request.method,
@@ -147,20 +144,20 @@ class _Body(io.RawIOBase):
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces: Iterator[bytes] = iter(pieces)
-        self._left = memoryview(b"")
+        self._unread = memoryview(b"")
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while not self._left:
+        while not self._unread:
             piece = next(self._pieces, None)
             if piece is None:
                 return 0
-            self._left = memoryview(piece)
-        count = min(len(buffer), len(self._left))
-        buffer[:count] = self._left[:count]
-        self._left = self._left[count:]
+            self._unread = memoryview(piece)
+        count = min(len(buffer), len(self._unread))
+        buffer[:count] = self._unread[:count]
+        self._unread = self._unread[count:]
         return count
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Tables that come with a request: VOTable in, Arrow out, exactly."""
+"""Tables that come with a request: from VOTable to Arrow, without loss."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xgamma.demo.server.catalogue import Column, Table, quote
-from xgamma.demo.server.errors import TapError
+from xgamma.demo.server.refusals import RequestRefused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Upload", "read_upload"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-#: Data that stands elsewhere is not fetched: astropy would open any file or address.
+#: A stream that refers to data elsewhere: astropy would open any file or address.
 _REMOTE_DATA = re.compile(rb"STREAM\b[^>]*\bhref\s*=", re.IGNORECASE)
 
 _NUMBERS = {
@@ -69,29 +69,30 @@ def read_upload(name: str, votable: bytes) -> Upload:
 
     Raises
     ------
-    TapError
+    RequestRefused
         If the name, the document, or one of its columns cannot be used.
     """
     import pyarrow as pa
     from astropy.io.votable import parse
 
     if _NAME.fullmatch(name) is None:
-        raise TapError(f"UPLOAD: {name!r} is not a table name")
+        raise RequestRefused(f"UPLOAD: {name!r} is not a table name")
     if _REMOTE_DATA.search(votable):
-        raise TapError(f"UPLOAD: the data of {name} must stand in the VOTable itself")
+        raise RequestRefused(f"UPLOAD: the data of {name} must stand in the VOTable itself")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             table = parse(io.BytesIO(votable)).get_first_table()
-    except Exception as error:  # astropy raises what its many parsers raise
+    # astropy raises whatever its many parsers raise
+    except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise TapError(f"UPLOAD: {name} is not a VOTable: {reason}") from error
+        raise RequestRefused(f"UPLOAD: {name} is not a VOTable: {reason}") from error
 
     columns: list[Column] = []
     arrays: list[pa.Array] = []
     for field, key in zip(table.fields, table.array.dtype.names or (), strict=True):
         if any(column.name.lower() == field.name.lower() for column in columns):
-            raise TapError(f"UPLOAD: {name} has two columns called {field.name}")
+            raise RequestRefused(f"UPLOAD: {name} has two columns called {field.name}")
         arrays.append(_array(name, field, table.array[key]))
         columns.append(
             Column(
@@ -106,19 +107,20 @@ def read_upload(name: str, votable: bytes) -> Upload:
             )
         )
     if not columns:
-        raise TapError(f"UPLOAD: {name} has no columns")
+        raise RequestRefused(f"UPLOAD: {name} has no columns")
     physical_name = f"upload_{name.lower()}"
-    described = Table(
+    upload_table = Table(
         name=f"TAP_UPLOAD.{name}",
         schema="TAP_UPLOAD",
         source=f"temp.main.{quote(physical_name)}",
         columns=tuple(columns),
     )
-    return Upload(described, physical_name, pa.table(arrays, names=[c.name for c in columns]))
+    rows = pa.table(arrays, names=[column.name for column in columns])
+    return Upload(upload_table, physical_name, rows)
 
 
-def _array(name: str, field: Field, values: np.ma.MaskedArray) -> pa.Array:
-    """One column as Arrow."""
+def _array(table_name: str, field: Field, values: np.ma.MaskedArray) -> pa.Array:
+    """A column of an upload as Arrow."""
     import numpy as np
     import pyarrow as pa
 
@@ -129,8 +131,8 @@ def _array(name: str, field: Field, values: np.ma.MaskedArray) -> pa.Array:
         ]
         return pa.array(texts, type=pa.string())
     if field.datatype not in _NUMBERS or field.arraysize not in (None, "", "1"):
-        raise TapError(
-            f"UPLOAD: the column {field.name} of {name} is {field.datatype}"
+        raise RequestRefused(
+            f"UPLOAD: the column {field.name} of {table_name} is {field.datatype}"
             f"[{field.arraysize or 1}]; single numbers, truth values and text are supported"
         )
     data = np.asarray(values.data).astype(_NUMBERS[field.datatype])

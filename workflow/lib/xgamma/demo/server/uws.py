@@ -1,4 +1,7 @@
-"""Jobs that outlive their request: the Universal Worker Service pattern, version 1.1."""
+"""Jobs that outlive their request: IVOA's Universal Worker Service pattern, version 1.1.
+
+`JobStore` runs them; the functions at the end write the documents that describe them.
+"""
 
 from __future__ import annotations
 
@@ -14,26 +17,29 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 from xml.sax.saxutils import escape, quoteattr
 
-from xgamma.demo.server.errors import TapError
 from xgamma.demo.server.parameters import Parameters
+from xgamma.demo.server.refusals import RequestRefused
 
 __all__ = [
-    "FINAL_PHASES",
     "Job",
     "JobStore",
+    "document",
     "job_document",
     "job_list_document",
+    "parameters_element",
     "read_duration",
     "read_time",
+    "results_element",
+    "time_stamp",
 ]
 
-FINAL_PHASES = ("COMPLETED", "ERROR", "ABORTED")
+_FINAL_PHASES = ("COMPLETED", "ERROR", "ABORTED")
 _ACTIVE_PHASES = ("PENDING", "QUEUED", "EXECUTING")
-_AT_A_TIME = 2
-_LONGEST_WAIT = 60.0
-_DURATION_SECONDS = 600
-_INTERRUPT_SECONDS = 0.02
-_KEPT = datetime.timedelta(days=1)
+_RUNNING_JOBS = 2
+_LONGEST_WAIT_S = 60.0
+_DEFAULT_DURATION_S = 600
+_INTERRUPT_EVERY_S = 0.02
+_LIFETIME = datetime.timedelta(days=1)
 
 _NAMESPACES = (
     'xmlns:uws="http://www.ivoa.net/xml/UWS/v1.0" '
@@ -43,11 +49,12 @@ _NAMESPACES = (
 _XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
-def _now() -> datetime.datetime:
+def _utc_now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
-def _stamp(time: datetime.datetime) -> str:
+def time_stamp(time: datetime.datetime) -> str:
+    """A time as UWS writes it, UTC to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -75,11 +82,11 @@ class Job:
     identifier: str
     parameters: Parameters
     phase: str = "PENDING"
-    created: datetime.datetime = field(default_factory=_now)
+    created: datetime.datetime = field(default_factory=_utc_now)
     started: datetime.datetime | None = None
     ended: datetime.datetime | None = None
-    destruction: datetime.datetime = field(default_factory=lambda: _now() + _KEPT)
-    duration_seconds: int = _DURATION_SECONDS
+    destruction: datetime.datetime = field(default_factory=lambda: _utc_now() + _LIFETIME)
+    duration_seconds: int = _DEFAULT_DURATION_S
     result: IO[bytes] | None = None
     media_type: str = ""
     error: str = ""
@@ -92,8 +99,8 @@ class Job:
         return self.parameters.get("RUNID")
 
 
-#: Answers a job: gives the media type and the pieces of the answer. The job's
-#: `interrupt` is to be set while it runs.
+#: Answers a job: gives the pieces of the answer, and sets the job's `media_type`, and its
+#: `interrupt` while the query runs.
 Runner = Callable[[Job], Generator[bytes]]
 
 
@@ -103,14 +110,14 @@ class JobStore:
     Parameters
     ----------
     run : callable
-        Answers a job, piece by piece; raises `TapError` when it cannot.
+        Answers a job, piece by piece; raises `RequestRefused` when it cannot.
     """
 
     def __init__(self, run: Runner) -> None:
         self._run = run
         self._jobs: dict[str, Job] = {}
         self._changed = threading.Condition()
-        self._slots = threading.BoundedSemaphore(_AT_A_TIME)
+        self._free_places = threading.BoundedSemaphore(_RUNNING_JOBS)
         _stores.add(self)
 
     def create(self, parameters: Parameters) -> Job:
@@ -121,17 +128,17 @@ class JobStore:
 
         Raises
         ------
-        TapError
+        RequestRefused
             If one of them cannot be read.
         """
-        self._destroy_old()
+        self._delete_expired()
         limits: dict[str, Any] = {}
         if text := parameters.get("DESTRUCTION"):
             limits["destruction"] = read_time("DESTRUCTION", text)
         if text := parameters.get("EXECUTIONDURATION"):
             limits["duration_seconds"] = read_duration(text)
         with self._changed:
-            # never used again: after a restart a number would name another's job
+            # a number would name another client's job after a restart
             job = Job(uuid.uuid4().hex[:12], parameters, **limits)
             self._jobs[job.identifier] = job
         return job
@@ -141,16 +148,16 @@ class JobStore:
 
         Raises
         ------
-        TapError
+        RequestRefused
             If there is none, or no longer.
         """
-        self._destroy_old()
+        self._delete_expired()
         with self._changed:
             if identifier not in self._jobs:
-                raise TapError(f"there is no job {identifier}", status=404)
+                raise RequestRefused(f"there is no job {identifier}", status=404)
             return self._jobs[identifier]
 
-    def list(
+    def find(
         self, phases: list[str], last: int | None, after: datetime.datetime | None = None
     ) -> list[Job]:
         """Find jobs, oldest first.
@@ -164,7 +171,7 @@ class JobStore:
         after : datetime or None
             Jobs created later than this.
         """
-        self._destroy_old()
+        self._delete_expired()
         with self._changed:
             jobs = [
                 job
@@ -185,15 +192,15 @@ class JobStore:
     def abort(self, job: Job) -> None:
         """Stop a job, whatever it is doing; its query has ended when this returns."""
         with self._changed:
-            if job.phase in FINAL_PHASES:
+            if job.phase in _FINAL_PHASES:
                 return
-            started = job.phase == "EXECUTING"
+            running = job.phase == "EXECUTING"
             self._set_phase(job, "ABORTED")
-        # Again and again: the query may just be about to begin.
-        while started and job.thread is not None and job.thread.is_alive():
+        # again and again: the query may just be about to begin
+        while running and job.thread is not None and job.thread.is_alive():
             if (interrupt := job.interrupt) is not None:
                 interrupt()
-            job.thread.join(_INTERRUPT_SECONDS)
+            job.thread.join(_INTERRUPT_EVERY_S)
 
     def delete(self, job: Job) -> None:
         """Stop a job and forget it with its result."""
@@ -206,7 +213,7 @@ class JobStore:
 
     def stop(self) -> None:
         """Abort all jobs and wait until their threads have ended."""
-        jobs = self.list([], None)
+        jobs = self.find([], None)
         for job in jobs:
             self.abort(job)
         for job in jobs:
@@ -224,14 +231,14 @@ class JobStore:
             Wait only while the job is in this phase; '' means in any.
         """
         with self._changed:
-            before = job.phase
-            if before not in _ACTIVE_PHASES or (phase and phase != before):
+            phase_before = job.phase
+            if phase_before not in _ACTIVE_PHASES or (phase and phase != phase_before):
                 return
-            longest = _LONGEST_WAIT if seconds < 0 else min(seconds, _LONGEST_WAIT)
-            self._changed.wait_for(lambda: job.phase != before, longest)
+            longest = _LONGEST_WAIT_S if seconds < 0 else min(seconds, _LONGEST_WAIT_S)
+            self._changed.wait_for(lambda: job.phase != phase_before, longest)
 
     def _work(self, job: Job) -> None:
-        with self._slots:
+        with self._free_places:
             with self._changed:
                 if job.phase != "QUEUED":
                     return
@@ -246,7 +253,7 @@ class JobStore:
                         if job.phase == "ABORTED":
                             break
                         output.write(piece)
-            except TapError as error:
+            except RequestRefused as error:
                 self._finish(job, "ERROR", error=str(error))
             except Exception as error:
                 self._finish(job, "ERROR", error=f"the service failed: {error!r}")
@@ -270,16 +277,16 @@ class JobStore:
     def _set_phase(self, job: Job, phase: str) -> None:
         job.phase = phase
         if phase == "EXECUTING":
-            job.started = _now()
-        elif phase in FINAL_PHASES:
-            job.ended = _now()
+            job.started = _utc_now()
+        elif phase in _FINAL_PHASES:
+            job.ended = _utc_now()
         self._changed.notify_all()
 
-    def _destroy_old(self) -> None:
-        now = _now()
+    def _delete_expired(self) -> None:
+        time = _utc_now()
         with self._changed:
-            old = [job for job in self._jobs.values() if job.destruction <= now]
-        for job in old:
+            expired = [job for job in self._jobs.values() if job.destruction <= time]
+        for job in expired:
             self.delete(job)
 
 
@@ -298,13 +305,13 @@ def read_time(name: str, text: str) -> datetime.datetime:
 
     Raises
     ------
-    TapError
+    RequestRefused
         Names the parameter and how it is written.
     """
     try:
         time = datetime.datetime.fromisoformat(text)
     except ValueError:
-        raise TapError(f"{name}={text} is not a time; write YYYY-MM-DDThh:mm:ssZ") from None
+        raise RequestRefused(f"{name}={text} is not a time; write YYYY-MM-DDThh:mm:ssZ") from None
     return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
 
@@ -313,18 +320,18 @@ def read_duration(text: str) -> int:
 
     Raises
     ------
-    TapError
+    RequestRefused
         If it is no whole number.
     """
     if not text.isdecimal():
-        raise TapError(f"EXECUTIONDURATION={text} is not a whole number of seconds")
+        raise RequestRefused(f"EXECUTIONDURATION={text} is not a whole number of seconds")
     return int(text)
 
 
-def _time(name: str, time: datetime.datetime | None) -> str:
+def _time_element(name: str, time: datetime.datetime | None) -> str:
     if time is None:
         return f'<uws:{name} xsi:nil="true"/>\n'
-    return f"<uws:{name}>{_stamp(time)}</uws:{name}>\n"
+    return f"<uws:{name}>{time_stamp(time)}</uws:{name}>\n"
 
 
 def job_document(job: Job, url: str) -> bytes:
@@ -342,11 +349,11 @@ def job_document(job: Job, url: str) -> bytes:
         '<uws:ownerId xsi:nil="true"/>\n',
         f"<uws:phase>{job.phase}</uws:phase>\n",
         '<uws:quote xsi:nil="true"/>\n',
-        f"<uws:creationTime>{_stamp(job.created)}</uws:creationTime>\n",
-        _time("startTime", job.started),
-        _time("endTime", job.ended),
+        f"<uws:creationTime>{time_stamp(job.created)}</uws:creationTime>\n",
+        _time_element("startTime", job.started),
+        _time_element("endTime", job.ended),
         f"<uws:executionDuration>{job.duration_seconds}</uws:executionDuration>\n",
-        _time("destruction", job.destruction),
+        _time_element("destruction", job.destruction),
         parameters_element(job),
         results_element(job, url),
     ]
@@ -360,12 +367,12 @@ def job_document(job: Job, url: str) -> bytes:
 
 def parameters_element(job: Job, namespaces: str = "") -> str:
     """The job's parameters, without the content of uploads."""
-    values = "".join(
+    elements = "".join(
         f"<uws:parameter id={quoteattr(name.lower())}>{escape(value)}</uws:parameter>\n"
-        for name, given in job.parameters.values.items()
-        for value in given
+        for name, values in job.parameters.values.items()
+        for value in values
     )
-    return f"<uws:parameters{namespaces}>\n{values}</uws:parameters>\n"
+    return f"<uws:parameters{namespaces}>\n{elements}</uws:parameters>\n"
 
 
 def results_element(job: Job, url: str, namespaces: str = "") -> str:
@@ -379,17 +386,32 @@ def results_element(job: Job, url: str, namespaces: str = "") -> str:
 
 
 def document(element: Callable[..., str], *arguments: object) -> bytes:
-    """Make one of a job's elements a document of its own."""
+    """Make one of a job's elements a document of its own.
+
+    Parameters
+    ----------
+    element : callable
+        `parameters_element` or `results_element`.
+    *arguments
+        What it takes.
+    """
     return (_XML + element(*arguments, namespaces=f" {_NAMESPACES}")).encode()
 
 
 def job_list_document(jobs: list[Job], url: str) -> bytes:
-    """List jobs that stand under an address."""
+    """List jobs.
+
+    Parameters
+    ----------
+    jobs : list of Job
+    url : str
+        The address under which they stand.
+    """
     entries = "".join(
         f'<uws:jobref id="{job.identifier}" xlink:href={quoteattr(f"{url}/{job.identifier}")}>'
         f"<uws:phase>{job.phase}</uws:phase>"
         + (f"<uws:runId>{escape(job.run_id)}</uws:runId>" if job.run_id else "")
-        + f"<uws:creationTime>{_stamp(job.created)}</uws:creationTime></uws:jobref>\n"
+        + f"<uws:creationTime>{time_stamp(job.created)}</uws:creationTime></uws:jobref>\n"
         for job in jobs
     )
     return f"{_XML}<uws:jobs {_NAMESPACES}>\n{entries}</uws:jobs>\n".encode()

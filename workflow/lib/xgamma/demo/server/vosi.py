@@ -1,13 +1,16 @@
-"""What the service says of itself: VOSI availability, capabilities and tables."""
+"""The documents in which the service describes itself: availability, capabilities, tables.
+
+Their form is IVOA's VOSI 1.1, TAPRegExt 1.0 and VODataService 1.1.
+"""
 
 from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
 from xgamma.demo.server.catalogue import Catalogue, Column, ForeignKey, Table
-from xgamma.demo.server.errors import TapError
 from xgamma.demo.server.functions import LANGUAGE_FEATURES
 from xgamma.demo.server.parameters import DEFAULT_ROWS
+from xgamma.demo.server.refusals import RequestRefused
 from xgamma.demo.server.votable import VOTABLE_TYPE
 
 __all__ = ["availability", "capabilities", "table_document", "tables_document"]
@@ -25,7 +28,7 @@ _UPLOAD_METHOD = "ivo://ivoa.net/std/TAPRegExt#upload-inline"
 
 
 def availability() -> bytes:
-    """The service answers, so it is available."""
+    """The document that says that the service is available: it has answered."""
     return (
         f'{_XML}<vosi:availability xmlns:vosi="http://www.ivoa.net/xml/VOSIAvailability/v1.0">\n'
         "<vosi:available>true</vosi:available>\n</vosi:availability>\n"
@@ -33,9 +36,17 @@ def availability() -> bytes:
 
 
 def capabilities(url: str) -> bytes:
-    """What the service at a base address can do.
+    """The document that says what the service can do.
 
-    The features of the language are those of `xgamma.demo.server.functions`.
+    Parameters
+    ----------
+    url : str
+        The service's base address.
+
+    Returns
+    -------
+    bytes
+        XML; the features of the language are those of `functions.py`.
     """
     features = "".join(
         f"<languageFeatures type={quoteattr(group)}>\n"
@@ -79,7 +90,14 @@ def capabilities(url: str) -> bytes:
 
 
 def tables_document(catalogue: Catalogue, *, with_columns: bool = True) -> bytes:
-    """All schemas and tables, with or without their columns."""
+    """The document that lists all schemas and tables.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    with_columns : bool
+        List the columns of each table too, and its foreign keys.
+    """
     schemas = "".join(
         f"<schema>\n<name>{escape(schema.name)}</name>\n"
         + _optional("description", schema.description)
@@ -98,11 +116,17 @@ def tables_document(catalogue: Catalogue, *, with_columns: bool = True) -> bytes
 
 
 def table_document(catalogue: Catalogue, name: str) -> bytes:
-    """One table with its columns.
+    """The document about one table, with its columns.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    name : str
+        In any case.
 
     Raises
     ------
-    TapError
+    RequestRefused
         If there is no such table.
     """
     for table in catalogue.tables:
@@ -112,7 +136,7 @@ def table_document(catalogue: Catalogue, name: str) -> bytes:
                 f" {_VODATASERVICE} {_XSI} type={quoteattr(table.kind)}>\n"
                 f"{_table(table, with_columns=True)}</vosi:table>\n"
             ).encode()
-    raise TapError(f"there is no table {name}", status=404)
+    raise RequestRefused(f"there is no table {name}", status=404)
 
 
 def _optional(element: str, text: str) -> str:
@@ -131,9 +155,9 @@ def _table(table: Table, with_columns: bool) -> str:
 
 def _foreign_key(key: ForeignKey) -> str:
     pairs = "".join(
-        f"<fkColumn><fromColumn>{escape(ours)}</fromColumn>"
-        f"<targetColumn>{escape(theirs)}</targetColumn></fkColumn>\n"
-        for ours, theirs in key.columns
+        f"<fkColumn><fromColumn>{escape(column)}</fromColumn>"
+        f"<targetColumn>{escape(target_column)}</targetColumn></fkColumn>\n"
+        for column, target_column in key.columns
     )
     return f"<foreignKey>\n<targetTable>{escape(key.target)}</targetTable>\n{pairs}</foreignKey>\n"
 

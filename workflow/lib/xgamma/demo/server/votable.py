@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from xgamma.demo.server.errors import TapError
+from xgamma.demo.server.refusals import RequestRefused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ _HEAD = (
 )
 _TAIL = "</RESOURCE>\n</VOTABLE>\n"
 
-#: How VOTable writes what Arrow writes otherwise.
+#: How VOTable writes a number or truth value that Arrow writes in another way.
 _NUMBER_WORDS = {
     None: "",
     "nan": "",
@@ -79,7 +79,11 @@ def write(result: Result, serialisation: str, adql: str) -> Iterator[bytes]:
     result : Result
     serialisation : {'binary2', 'tabledata', 'csv'}
     adql : str
-        The query, for the document to tell.
+        The query, which a VOTable repeats.
+
+    Yields
+    ------
+    bytes
     """
     if serialisation == "csv":
         yield from _csv(result)
@@ -100,7 +104,7 @@ def write(result: Result, serialisation: str, adql: str) -> Iterator[bytes]:
 
 
 def error_document(message: str) -> bytes:
-    """The VOTable that says what went wrong."""
+    """The VOTable that tells what went wrong."""
     return (
         f'{_HEAD}<INFO name="QUERY_STATUS" value="ERROR">{escape(_printable(message))}</INFO>\n'
         f"{_TAIL}"
@@ -109,7 +113,7 @@ def error_document(message: str) -> bytes:
 
 def _printable(text: str) -> str:
     """Leave out the control characters that XML cannot hold."""
-    return "".join(c for c in text if c >= " " or c in "\t\n\r")
+    return "".join(letter for letter in text if letter >= " " or letter in "\t\n\r")
 
 
 def _field(field: Field) -> str:
@@ -163,13 +167,14 @@ def _cells(column: pa.Array, field: Field) -> Iterator[str]:
 
 def _binary2(result: Result) -> Iterator[bytes]:
     yield b'<BINARY2>\n<STREAM encoding="base64">\n'
-    rest = b""
+    # base64 codes three bytes at a time: what is left over waits for the next rows
+    left_over = b""
     for batch in result.batches():
-        block = rest + _binary2_rows(batch, result)
-        whole = len(block) - len(block) % 3
-        rest = block[whole:]
-        yield base64.b64encode(block[:whole]) + b"\n"
-    yield base64.b64encode(rest) + b"\n</STREAM>\n</BINARY2>\n"
+        block = left_over + _binary2_rows(batch, result)
+        coded = len(block) - len(block) % 3
+        left_over = block[coded:]
+        yield base64.b64encode(block[:coded]) + b"\n"
+    yield base64.b64encode(left_over) + b"\n</STREAM>\n</BINARY2>\n"
 
 
 def _binary2_rows(batch: pa.RecordBatch, result: Result) -> bytes:
@@ -192,18 +197,28 @@ def _binary2_rows(batch: pa.RecordBatch, result: Result) -> bytes:
     cells.insert(0, (flags.ravel(), flag_lengths))
 
     row_lengths = sum(lengths for _, lengths in cells)
-    ends = np.cumsum(row_lengths)
-    places = ends - row_lengths
-    out = np.empty(int(ends[-1]), dtype=np.uint8)
+    row_ends = np.cumsum(row_lengths)
+    places = row_ends - row_lengths
+    rows = np.empty(int(row_ends[-1]), dtype=np.uint8)
     for encoded, lengths in cells:
         first = np.cumsum(lengths) - lengths
-        out[np.repeat(places - first, lengths) + np.arange(len(encoded))] = encoded
+        rows[np.repeat(places - first, lengths) + np.arange(len(encoded))] = encoded
         places = places + lengths
-    return out.tobytes()
+    return rows.tobytes()
 
 
 def _encoded(column: pa.Array, field: Field) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A column's bytes (uint8, all rows), how many belong to each row, and which are null."""
+    """A column in BINARY2.
+
+    Returns
+    -------
+    encoded : ndarray of uint8
+        The bytes of all rows, one behind the other.
+    lengths : ndarray of int64, shape (rows,)
+        How many of them belong to each row.
+    missing : ndarray of bool, shape (rows,)
+        Which rows are null.
+    """
     import numpy as np
 
     missing = np.asarray(column.is_null(nan_is_null=True))
@@ -229,8 +244,8 @@ def _encoded_text(column: pa.Array, field: Field) -> tuple[np.ndarray, np.ndarra
     lengths = text_lengths + 4
     first = np.cumsum(lengths) - lengths
     encoded = np.empty(int(lengths.sum()), dtype=np.uint8)
-    heads = (text_lengths // width).astype(">u4").view(np.uint8).reshape(-1, 4)
-    encoded[first[:, None] + np.arange(4)] = heads
+    length_bytes = (text_lengths // width).astype(">u4").view(np.uint8).reshape(-1, 4)
+    encoded[first[:, None] + np.arange(4)] = length_bytes
     text_first = np.cumsum(text_lengths) - text_lengths
     encoded[np.repeat(first + 4 - text_first, text_lengths) + np.arange(len(data))] = data
     return encoded, lengths
@@ -247,10 +262,11 @@ def _text_bytes(column: pa.Array, field: Field) -> tuple[np.ndarray, np.ndarray]
     if field.datatype == "unicodeChar":
         texts = [text.encode("utf-16-be") for text in column.to_pylist()]
         return np.frombuffer(b"".join(texts), np.uint8), np.array([len(text) for text in texts])
+    # Arrow holds a column's texts as one run of bytes, and where each begins
     _, offsets_buffer, data_buffer = column.buffers()
     offsets = np.frombuffer(offsets_buffer, dtype=np.int32)
     offsets = offsets[column.offset : column.offset + len(column) + 1].astype(np.int64)
     data = np.frombuffer(data_buffer or b"", dtype=np.uint8)[offsets[0] : offsets[-1]]
     if data.size and data.max() > 127:
-        raise TapError(f"the column {field.name} holds more than ASCII", status=500)
+        raise RequestRefused(f"the column {field.name} holds more than ASCII", status=500)
     return data, np.diff(offsets)
