@@ -33,6 +33,10 @@ HANDED_OVER = {
     "tap.patience": {"tap", "tables"},
     "answers.answer": {"tap"},
 }
+#: The demo archive's two halves rest on what describes its file, not on each other.
+DEMO_FILE = {"demo.tables", "demo.storage", "demo.tap_schema"}
+#: By these modules alone the other rooms enter the demo.
+DEMO_DOORS = {"demo.sky.build", "demo.server.service", "demo.server.transport"}
 MODULES = {
     ".".join(path.relative_to(LIBRARY).with_suffix("").parts): path
     for path in sorted(LIBRARY.rglob("*.py"))
@@ -74,6 +78,24 @@ def test_a_room_imports_only_what_stands_above_it(name):
         and (below := {one for one in imported(module) if room(one) not in allowed})
     }
     assert wrong == {}
+
+
+@pytest.mark.parametrize("half", ["demo.sky", "demo.server"])
+def test_the_halves_of_the_demo_do_not_import_each_other(half):
+    inside = {module for module in MODULES if module.startswith(f"{half}.")}
+    demo = {one for module in inside for one in imported(module) if room(one) == "demo"}
+    assert inside and demo <= inside | DEMO_FILE
+
+
+def test_what_the_halves_of_the_demo_share_imports_neither():
+    shared = {one for module in DEMO_FILE for one in imported(module) if room(one) == "demo"}
+    assert shared <= DEMO_FILE
+
+
+def test_other_rooms_enter_the_demo_by_its_doors():
+    outside = {module for module in MODULES if room(module) != "demo"}
+    demo = {one for module in outside for one in imported(module) if room(one) == "demo"}
+    assert demo and demo <= DEMO_DOORS <= set(MODULES)
 
 
 def test_no_module_imports_itself_in_a_circle():

@@ -1,7 +1,7 @@
 """How the demo service declines a request: one exception, and the words for queries.
 
-Whatever the service does not know it refuses by name: a part of a query that were passed
-over in silence would change the answer.
+The service refuses by name whatever it does not know. To pass over a part of a query
+would give the answer to another query.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which tables a SELECT sees, and which column a name in it means."""
+"""The tables that a SELECT sees, and the column that a name in it means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a SELECT gives: its columns, what they are called, and what they mean."""
+"""The output columns of a SELECT: their names, and what is known of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """ADQL queries as DuckDB SQL: SELECT, joins, set operations, WITH.
 
-Expressions inside them are written by `xgamma.demo.server.expressions`.
+The expressions in a query are written by `expressions.py`, its output columns by
+`select_list.py`.
 """
 
 from __future__ import annotations

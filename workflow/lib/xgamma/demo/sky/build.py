@@ -1,4 +1,4 @@
-"""The simulated sky of the demo archive, from a seed to a DuckDB file.
+"""The simulated sky of the demo archive: from a seed to a DuckDB file.
 
 Real in it: the Fermi sources. Simulated: Chandra observations, X-ray sources, stars,
 and which of them belong together (the truth, kept in a table of its own). Every part
@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xgamma.demo.sky.awkward import awkward_sources
 from xgamma.demo.sky.counterparts import draw_counterparts
-from xgamma.demo.sky.fermi import fold_class, padded_source_type, read_fermi
+from xgamma.demo.sky.fermi import difficult_sources, fold_class, padded_source_type, read_fermi
 from xgamma.demo.sky.patches import CSC_PATCH_DEG, draw_positions, patch_table
 from xgamma.demo.sky.pointings import (
     covered_share,
@@ -28,10 +27,10 @@ from xgamma.demo.sky.stars import draw_true_positions, gaia_rows, twomass_rows
 from xgamma.demo.sky.targets import choose_aims
 from xgamma.demo.sky.xray import (
     draw_background,
-    draw_detections,
     finish_catalogue,
     keep_best_field,
     place_counterparts,
+    place_difficult_sources,
 )
 from xgamma.demo.storage import content_digest, create_table
 from xgamma.demo.tables import DEMO_TABLES
@@ -41,11 +40,11 @@ from xgamma.sky import match_within
 from xgamma.tables.columns import Column
 from xgamma.tables.files import atomic_path, write_parquet
 
-__all__ = ["SIZES", "TRUTH_COLUMNS", "Sky", "SkySize", "build_sky", "content_digest", "simulate"]
+__all__ = ["TRUTH_COLUMNS", "Sky", "build_sky", "content_digest", "simulate"]
 
 
 @dataclass(frozen=True)
-class SkySize:
+class _SkySize:
     """How much of a sky to simulate.
 
     Parameters
@@ -74,9 +73,25 @@ class SkySize:
     twomass_patch_deg: float
 
 
-SIZES = {
-    "small": SkySize(3_000, 1_000, 36_000, 0.3, 0.5, 0.039, 0.048),
-    "full": SkySize(30_000, 10_034, 407_806, 1.0, 0.21, 0.062, 0.07),
+_SIZES = {
+    "small": _SkySize(
+        observations=3_000,
+        fields=1_000,
+        sources=36_000,
+        match_scale=0.3,
+        aimed_share=0.5,
+        gaia_patch_deg=0.039,
+        twomass_patch_deg=0.048,
+    ),
+    "full": _SkySize(
+        observations=30_000,
+        fields=10_034,
+        sources=407_806,
+        match_scale=1.0,
+        aimed_share=0.21,
+        gaia_patch_deg=0.062,
+        twomass_patch_deg=0.07,
+    ),
 }
 
 # share of the fields at |b| <= 10 deg, and of the others those aimed at Fermi sources
@@ -102,34 +117,41 @@ TRUTH_COLUMNS = (
 class Sky:
     """A simulated sky: the rows of the served tables, and the truth.
 
-    `tables` has one frame for each of `DEMO_TABLES`, under the table's name; it may hold
-    more columns than are served.
+    Attributes
+    ----------
+    tables : dict of str to DataFrame
+        By the name of each of `DEMO_TABLES`; a frame may hold more columns than are served.
+    truth : DataFrame
+        `TRUTH_COLUMNS`.
     """
 
     tables: dict[str, pd.DataFrame]
     truth: pd.DataFrame
 
 
-def _streams(seed: int) -> dict[str, np.random.Generator]:
+def _random_streams(seed: int) -> dict[str, np.random.Generator]:
+    """A generator of random numbers for each part of the simulation."""
     parts = ("background fields", "counterparts", "aims", "aimed fields", "observations",
              "background", "detections", "catalogue", "true positions", "holes",
              "gaia positions", "gaia", "twomass positions", "twomass")  # fmt: skip
     children = np.random.SeedSequence(seed).spawn(len(parts))
-    return {part: np.random.default_rng(c) for part, c in zip(parts, children, strict=True)}
+    return {part: np.random.default_rng(child) for part, child in zip(parts, children, strict=True)}
 
 
 def _simulate_chandra(
-    size: SkySize, rng: dict[str, np.random.Generator], fermi: pd.DataFrame
+    size: _SkySize, rng: dict[str, np.random.Generator], fermi: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Observations and catalogue; the latter with what the truth needs beside."""
+    """Observations, and the source catalogue with what the truth needs beside."""
     from astropy.coordinates import SkyCoord
 
-    plane = round(size.fields * _PLANE_SHARE)
-    aimed = round(plane * size.aimed_share)
-    sky = size.fields - plane
-    sky_aimed = round(sky * _SKY_AIMED_SHARE)
-    awkward = awkward_sources(fermi)
-    background = draw_background_fields(rng["background fields"], plane - aimed, sky - sky_aimed)
+    plane_fields = round(size.fields * _PLANE_SHARE)
+    plane_aimed = round(plane_fields * size.aimed_share)
+    sky_fields = size.fields - plane_fields
+    sky_aimed = round(sky_fields * _SKY_AIMED_SHARE)
+    difficult = difficult_sources(fermi)
+    background = draw_background_fields(
+        rng["background fields"], plane_fields - plane_aimed, sky_fields - sky_aimed
+    )
     counterparts = draw_counterparts(rng["counterparts"], fermi)
     aims = choose_aims(
         rng["aims"],
@@ -137,9 +159,9 @@ def _simulate_chandra(
         counterparts,
         covered_share(fermi, background),
         scale=size.match_scale,
-        plane_fields=aimed,
+        plane_fields=plane_aimed,
         sky_fields=sky_aimed,
-        awkward={int(r.fermi): (r.ra, r.dec) for r in awkward.itertuples()},
+        difficult={int(case.fermi): (case.ra, case.dec) for case in difficult.itertuples()},
     )
     fields = pd.concat(
         [background, draw_aimed_fields(rng["aimed fields"], aims)], ignore_index=True
@@ -147,6 +169,7 @@ def _simulate_chandra(
     observations, fields["exposure"] = draw_observations(
         rng["observations"], fields, size.observations
     )
+    # HEASARC takes the positions as FK5
     coordinates = SkyCoord(
         observations["ra"], observations["dec"], unit="deg", frame="fk5"
     ).galactic
@@ -155,17 +178,17 @@ def _simulate_chandra(
     special = pd.concat(
         [
             place_counterparts(rng["detections"], fields, fermi, counterparts),
-            draw_detections(rng["detections"], fields, awkward),
+            place_difficult_sources(rng["detections"], fields, difficult),
         ],
         ignore_index=True,
     )
-    needed, crowding = size.sources - len(special), 1.0
-    found = keep_best_field(fields, draw_background(rng["background"], fields, crowding))
-    while len(found) < needed:
-        crowding *= 1.05 * needed / len(found)
-        found = keep_best_field(fields, draw_background(rng["background"], fields, crowding))
-    kept = rng["catalogue"].choice(len(found), needed, replace=False)
-    sources = pd.concat([special, found.iloc[np.sort(kept)]], ignore_index=True)
+    needed, density_factor = size.sources - len(special), 1.0
+    others = keep_best_field(fields, draw_background(rng["background"], fields, density_factor))
+    while len(others) < needed:
+        density_factor *= 1.05 * needed / len(others)
+        others = keep_best_field(fields, draw_background(rng["background"], fields, density_factor))
+    listed = rng["catalogue"].choice(len(others), needed, replace=False)
+    sources = pd.concat([special, others.iloc[np.sort(listed)]], ignore_index=True)
     sources["fermi"] = sources["fermi"].fillna(-1).astype(int)
     for name in ("nature", "case"):
         sources[name] = sources[name].fillna("")
@@ -173,54 +196,60 @@ def _simulate_chandra(
 
 
 def _choose_holes(rng: np.random.Generator, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Fermi rows to leave without stars of a survey; one of them has neither."""
+    """Rows of Fermi sources without stars, by survey; one of them has stars of neither."""
     count = max(2, len(rows) // 40)
     chosen = rng.permutation(rows)[: 2 * count - 1]
     return {"gaia": chosen[:count], "twomass": chosen[count - 1 :]}
 
 
 def _simulate_stars(
-    size: SkySize, rng: dict[str, np.random.Generator], fermi: pd.DataFrame, csc: pd.DataFrame
+    size: _SkySize, rng: dict[str, np.random.Generator], fermi: pd.DataFrame, csc: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     radius = np.nan_to_num(fermi["semi_major_axis_95"].to_numpy(), nan=-1.0)
     usable = np.flatnonzero((radius > 0) & (np.abs(fermi["bii"]) <= _STARS_LATITUDE_DEG))
-    f_ra, f_dec = fermi["ra"].to_numpy(), fermi["dec"].to_numpy()
-    c_ra, c_dec = csc["ra"].to_numpy(), csc["dec"].to_numpy()
-    centre, point, _ = match_within(f_ra[usable], f_dec[usable], radius[usable], c_ra, c_dec)
+    fermi_ra, fermi_dec = fermi["ra"].to_numpy(), fermi["dec"].to_numpy()
+    csc_ra, csc_dec = csc["ra"].to_numpy(), csc["dec"].to_numpy()
+    centre, point, _ = match_within(
+        fermi_ra[usable], fermi_dec[usable], radius[usable], csc_ra, csc_dec
+    )
     matched, candidates = usable[np.unique(centre)], np.unique(point)
     wide_deg = max(size.gaia_patch_deg, size.twomass_patch_deg)
     _, near, _ = match_within(
-        f_ra[matched], f_dec[matched], np.full(len(matched), wide_deg), c_ra, c_dec
+        fermi_ra[matched], fermi_dec[matched], np.full(len(matched), wide_deg), csc_ra, csc_dec
     )
-    listed = csc.iloc[np.union1d(candidates, near)]
-    true = draw_true_positions(rng["true positions"], listed)
-    agn = (csc["nature"] == "AGN").to_numpy()
+    in_patches = csc.iloc[np.union1d(candidates, near)]
+    counterparts = draw_true_positions(rng["true positions"], in_patches)
+    is_agn = (csc["nature"] == "AGN").to_numpy()
     globular = fold_class(fermi["source_type"])[matched] == "glc"
-    narrow = patch_table(c_ra[candidates], c_dec[candidates], CSC_PATCH_DEG)
-    # not where a case or a counterpart needs its star
-    special = np.isin(matched, csc["fermi"].to_numpy()[csc["fermi"].to_numpy() >= 0])
-    plane = np.abs(fermi["bii"].to_numpy()[matched]) <= 10
+    narrow = patch_table(csc_ra[candidates], csc_dec[candidates], CSC_PATCH_DEG)
+    # not where a difficult case or a counterpart needs its star
+    of_csc = csc["fermi"].to_numpy()
+    has_counterpart = np.isin(matched, of_csc[of_csc >= 0])
+    in_plane = np.abs(fermi["bii"].to_numpy()[matched]) <= 10
     # with a candidate that the default flux cut keeps: else nobody would ask there
-    bright = np.isin(point, np.flatnonzero(csc["b_flux_ap"].to_numpy() > 0))
-    asked = np.isin(matched, usable[centre[bright]])
-    holes = _choose_holes(rng["holes"], matched[plane & ~special & asked])
+    with_flux = np.isin(point, np.flatnonzero(csc["b_flux_ap"].to_numpy() > 0))
+    has_candidate = np.isin(matched, usable[centre[with_flux]])
+    holes = _choose_holes(rng["holes"], matched[in_plane & ~has_counterpart & has_candidate])
     rows = {}
     for survey, patch_deg in (
         ("gaia", size.gaia_patch_deg),
         ("twomass", size.twomass_patch_deg),
     ):
-        wide = patch_table(f_ra[matched], f_dec[matched], patch_deg, globular)
+        wide = patch_table(fermi_ra[matched], fermi_dec[matched], patch_deg, globular)
         ra, dec = draw_positions(rng[f"{survey} positions"], survey, wide, narrow)
-        mine = true[true[survey]]
-        owner = np.append(np.full(len(ra), -1), mine.index)
-        ra, dec = np.append(ra, mine["ra"]), np.append(dec, mine["dec"])
+        in_survey = counterparts[counterparts[survey]]
+        # the X-ray source that a star is the counterpart of
+        owner = np.append(np.full(len(ra), -1), in_survey.index)
+        ra, dec = np.append(ra, in_survey["ra"]), np.append(dec, in_survey["dec"])
         hole = holes[survey]
-        _, gone, _ = match_within(f_ra[hole], f_dec[hole], np.full(len(hole), _HOLE_DEG), ra, dec)
+        _, in_hole, _ = match_within(
+            fermi_ra[hole], fermi_dec[hole], np.full(len(hole), _HOLE_DEG), ra, dec
+        )
         keep = np.ones(len(ra), dtype=bool)
-        keep[gone] = False
+        keep[in_hole] = False
         ra, dec, owner = ra[keep], dec[keep], owner[keep]
         if survey == "gaia":
-            rows[survey] = gaia_rows(rng["gaia"], ra, dec, owner, (owner >= 0) & agn[owner])
+            rows[survey] = gaia_rows(rng["gaia"], ra, dec, owner, (owner >= 0) & is_agn[owner])
         else:
             rows[survey] = twomass_rows(rng["twomass"], ra, dec, owner)
     return rows["gaia"], rows["twomass"]
@@ -229,26 +258,27 @@ def _simulate_stars(
 def _truth(
     fermi: pd.DataFrame, csc: pd.DataFrame, gaia: pd.DataFrame, twomass: pd.DataFrame
 ) -> pd.DataFrame:
+    """What belongs to what: `TRUTH_COLUMNS`, for sources that belong to anything."""
     source_id = np.full(len(csc), -1, dtype=np.int64)
     designation = np.full(len(csc), "", dtype=object)
     stars = gaia[gaia["csc"] >= 0]
     source_id[stars["csc"]] = stars["source_id"]
     stars = twomass[twomass["csc"] >= 0]
     designation[stars["csc"]] = stars["designation"]
-    row = csc["fermi"].to_numpy()
-    mine = row >= 0
+    fermi_row = csc["fermi"].to_numpy()
+    has_fermi = fermi_row >= 0
     truth = pd.DataFrame(
         {
             "csc_name": csc["name"],
-            "fermi_name": np.where(mine, fermi["name"].to_numpy()[row], ""),
-            "fermi_class": np.where(mine, fermi["source_type"].to_numpy()[row], ""),
+            "fermi_name": np.where(has_fermi, fermi["name"].to_numpy()[fermi_row], ""),
+            "fermi_class": np.where(has_fermi, fermi["source_type"].to_numpy()[fermi_row], ""),
             "nature": csc["nature"],
             "log_flux_ratio": csc["log_flux_ratio"],
             "source_id": source_id,
             "designation": designation,
         }
     )
-    return truth[mine | (source_id >= 0) | (designation != "")].sort_values(
+    return truth[has_fermi | (source_id >= 0) | (designation != "")].sort_values(
         ["fermi_name", "csc_name"], ignore_index=True
     )
 
@@ -273,12 +303,12 @@ def simulate(size: str, seed: int, resource: Path) -> Sky:
     XgammaError
         If `size` is unknown or the list cannot be read.
     """
-    if size not in SIZES:
-        raise XgammaError(f"demo sky: size is {size!r}; it is one of {', '.join(SIZES)}")
-    rng = _streams(seed)
+    if size not in _SIZES:
+        raise XgammaError(f"demo sky: size is {size!r}; it is one of {', '.join(_SIZES)}")
+    rng = _random_streams(seed)
     fermi = read_fermi(resource)
-    observations, csc = _simulate_chandra(SIZES[size], rng, fermi)
-    gaia, twomass = _simulate_stars(SIZES[size], rng, fermi, csc)
+    observations, csc = _simulate_chandra(_SIZES[size], rng, fermi)
+    gaia, twomass = _simulate_stars(_SIZES[size], rng, fermi, csc)
     served_fermi = fermi.assign(source_type=padded_source_type(fermi["source_type"]))
     return Sky(
         tables={
@@ -318,14 +348,20 @@ def build_sky(
     DataFrame
         The truth, `TRUTH_COLUMNS`: one row for each simulated X-ray source that is the
         counterpart of a Fermi source, or has an optical or infrared counterpart itself.
+
+    Raises
+    ------
+    XgammaError
+        If `size` is unknown or the list cannot be read.
     """
     import duckdb
 
     sky = simulate(size, seed, Path(resource))
-    with atomic_path(path) as beside:
-        for old in (beside, beside.with_name(beside.name + ".wal")):
-            old.unlink(missing_ok=True)
-        with duckdb.connect(str(beside)) as connection:
+    with atomic_path(path) as temporary:
+        # left by a run that was killed: DuckDB would go on with them
+        for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
+            leftover.unlink(missing_ok=True)
+        with duckdb.connect(str(temporary)) as connection:
             for table in DEMO_TABLES:
                 create_table(connection, table, sky.tables[table.name])
             write_tap_schema(connection)

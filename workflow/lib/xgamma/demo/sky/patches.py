@@ -1,4 +1,4 @@
-"""Where the simulated sky has stars: patches around Fermi sources and X-ray candidates.
+"""Patches of stars around the Fermi sources and the X-ray candidates of the simulated sky.
 
 A whole sky of stars would be two thousand million rows; what the enrichment asks for
 lies near the matched sources. Inside a patch the density is the real one at that
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xgamma.demo.sky.geometry import from_tangent_plane
 from xgamma.sky import galactic, separation, unit_vectors
 
-__all__ = ["CSC_PATCH_DEG", "SURVEY_DENSITY", "draw_positions", "field_density", "patch_table"]
+__all__ = ["CSC_PATCH_DEG", "draw_positions", "patch_table"]
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ CSC_PATCH_DEG = 10.0 / 3600.0
 # sources per square degree: upper edges of |b|, then columns |l| < 30, 30-90, > 90 deg.
 # Gaia: measured up to 10 deg except 4-6 (means of its neighbours); 2MASS: measured as
 # inner plane, outer plane and 5-10 deg; beyond 10 deg chosen.
-SURVEY_DENSITY = {
+_SURVEY_DENSITY = {
     "gaia": (
         np.array([0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 15.0, 90.0]),
         1e3
@@ -48,20 +48,14 @@ SURVEY_DENSITY = {
 }
 # extinction hides what lies behind the Galactic Centre's clouds
 _GAIA_AT_CENTRE = 48e3
-# a globular cluster's core, and its width
+# a globular cluster: stars per square degree in the middle, and the width of a Gaussian
 _CLUSTER_CORE = {"gaia": 840e3, "twomass": 120e3}
 _CLUSTER_SIGMA_DEG = 0.008
 
 
-def field_density(survey: str, longitude: Floats, latitude: Floats) -> Floats:
-    """Field stars per square degree of a survey at Galactic positions in degrees.
-
-    Parameters
-    ----------
-    survey : {'gaia', 'twomass'}
-    longitude, latitude : ndarray, shape (n,)
-    """
-    edges, table = SURVEY_DENSITY[survey]
+def _field_density(survey: str, longitude: Floats, latitude: Floats) -> Floats:
+    """Field stars per square degree of a survey at Galactic positions (deg), shape (n,)."""
+    edges, table = _SURVEY_DENSITY[survey]
     lon = (np.asarray(longitude, float) + 180.0) % 360.0 - 180.0
     lat = np.asarray(latitude, float)
     row = np.searchsorted(edges[:-1], np.abs(lat), side="left")
@@ -74,7 +68,21 @@ def field_density(survey: str, longitude: Floats, latitude: Floats) -> Floats:
 def patch_table(
     ra: Floats, dec: Floats, radius_deg: float, globular: NDArray[np.bool_] | None = None
 ) -> pd.DataFrame:
-    """Patches of one radius: `ra, dec, radius, l, b` (deg), `globular`."""
+    """Patches of one radius.
+
+    Parameters
+    ----------
+    ra, dec : ndarray, shape (n,)
+        Centres, degrees.
+    radius_deg : float
+    globular : ndarray of bool, shape (n,), optional
+        Whether a globular cluster lies at the centre; by default nowhere.
+
+    Returns
+    -------
+    DataFrame
+        `ra, dec, radius, l, b` (deg), `globular`.
+    """
     lon, lat = galactic(ra, dec)
     return pd.DataFrame(
         {
@@ -104,42 +112,52 @@ def draw_positions(
 
     Each star belongs to the nearest centre, so overlapping patches are not denser.
 
+    Parameters
+    ----------
+    rng : Generator
+    survey : {'gaia', 'twomass'}
+    wide, narrow : DataFrame
+        As `patch_table` gives them: patches around Fermi sources, and around X-ray sources.
+
     Returns
     -------
     ra, dec : ndarray, shape (n,)
+        Degrees.
     """
-    found = []
+    positions = []
     for patches in (wide, narrow):
         if not len(patches):
             continue
         radius = patches["radius"].to_numpy()
-        density = field_density(survey, patches["l"].to_numpy(), patches["b"].to_numpy())
+        density = _field_density(survey, patches["l"].to_numpy(), patches["b"].to_numpy())
         # clouds and arms: densities scatter from patch to patch
         density = density * np.exp(rng.normal(0.0, 0.15, len(patches)))
         number = rng.poisson(density * np.pi * radius**2)
-        own = np.repeat(np.arange(len(patches)), number)
-        distance = radius[own] * np.sqrt(rng.random(len(own))) * 60.0
-        angle = rng.uniform(0.0, 2 * np.pi, len(own))
+        patch = np.repeat(np.arange(len(patches)), number)
+        distance = radius[patch] * np.sqrt(rng.random(len(patch))) * 60.0
+        angle = rng.uniform(0.0, 2 * np.pi, len(patch))
         x, y = distance * np.sin(angle), distance * np.cos(angle)
-        members = np.where(
+        cluster_size = np.where(
             patches["globular"],
             rng.poisson(_CLUSTER_CORE[survey] * 2 * np.pi * _CLUSTER_SIGMA_DEG**2, len(patches)),
             0,
         )
-        in_cluster = np.repeat(np.arange(len(patches)), members)
-        cluster = rng.normal(0.0, _CLUSTER_SIGMA_DEG * 60.0, (2, len(in_cluster)))
-        own = np.append(own, in_cluster)
+        in_cluster = np.repeat(np.arange(len(patches)), cluster_size)
+        cluster_x, cluster_y = rng.normal(0.0, _CLUSTER_SIGMA_DEG * 60.0, (2, len(in_cluster)))
+        patch = np.append(patch, in_cluster)
         ra, dec = from_tangent_plane(
-            patches["ra"].to_numpy()[own],
-            patches["dec"].to_numpy()[own],
-            np.append(x, cluster[0]),
-            np.append(y, cluster[1]),
+            patches["ra"].to_numpy()[patch],
+            patches["dec"].to_numpy()[patch],
+            np.append(x, cluster_x),
+            np.append(y, cluster_y),
         )
         nearest, _ = _nearest(patches, ra, dec)
-        keep = nearest == own
+        keep = nearest == patch
         if patches is narrow and len(wide):
             index, distance = _nearest(wide, ra, dec)
             keep &= distance > wide["radius"].to_numpy()[index]
-        found.append((ra[keep], dec[keep]))
-    ra, dec = (np.concatenate([f[i] for f in found] or [np.empty(0)]) for i in (0, 1))
+        positions.append((ra[keep], dec[keep]))
+    if not positions:
+        return np.empty(0), np.empty(0)
+    ra, dec = (np.concatenate(coordinate) for coordinate in zip(*positions, strict=True))
     return ra, dec

@@ -1,4 +1,4 @@
-"""Simulated Chandra fields and the list of observations.
+"""Simulated fields of Chandra, and the list of its observations.
 
 A field is one place on the sky that the source catalogue covers: an instrument's
 footprint with a roll, and the summed exposure of its observations. The observation list
@@ -16,7 +16,6 @@ from xgamma.demo.sky.targets import Aims
 from xgamma.sky import match_within
 
 __all__ = [
-    "EXPOSURE_KS",
     "FOOTPRINTS",
     "contains",
     "covered_share",
@@ -42,7 +41,7 @@ FOOTPRINTS = pd.DataFrame(
 )
 
 # measured quantiles of the exposure of one observation; the ends are chosen
-EXPOSURE_KS = {
+_EXPOSURE_KS = {
     0.0: 0.5, 0.01: 1.2, 0.05: 2.3, 0.16: 4.9, 0.5: 15.6, 0.84: 48.0, 0.95: 85.0,
     0.99: 154.0, 1.0: 190.0,
 }  # fmt: skip
@@ -51,14 +50,25 @@ EXPOSURE_KS = {
 _HALF_SENSITIVITY_ARCMIN = 7.0
 
 
-def draw_exposure(rng: np.random.Generator, n: int) -> np.ndarray:
+def _draw_exposure(rng: np.random.Generator, n: int) -> np.ndarray:
     """Exposures in seconds, log-linear between the measured quantiles."""
-    share, exposure = np.array(list(EXPOSURE_KS.items())).T
+    share, exposure = np.array(list(_EXPOSURE_KS.items())).T
     return np.round(1000.0 * 10 ** np.interp(rng.random(n), share, np.log10(exposure)), 1)
 
 
 def reach_deg(footprint: np.ndarray) -> np.ndarray:
-    """Largest distance of a footprint's corner from the aim point, degrees."""
+    """Distance of a footprint's farthest corner from the aim point.
+
+    Parameters
+    ----------
+    footprint : ndarray of int, shape (n,)
+        Rows of `FOOTPRINTS`.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Degrees.
+    """
     half = FOOTPRINTS[["half_x", "half_y"]].to_numpy() + np.abs(
         FOOTPRINTS[["centre_x", "centre_y"]].to_numpy()
     )
@@ -68,6 +78,7 @@ def reach_deg(footprint: np.ndarray) -> np.ndarray:
 def _in_field_frame(
     fields: pd.DataFrame, index: np.ndarray, ra: np.ndarray, dec: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets (arcmin) of positions from aim points, along the detector's sides."""
     east, north = to_tangent_plane(
         fields["ra"].to_numpy()[index], fields["dec"].to_numpy()[index], ra, dec
     )
@@ -81,7 +92,21 @@ def _in_field_frame(
 def contains(
     fields: pd.DataFrame, index: np.ndarray, ra: np.ndarray, dec: np.ndarray
 ) -> np.ndarray:
-    """Whether field number `index` sees the position; all of shape (n,)."""
+    """Whether positions lie in the footprints of fields.
+
+    Parameters
+    ----------
+    fields : DataFrame
+        As `draw_background_fields` gives them.
+    index : ndarray of int, shape (n,)
+        Row in `fields` for each position.
+    ra, dec : ndarray, shape (n,)
+        Degrees.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
     x, y = _in_field_frame(fields, index, ra, dec)
     shape = FOOTPRINTS.iloc[fields["footprint"].to_numpy()[index]]
     return (np.abs(x - shape["centre_x"].to_numpy()) <= shape["half_x"].to_numpy()) & (
@@ -92,40 +117,70 @@ def contains(
 def effective_exposure(
     fields: pd.DataFrame, index: np.ndarray, off_axis_arcmin: np.ndarray
 ) -> np.ndarray:
-    """Exposure (s) that would show as much on the axis of ACIS."""
+    """Exposure that would show as much on the axis of ACIS.
+
+    Parameters
+    ----------
+    fields : DataFrame
+        With `exposure` (s).
+    index : ndarray of int, shape (n,)
+        Rows in `fields`.
+    off_axis_arcmin : ndarray, shape (n,)
+        Angle from the aim point.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Seconds.
+    """
     efficiency = FOOTPRINTS["efficiency"].to_numpy()[fields["footprint"].to_numpy()[index]]
     exposure = fields["exposure"].to_numpy()[index] * efficiency
     return exposure / (1.0 + (off_axis_arcmin / _HALF_SENSITIVITY_ARCMIN) ** 2)
 
 
 def covered_share(fermi: pd.DataFrame, fields: pd.DataFrame) -> np.ndarray:
-    """Share of each Fermi circle that the fields cover, from points in it; shape (n,)."""
+    """Share of each Fermi source's circle that fields cover, from 19 points in it.
+
+    Parameters
+    ----------
+    fermi : DataFrame, n rows
+        As `read_fermi` gives it.
+    fields : DataFrame
+        As `draw_background_fields` gives them.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        0 for a source without a circle.
+    """
     radius = np.nan_to_num(fermi["semi_major_axis_95"].to_numpy(), nan=0.0)
-    f_ra, f_dec = fermi["ra"].to_numpy(), fermi["dec"].to_numpy()
+    fermi_ra, fermi_dec = fermi["ra"].to_numpy(), fermi["dec"].to_numpy()
     reach = reach_deg(fields["footprint"].to_numpy())
-    field, row, apart = match_within(fields["ra"], fields["dec"], reach + radius.max(), f_ra, f_dec)
-    near = (apart <= reach[field] + radius[row]) & (radius[row] > 0)
+    field, row, separation = match_within(
+        fields["ra"], fields["dec"], reach + radius.max(), fermi_ra, fermi_dec
+    )
+    near = (separation <= reach[field] + radius[row]) & (radius[row] > 0)
     field, row = field[near], row[near]
     # the centre and two rings, each point for a like part of the circle
     angle = np.arange(12) * np.pi / 6
     x = np.concatenate([[0.0], 0.5 * np.sin(angle[::2]), 0.85 * np.sin(angle)])
     y = np.concatenate([[0.0], 0.5 * np.cos(angle[::2]), 0.85 * np.cos(angle)])
     pair = np.repeat(np.arange(len(row)), len(x))
-    place = np.tile(np.arange(len(x)), len(row))
+    point = np.tile(np.arange(len(x)), len(row))
     scale = radius[row[pair]] * 60.0
     ra, dec = from_tangent_plane(
-        f_ra[row[pair]], f_dec[row[pair]], x[place] * scale, y[place] * scale
+        fermi_ra[row[pair]], fermi_dec[row[pair]], x[point] * scale, y[point] * scale
     )
     inside = contains(fields, field[pair], ra, dec)
     covered = np.zeros((len(fermi), len(x)), dtype=bool)
-    covered[row[pair[inside]], place[inside]] = True
+    covered[row[pair[inside]], point[inside]] = True
     return covered.mean(axis=1)
 
 
-def _galactic_to_icrs(lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _galactic_to_icrs(longitude: np.ndarray, latitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     from astropy.coordinates import SkyCoord
 
-    icrs = SkyCoord(lon, lat, unit="deg", frame="galactic").icrs
+    icrs = SkyCoord(longitude, latitude, unit="deg", frame="galactic").icrs
     return icrs.ra.deg, icrs.dec.deg
 
 
@@ -134,11 +189,11 @@ def _plane_positions(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.n
     lon = np.where(rng.random(n) < 0.5, rng.laplace(0.0, 30.0, n), rng.uniform(-180, 180, n))
     lat = np.where(rng.random(n) < 0.5, rng.laplace(0.0, 0.8, n), rng.uniform(-10, 10, n))
     # four in ten lie beside another: regions of the plane were mapped in mosaics
-    beside = rng.integers(0, max(1, n), n)
-    mosaic = rng.random(n) < 0.4
-    dx, dy = rng.normal(0.0, 0.2, (2, n))
-    lon = np.where(mosaic, lon[beside] + dx, lon)
-    lat = np.where(mosaic, lat[beside] + dy, lat)
+    neighbour = rng.integers(0, max(1, n), n)
+    in_mosaic = rng.random(n) < 0.4
+    lon_offset, lat_offset = rng.normal(0.0, 0.2, (2, n))
+    lon = np.where(in_mosaic, lon[neighbour] + lon_offset, lon)
+    lat = np.where(in_mosaic, lat[neighbour] + lat_offset, lat)
     return lon % 360.0, np.clip(lat, -10.0, 10.0)
 
 
@@ -150,9 +205,9 @@ def _sky_positions(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.nda
     surveys = max(2, n // 150)
     centre = rng.integers(0, surveys, n)
     in_survey = (rng.random(n) < 0.3) & (np.arange(n) >= surveys)
-    dy, dx = rng.normal(0.0, 0.6, n), rng.normal(0.0, 0.6, n)
-    survey_lat = np.clip(lat[centre] + dy, -89.0, 89.0)
-    survey_lon = (lon[centre] + dx / np.cos(np.radians(survey_lat))) % 360.0
+    lat_offset, lon_offset = rng.normal(0.0, 0.6, n), rng.normal(0.0, 0.6, n)
+    survey_lat = np.clip(lat[centre] + lat_offset, -89.0, 89.0)
+    survey_lon = (lon[centre] + lon_offset / np.cos(np.radians(survey_lat))) % 360.0
     return np.where(in_survey, survey_lon, lon), np.where(in_survey, survey_lat, lat)
 
 
@@ -188,14 +243,20 @@ def _cluster_sizes(rng: np.random.Generator, n: int, median: float) -> np.ndarra
 
 
 def draw_background_fields(rng: np.random.Generator, plane: int, sky: int) -> pd.DataFrame:
-    """Fields that were not aimed at Fermi sources: `plane` at |b| <= 10 and `sky` beyond.
+    """Draw fields that were not aimed at Fermi sources.
 
-    An eighth of the plane's cover young star clusters and one in seventy the Galactic
-    Centre, as a mosaic of 2 x 0.8 deg.
+    An eighth of those in the plane cover young star clusters, and one in seventy the
+    Galactic Centre, as a mosaic of 2 x 0.8 deg.
+
+    Parameters
+    ----------
+    rng : Generator
+    plane, sky : int
+        How many at |b| <= 10 deg, and how many beyond.
 
     Returns
     -------
-    DataFrame
+    DataFrame, plane + sky rows
         `ra, dec, roll` (deg), `footprint` (row of `FOOTPRINTS`), `n_obs`, `longest`
         (s; no observation of it is longer), `cluster` (X-ray sources of a star cluster
         at the aim point), `target` (row of a Fermi source or -1), `name`.
@@ -226,10 +287,20 @@ def draw_background_fields(rng: np.random.Generator, plane: int, sky: int) -> pd
 
 
 def draw_aimed_fields(rng: np.random.Generator, aims: Aims) -> pd.DataFrame:
-    """Fields aimed at Fermi sources, with the columns of `draw_background_fields`.
+    """Draw fields that were aimed at Fermi sources.
 
     The first field of a target looks at it within an arcminute or so; further ones
     cover its surroundings. Half of the targets without a class had a snapshot only.
+
+    Parameters
+    ----------
+    rng : Generator
+    aims : Aims, n fields
+
+    Returns
+    -------
+    DataFrame, n rows
+        The columns of `draw_background_fields`.
     """
     n = len(aims.target)
     scatter = np.where(aims.further, np.clip(0.5 * aims.radius_deg * 60.0, 2.0, 9.0), 1.0)
@@ -242,15 +313,15 @@ def draw_aimed_fields(rng: np.random.Generator, aims: Aims) -> pd.DataFrame:
     fields.loc[snapshot, ["longest", "n_obs"]] = [5000.0, 1]
     fields["n_obs"] = fields["n_obs"].astype(int)
     # pulsars and binaries are faint in X-rays: they were looked at long enough to be seen
-    long_look = aims.galactic & ~aims.further
+    long_look = aims.long_look & ~aims.further
     fields.loc[long_look, "n_obs"] = np.maximum(fields.loc[long_look, "n_obs"], 3)
-    rich = aims.in_star_forming_region & ~aims.further
-    fields.loc[rich, "cluster"] = _cluster_sizes(rng, int(rich.sum()), 300.0)
-    fields.loc[rich | aims.awkward, "footprint"] = 0
-    fields.loc[rich, "longest"] = np.inf
+    in_region = aims.in_star_forming_region & ~aims.further
+    fields.loc[in_region, "cluster"] = _cluster_sizes(rng, int(in_region.sum()), 300.0)
+    fields.loc[in_region | aims.difficult, "footprint"] = 0
+    fields.loc[in_region, "longest"] = np.inf
     # a region worth a field was looked at again
-    fields.loc[rich, "n_obs"] = np.maximum(fields.loc[rich, "n_obs"], 2)
-    fields.loc[aims.awkward, ["longest", "n_obs"]] = [np.inf, 2]
+    fields.loc[in_region, "n_obs"] = np.maximum(fields.loc[in_region, "n_obs"], 2)
+    fields.loc[aims.difficult, ["longest", "n_obs"]] = [np.inf, 2]
     fields["n_obs"] = fields["n_obs"].astype(int)
     return fields
 
@@ -258,7 +329,7 @@ def draw_aimed_fields(rng: np.random.Generator, aims: Aims) -> pd.DataFrame:
 def draw_observations(
     rng: np.random.Generator, fields: pd.DataFrame, total: int
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """The observation list: those of the fields, and others that fill it up to `total`.
+    """Draw the observations of the fields, and others that fill the list up to `total`.
 
     Parameters
     ----------
@@ -269,38 +340,45 @@ def draw_observations(
 
     Returns
     -------
-    observations : DataFrame, shape (total, ...)
+    observations : DataFrame, total rows
         The columns of the served table `chanmaster` except `lii` and `bii`.
-    exposure : ndarray
-        Summed exposure (s) of each field.
+    exposure : ndarray, shape (fields,)
+        Summed over the observations of each field, seconds.
+
+    Raises
+    ------
+    ValueError
+        If the fields have more observations than `total`.
     """
     of_field = np.repeat(np.arange(len(fields)), fields["n_obs"])
     if len(of_field) > total:
         raise ValueError(f"{len(of_field)} observations in fields exceed the total of {total}")
-    exposure = np.minimum(draw_exposure(rng, len(of_field)), fields["longest"].to_numpy()[of_field])
+    exposure = np.minimum(
+        _draw_exposure(rng, len(of_field)), fields["longest"].to_numpy()[of_field]
+    )
     others = total - len(of_field)
     # half of the others return to known fields, the rest is elsewhere
-    again = rng.random(others) < 0.5
+    returns = rng.random(others) < 0.5
     visited = rng.integers(0, len(fields), others)
-    plane = rng.random(others) < 0.29
-    lon, lat = _plane_positions(rng, others)
+    in_plane = rng.random(others) < 0.29
+    plane_lon, plane_lat = _plane_positions(rng, others)
     sky_lon, sky_lat = _sky_positions(rng, others)
     new_ra, new_dec = _galactic_to_icrs(
-        np.where(plane, lon, sky_lon), np.where(plane, lat, sky_lat)
+        np.where(in_plane, plane_lon, sky_lon), np.where(in_plane, plane_lat, sky_lat)
     )
     # calibration targets and the like: a new place seen several times
     group = np.sort(rng.integers(0, max(1, int(others / 1.5)), others))
     field_ra, field_dec = fields["ra"].to_numpy(), fields["dec"].to_numpy()
-    ra = np.append(field_ra[of_field], np.where(again, field_ra[visited], new_ra[group]))
-    dec = np.append(field_dec[of_field], np.where(again, field_dec[visited], new_dec[group]))
+    ra = np.append(field_ra[of_field], np.where(returns, field_ra[visited], new_ra[group]))
+    dec = np.append(field_dec[of_field], np.where(returns, field_dec[visited], new_dec[group]))
     jitter = rng.normal(0.0, 0.25, (2, total))
     ra, dec = from_tangent_plane(ra, dec, *jitter)
     names = np.append(
         fields["name"].to_numpy()[of_field],
         np.where(
-            again,
+            returns,
             fields["name"].to_numpy()[visited],
-            np.array([f"SIM TARGET {g:05d}" for g in group], dtype=object),
+            np.array([f"SIM TARGET {number:05d}" for number in group], dtype=object),
         ),
     )
     detectors = FOOTPRINTS["detector"].to_numpy()
@@ -316,9 +394,9 @@ def draw_observations(
     detector[grating == "HETG"] = "ACIS-S"
     detector[grating == "LETG"] = "HRC-S"
     status = np.full(total, "archived", dtype=object)
-    state = rng.random(others)
+    status_draw = rng.random(others)
     status[len(of_field) :] = np.select(
-        [state < 0.02, state < 0.05, state < 0.07],
+        [status_draw < 0.02, status_draw < 0.05, status_draw < 0.07],
         ["unobserved", "scheduled", "observed"],
         "archived",
     )
@@ -329,12 +407,12 @@ def draw_observations(
     time[status == "observed"] = rng.uniform(60700.0, 60900.0, (status == "observed").sum())
     time[status == "scheduled"] = rng.uniform(60900.0, 61200.0, (status == "scheduled").sum())
     time[status == "unobserved"] = np.nan
-    seconds = np.append(exposure, draw_exposure(rng, others))
+    seconds = np.append(exposure, _draw_exposure(rng, others))
     seconds[(status == "scheduled") | (status == "unobserved")] = 0.0
     order = np.argsort(time, kind="stable")
-    number = np.sort(rng.choice(np.arange(1, int(total * 1.05) + 10), total, replace=False))
+    numbers = np.sort(rng.choice(np.arange(1, int(total * 1.05) + 10), total, replace=False))
     obsid = np.empty(total, dtype=object)
-    obsid[order] = [str(i) for i in number]
+    obsid[order] = [str(number) for number in numbers]
     observations = pd.DataFrame(
         {
             "obsid": obsid,

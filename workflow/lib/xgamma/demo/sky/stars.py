@@ -1,4 +1,4 @@
-"""Simulated Gaia and 2MASS rows: field stars, and the true counterparts of X-ray sources."""
+"""Simulated rows of Gaia and 2MASS: field stars, and the true counterparts of X-ray sources."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import pandas as pd
 
 from xgamma.demo.sky.counterparts import ELLIPSE_95_SIGMA
 from xgamma.demo.sky.geometry import from_tangent_plane, rotate
+from xgamma.demo.sky.names import twomass_designations
 from xgamma.sky import galactic, separation
 
-__all__ = ["FIRST_SOURCE_ID", "draw_true_positions", "gaia_rows", "twomass_rows"]
+__all__ = ["draw_true_positions", "gaia_rows", "twomass_rows"]
 
 # real identifiers end below 6.92e18: twelve base pixels of HEALPix level 12, times 2**35
-FIRST_SOURCE_ID = 7_000_000_000_000_000_000
+_FIRST_SOURCE_ID = 7_000_000_000_000_000_000
 
 # G of an electron per second (Riello et al. 2021, A&A 649, A3: 25.6874)
 _G_ZERO_POINT = 25.6873668671
@@ -23,6 +24,8 @@ _G_MAG = np.array([9.0, 13.62, 16.29, 18.31, 19.20, 19.90, 20.49, 20.72, 21.1])
 
 # share of X-ray sources with a true match, and near the Galactic Centre
 _TRUE_GAIA, _TRUE_TWOMASS, _TRUE_AT_CENTRE = 0.6, 0.5, 0.2
+# share of those in Gaia that are in 2MASS too
+_ALSO_IN_TWOMASS = 0.7
 
 
 def draw_true_positions(rng: np.random.Generator, csc: pd.DataFrame) -> pd.DataFrame:
@@ -43,17 +46,18 @@ def draw_true_positions(rng: np.random.Generator, csc: pd.DataFrame) -> pd.DataF
     """
     n = len(csc)
     at_centre = separation(csc["lii"], csc["bii"], 359.944, -0.046) < 1.0
-    factor = np.where(at_centre, _TRUE_AT_CENTRE / _TRUE_GAIA, 1.0)
-    factor_ir = np.where(at_centre, _TRUE_AT_CENTRE / _TRUE_TWOMASS, 1.0)
-    in_gaia = rng.random(n) < _TRUE_GAIA * factor
+    gaia_factor = np.where(at_centre, _TRUE_AT_CENTRE / _TRUE_GAIA, 1.0)
+    twomass_factor = np.where(at_centre, _TRUE_AT_CENTRE / _TRUE_TWOMASS, 1.0)
+    in_gaia = rng.random(n) < _TRUE_GAIA * gaia_factor
     # seven in ten of Gaia's are bright in the infrared too; the rest comes from others
-    joint = 0.7 * _TRUE_GAIA
-    alone = (_TRUE_TWOMASS - joint) / (1 - _TRUE_GAIA)
-    in_twomass = rng.random(n) < np.where(in_gaia, 0.7, alone) * np.where(in_gaia, 1.0, factor_ir)
-    along, across = rng.standard_normal((2, n)) / ELLIPSE_95_SIGMA / 60.0
+    in_both = _ALSO_IN_TWOMASS * _TRUE_GAIA
+    twomass_only = (_TRUE_TWOMASS - in_both) / (1 - _TRUE_GAIA)
+    in_twomass = rng.random(n) < np.where(in_gaia, _ALSO_IN_TWOMASS, twomass_only * twomass_factor)
+    # offsets from arcsec to arcmin
+    along_major, along_minor = rng.standard_normal((2, n)) / ELLIPSE_95_SIGMA / 60.0
     east, north = rotate(
-        across * csc["error_ellipse_r1"].to_numpy(),
-        along * csc["error_ellipse_r0"].to_numpy(),
+        along_minor * csc["error_ellipse_r1"].to_numpy(),
+        along_major * csc["error_ellipse_r0"].to_numpy(),
         csc["error_ellipse_angle"].to_numpy(),
     )
     ra, dec = from_tangent_plane(csc["ra"].to_numpy(), csc["dec"].to_numpy(), east, north)
@@ -72,9 +76,9 @@ def gaia_rows(
     rng : Generator
     ra, dec : ndarray, shape (n,)
         Degrees, at the reference epoch.
-    csc : ndarray of int
+    csc : ndarray of int, shape (n,)
         Row of the X-ray source that this one is the true counterpart of, or -1.
-    agn : ndarray of bool
+    agn : ndarray of bool, shape (n,)
         Whether it is an active galaxy.
 
     Returns
@@ -86,7 +90,7 @@ def gaia_rows(
     ra, dec, csc, agn = ra[order], dec[order], csc[order], agn[order]
     n = len(ra)
     # steps of up to 2**40: odd and even, rising with declination, above 2**53
-    source_id = FIRST_SOURCE_ID + np.cumsum(rng.integers(1, 2**40, n, dtype=np.int64))
+    source_id = _FIRST_SOURCE_ID + np.cumsum(rng.integers(1, 2**40, n, dtype=np.int64))
     true = csc >= 0
     mag = np.interp(rng.random(n), _G_SHARE, _G_MAG)
     mag = np.where(true, np.clip(rng.normal(17.5, 2.0, n), 7.0, 20.9), mag)
@@ -98,16 +102,17 @@ def gaia_rows(
     ruwe = np.exp(rng.normal(0.03, 0.07, n)) * np.where(
         rng.random(n) < 0.05, rng.uniform(1.3, 6.0, n), 1.0
     )
+    # position only: no parallax, no proper motion
     two_parameters = rng.random(n) < np.where(mag > 20.3, 0.35, 0.01)
     for values in (pmra, pmdec, parallax, ruwe):
         values[two_parameters] = np.nan
     flux = 10 ** (0.4 * (_G_ZERO_POINT - mag))
-    dark = rng.random(n) < 0.003
-    mag, flux = np.where(dark, np.nan, mag), np.where(dark, np.nan, flux)
+    without_flux = rng.random(n) < 0.003
+    mag, flux = np.where(without_flux, np.nan, mag), np.where(without_flux, np.nan, flux)
     # one in a hundred is known as variable; of X-ray sources one in seven
     variable = rng.random(n) < np.where(true, 0.15, 0.01)
-    tiny = 10 ** rng.uniform(-13.0, -3.0, (2, n))
-    quasar, galaxy = np.where(agn, rng.uniform(0.8, 1.0, n), tiny[0]), tiny[1]
+    not_quasar, galaxy = 10 ** rng.uniform(-13.0, -3.0, (2, n))
+    quasar = np.where(agn, rng.uniform(0.8, 1.0, n), not_quasar)
     star = np.clip(1.0 - quasar - galaxy, 0.0, 1.0)
     unclassified = rng.random(n) < 0.05
     for values in (quasar, galaxy, star):
@@ -138,33 +143,17 @@ def gaia_rows(
     )
 
 
-def _designations(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
-    """'SIM hhmmssss+ddmmsss', truncated; doubles get a letter."""
-    hundredth = np.floor(ra * 24_000.0 + 1e-6).astype(int) % 8_640_000
-    tenth = np.floor(np.abs(dec) * 36_000.0 + 1e-6).astype(int)
-    names = [
-        f"SIM {t // 360000:02d}{t // 6000 % 60:02d}{t % 6000:04d}"
-        f"{sign}{s // 36000:02d}{s // 600 % 60:02d}{s % 600:03d}"
-        for t, s, sign in zip(
-            hundredth.tolist(), tenth.tolist(), np.where(dec < 0, "-", "+"), strict=True
-        )
-    ]
-    series = pd.Series(names, dtype=object)
-    double = series.groupby(series).cumcount().to_numpy()
-    for row in np.flatnonzero(double):
-        names[row] += chr(ord("A") + min(int(double[row]), 26) - 1)
-    return np.array(names, dtype=object)
-
-
 def _quality(rng: np.random.Generator, mag: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Quality letters for magnitudes of shape (3, n), and the magnitudes, some null."""
-    faint = mag + rng.normal(0.0, 0.4, mag.shape) - np.array([[16.0], [15.3], [14.6]])
+    beyond_limit = mag + rng.normal(0.0, 0.4, mag.shape) - np.array([[16.0], [15.3], [14.6]])
     letter = np.select(
-        [faint < 0, faint < 0.5, faint < 0.9, faint < 1.2], ["A", "B", "C", "D"], "U"
+        [beyond_limit < 0, beyond_limit < 0.5, beyond_limit < 0.9, beyond_limit < 1.2],
+        ["A", "B", "C", "D"],
+        "U",
     ).astype(object)
-    nothing = rng.random(mag.shape) < 0.01
-    letter[nothing] = "X"
-    return letter, np.where(nothing, np.nan, mag)
+    without_magnitude = rng.random(mag.shape) < 0.01
+    letter[without_magnitude] = "X"
+    return letter, np.where(without_magnitude, np.nan, mag)
 
 
 def twomass_rows(
@@ -172,8 +161,19 @@ def twomass_rows(
 ) -> pd.DataFrame:
     """Rows of the served table `fp_psc`, sorted by declination.
 
-    Parameters as in `gaia_rows`; positions get the survey's own error of 0.06 arcsec or
-    more, and are rounded as the survey's are.
+    Parameters
+    ----------
+    rng : Generator
+    ra, dec : ndarray, shape (n,)
+        True positions, degrees.
+    csc : ndarray of int, shape (n,)
+        Row of the X-ray source that this one is the true counterpart of, or -1.
+
+    Returns
+    -------
+    DataFrame
+        With `csc` as an additional column. Positions have the survey's own error of
+        0.06 arcsec or more, and are rounded as the survey's are.
     """
     order = np.lexsort((ra, dec))
     ra, dec, csc = ra[order], dec[order], csc[order]
@@ -184,7 +184,7 @@ def twomass_rows(
     h = j - np.clip(rng.normal(0.85, 0.3, n), 0.0, 3.0)
     k = h - np.clip(rng.normal(0.3, 0.2, n), -0.1, 2.0)
     letter, (j, h, k) = _quality(rng, np.stack([j, h, k]))
-    err_maj = np.round(0.06 + 0.01 * rng.poisson(0.6, n) * 1.0, 2)
+    err_maj = np.round(0.06 + 0.01 * rng.poisson(0.6, n), 2)
     err_maj = np.where(rng.random(n) < 0.1, np.round(rng.uniform(0.1, 0.34, n), 2), err_maj)
     err_min = np.maximum(np.round(err_maj * rng.uniform(0.7, 1.0, n), 2), 0.06)
     offset = rng.normal(0.0, 1.0, (2, n)) * err_maj / 60.0
@@ -194,7 +194,7 @@ def twomass_rows(
     flags = np.array(["000", "c00", "cc0", "0cc", "00c", "ccc"], dtype=object)
     frame = pd.DataFrame(
         {
-            "designation": _designations(ra, dec),
+            "designation": twomass_designations(ra, dec),
             "ra": ra,
             "dec": dec,
             "glon": np.round(lon, 3) % 360.0,

@@ -1,0 +1,82 @@
+"""Names of simulated sources, made from their positions; each begins with SIM.
+
+Catalogues name a source by where it lies, cut off and not rounded. Two sources so close
+that their names would be the same get a letter each but the first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["chandra_names", "twomass_designations"]
+
+# a position that is rounded to just below a whole digit belongs to that digit
+_ROUNDING = 1e-6
+
+
+def chandra_names(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """Names in the form of Chandra's source catalogue, 'SIM Jhhmmss.s+ddmmss'.
+
+    Parameters
+    ----------
+    ra, dec : ndarray, shape (n,)
+        ICRS, degrees.
+
+    Returns
+    -------
+    ndarray of str, shape (n,)
+        Doubles end in a letter.
+    """
+    # right ascension in tenths of a second of time, declination in seconds of arc
+    ra_tenths = np.floor(ra * 2400.0 + _ROUNDING).astype(int) % 864_000
+    dec_seconds = np.floor(np.abs(dec) * 3600.0 + _ROUNDING).astype(int)
+    return _distinct(
+        [
+            f"SIM J{t // 36000:02d}{t // 600 % 60:02d}{t % 600 // 10:02d}.{t % 10}"
+            f"{sign}{s // 3600:02d}{s // 60 % 60:02d}{s % 60:02d}"
+            for t, s, sign in zip(
+                ra_tenths.tolist(), dec_seconds.tolist(), _signs(dec), strict=True
+            )
+        ]
+    )
+
+
+def twomass_designations(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """Designations in the form of 2MASS, 'SIM hhmmssss+ddmmsss'.
+
+    Parameters
+    ----------
+    ra, dec : ndarray, shape (n,)
+        ICRS, degrees.
+
+    Returns
+    -------
+    ndarray of str, shape (n,)
+        Doubles end in a letter.
+    """
+    # right ascension in hundredths of a second of time, declination in tenths of a second of arc
+    ra_hundredths = np.floor(ra * 24_000.0 + _ROUNDING).astype(int) % 8_640_000
+    dec_tenths = np.floor(np.abs(dec) * 36_000.0 + _ROUNDING).astype(int)
+    return _distinct(
+        [
+            f"SIM {t // 360000:02d}{t // 6000 % 60:02d}{t % 6000:04d}"
+            f"{sign}{s // 36000:02d}{s // 600 % 60:02d}{s % 600:03d}"
+            for t, s, sign in zip(
+                ra_hundredths.tolist(), dec_tenths.tolist(), _signs(dec), strict=True
+            )
+        ]
+    )
+
+
+def _signs(dec: np.ndarray) -> np.ndarray:
+    return np.where(dec < 0, "-", "+")
+
+
+def _distinct(names: list[str]) -> np.ndarray:
+    """The names, with a letter behind the second and later ones of the same name."""
+    series = pd.Series(names, dtype=object)
+    earlier = series.groupby(series).cumcount().to_numpy()
+    for row in np.flatnonzero(earlier):
+        names[row] += chr(ord("A") + min(int(earlier[row]), 26) - 1)
+    return np.array(names, dtype=object)
