@@ -1,10 +1,11 @@
-"""Rows of VOTables read at once: what was encoded here by hand comes out, as from astropy."""
+"""Rows of binary streams read at once: what was encoded by hand comes out, as from astropy."""
 
 import base64
 import io
 import math
 import random
 import struct
+import time
 from xml.sax.saxutils import escape
 
 import pandas as pd
@@ -13,9 +14,8 @@ import pyvo
 from astropy.io.votable import parse
 
 from xgamma.answers.answer import answer_frame
-from xgamma.tap.binary_rows import take_stream
+from xgamma.tap.binary_rows import fill_rows, split_rows
 from xgamma.tap.faults import UnreadableAnswer
-from xgamma.tap.tap_tabledata import take_text_rows
 from xgamma.tap.votable import parse_answer
 
 # datatype, arraysize, how a value is packed
@@ -115,6 +115,16 @@ def read(content):
     return answer_frame(parse_answer(io.BytesIO(content), "http://there/tap", 1e6))[0]
 
 
+def read_by_astropy(content):
+    return answer_frame(pyvo.dal.TAPResults(parse(io.BytesIO(content)), url=""))[0]
+
+
+def read_at_once(content):
+    """Whether the rows are read by the module that is tested here, and not by astropy."""
+    rows = split_rows(io.BytesIO(content))
+    return rows is not None and fill_rows(parse(io.BytesIO(rows.document)), rows)
+
+
 @pytest.mark.parametrize("form", ["BINARY", "BINARY2", "TABLEDATA"])
 @pytest.mark.parametrize("seed", range(12))
 def test_values_are_those_that_were_encoded(form, seed):
@@ -125,9 +135,7 @@ def test_values_are_those_that_were_encoded(form, seed):
         kinds = ["text", "double", "long", "flag", *kinds]
     rows = [[made_up_value(k, random_) for k in kinds] for _ in range(seed * 7)]
     content = document(kinds, rows, form)
-    # it is our reading that is looked at, and not astropy's
-    taken = take_text_rows if form == "TABLEDATA" else take_stream
-    assert taken(io.BytesIO(content)) is not None
+    assert read_at_once(content) == (form != "TABLEDATA")
     frame = read(content)
     assert len(frame) == len(rows)
     for i, kind in enumerate(kinds):
@@ -138,33 +146,104 @@ def test_values_are_those_that_were_encoded(form, seed):
                 assert value == int(row[i])
             else:
                 assert value == row[i], kind
-    theirs = pyvo.dal.TAPResults(parse(io.BytesIO(content)), url="")
-    assert frame.equals(answer_frame(theirs)[0])
+    assert frame.equals(read_by_astropy(content))
 
 
-def test_blocks_of_rows_are_joined(monkeypatch):
-    monkeypatch.setattr("xgamma.tap.tap_tabledata._ROWS_AT_ONCE", 3)
-    rows = [[i, f"x{i}"] for i in range(10)]
-    frame = read(document(["long", "text"], rows, "TABLEDATA"))
-    assert frame.to_numpy().tolist() == rows
+ROWS = [[7, "a", 0.5], [None, "", None], [9, "c", -1.5]]
+#: Text that looks like rows; in it, `@` stands for the end of what holds it.
+LIKE_ROWS = [
+    " read by hand @",
+    ' <TABLE><FIELD name="n" datatype="int"/> @',
+    ' <BINARY2><STREAM encoding="base64"> @',
+    ' <BINARY2><STREAM encoding="base64">AAAA</STREAM></BINARY2> @',
+    ' <BINARY><STREAM encoding="none"> <!-- <![CDATA[ <? @',
+]
+PLACES = ["<VOTABLE", "<RESOURCE", "<TABLE>", "<FIELD", "<DATA>", "<BINARY", "<STREAM", "</TABLE>"]
+
+
+def with_inserted(form, place, text):
+    content = document(["long", "text", "double"], ROWS, form).decode()
+    assert place in content
+    return content.replace(place, text + place, 1).encode()
+
+
+@pytest.mark.parametrize("form", ["BINARY", "BINARY2"])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("text", LIKE_ROWS)
+def test_a_comment_may_hold_anything(form, place, text):
+    """A commented-out table or stream is not taken for the rows, and does not slow them down."""
+    # the standard forbids -- within a comment
+    comment = "<!--" + text.replace("<!--", "<!").replace("@", "-->")
+    content = with_inserted(form, place, comment)
+    assert read_at_once(content)
+    frame = read(content)
+    assert frame["c1"].tolist() == ["a", "", "c"]
+    assert frame.equals(read_by_astropy(content))
+
+
+@pytest.mark.parametrize("text", LIKE_ROWS)
+def test_other_text_that_looks_like_rows(text):
+    for held in (
+        "<DESCRIPTION><![CDATA[" + text.replace("@", "]]></DESCRIPTION>"),
+        "<?note" + text.replace("@", "?>"),
+    ):
+        content = with_inserted("BINARY2", "<FIELD", held)
+        assert read_at_once(content)
+        frame = read(content)
+        assert frame["c1"].tolist() == ["a", "", "c"]
+        assert frame.equals(read_by_astropy(content))
+
+
+ONE_ROW_TABLE = (
+    '<{0}TABLE><FIELD name="c0" datatype="long"/><FIELD name="c1" datatype="char" arraysize="*"/>'
+    '<FIELD name="c2" datatype="double"/>{1}</{0}TABLE>'
+)
+TEXT_ROWS = "<DATA><TABLEDATA><TR><TD>1</TD><TD>x</TD><TD>2</TD></TR></TABLEDATA></DATA>"
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        # longer than is looked through for the rows
+        ("<TABLE>", "<!--" + "x" * 2**16 + "-->"),
+        ("<VOTABLE", '<!DOCTYPE VOTABLE [<!ELEMENT TABLE (BINARY, STREAM)> <!-- > -->]>'),
+        # the rows are another table's than the first
+        ("<TABLE>", ONE_ROW_TABLE.format("", TEXT_ROWS)),
+        ("<TABLE>", ONE_ROW_TABLE.format("", "")),
+        ("<TABLE>", ONE_ROW_TABLE.format("v:", TEXT_ROWS)),
+        ("</RESOURCE>", ONE_ROW_TABLE.format("", TEXT_ROWS)),
+        ("</RESOURCE>", "<RESOURCE>" + ONE_ROW_TABLE.format("", TEXT_ROWS) + "</RESOURCE>"),
+        # the table has rows already
+        ("<DATA>", TEXT_ROWS),
+    ],
+)
+def test_what_is_not_plain_is_left_to_astropy(place, text):
+    content = with_inserted("BINARY2", place, text)
+    assert not read_at_once(content)
+    assert read(content).equals(read_by_astropy(content))
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b"<TR>", b"<TR><!-- <TR><TD>9</TD><TD>c</TD></TR> -->"),
-        (b"<TD>a</TD>", b"<TD><![CDATA[a]]></TD>"),
-        (b"<TD>a</TD>", b"<TD>&#97;</TD>"),
-        (b"<TD>7</TD>", b"<TD>0x7</TD>"),
-        (b"<TD>7</TD>", b'<TD encoding="none">7</TD>'),
-        (b"UTF-8", b"ISO-8859-1"),
+        (b'<STREAM encoding="base64"', b"<STREAM a='>' encoding = 'base64'"),
+        (b"</STREAM>", b"\r\n </STREAM>"),
     ],
 )
-def test_what_is_not_plain_is_left_to_astropy(old, new):
-    content = document(["long", "text"], [[7, "a"], [8, "b"]], "TABLEDATA")
+def test_other_spellings_of_a_stream(old, new):
+    content = with_inserted("BINARY2", "<TABLE>", "")
     assert old in content
-    content = content.replace(old, new, 1)
-    assert read(content).to_numpy().tolist() == [[7, "a"], [8, "b"]]
+    content = content.replace(old, new)
+    assert read_at_once(content)
+    assert read(content).equals(read_by_astropy(content))
+
+
+@pytest.mark.parametrize("before", ["<!--", "<?", "<STREAM '", '<STREAM "', "<![CDATA[", "<!-- -->"])
+def test_what_stands_before_the_rows_is_read_once(before):
+    """Marks that never end, as many as there is room for: seconds, if each were followed."""
+    started = time.process_time()
+    assert split_rows(io.BytesIO(before.encode() * 2**16)) is None
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize("cut", [1, 5, 11])

@@ -1,8 +1,8 @@
-"""The rows of a VOTable's BINARY or BINARY2 stream, read at once and not one by one.
+"""A reader of VOTables whose rows are a BINARY or BINARY2 stream: all rows at once.
 
 astropy reads such rows one value at a time, which takes most of the time of a large answer.
 Here numpy reads each column, wherever in the row it stands. What this module does not know
-it leaves to astropy.
+it leaves to astropy, and the document around the rows too.
 """
 
 from __future__ import annotations
@@ -10,18 +10,27 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
-from astropy.io.votable.tree import TableElement
+from astropy.io.votable.tree import VOTableFile
 
-from xgamma.tap.tap_rows import MARGIN, TakenRows, begins_plainly
+__all__ = ["BinaryRows", "CutStream", "fill_rows", "split_rows"]
 
-__all__ = ["CutStream", "fill_rows", "take_stream"]
-
+# The rows have to begin within these bytes, and the document to end within as many after them.
+_MARGIN = 2**16
 _CHUNK = 2**20
-_START = re.compile(rb"<BINARY(2?)>\s*(<STREAM\s[^<>]*>)")
-_END = b"</STREAM>"
+# What may stand before the rows: first what may hold any text, also what looks like rows.
+_MARKUP = re.compile(
+    rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>"
+    rb"|<(?P<binary>BINARY2?)>"
+    rb"""|<STREAM(?P<attributes>(?:[^<>"']|"[^<"]*"|'[^<']*')*)>"""
+    # a comment that does not end here, or a DOCTYPE
+    rb"|<[!?]",
+    re.DOTALL,
+)
+_STREAM_END = b"</STREAM>"
 _NUMBERS = {
     "unsignedByte": "u1",
     "short": ">i2",
@@ -40,8 +49,27 @@ class CutStream(ValueError):
     """The rows end in the middle of one."""
 
 
-def take_stream(stream: IO[bytes]) -> TakenRows | None:
-    """Take the one base64 stream out of a VOTable; None if there is not just one.
+@dataclass(frozen=True)
+class BinaryRows:
+    """A VOTable in two parts.
+
+    Attributes
+    ----------
+    document : bytes
+        The VOTable without its rows.
+    content : bytes
+        The rows, base64 undone.
+    has_null_bits : bool
+        Whether each row begins with a bit for every column that is null, as in BINARY2.
+    """
+
+    document: bytes
+    content: bytes
+    has_null_bits: bool
+
+
+def split_rows(stream: IO[bytes]) -> BinaryRows | None:
+    """Take the base64 stream out of a VOTable; None if it is not plain where it begins and ends.
 
     Parameters
     ----------
@@ -54,13 +82,12 @@ def take_stream(stream: IO[bytes]) -> TakenRows | None:
         If the stream does not end, or is no base64.
     """
     stream.seek(0)
-    head = stream.read(MARGIN)
-    start = _START.search(head)
-    if start is None or b"base64" not in start[2] or b"href" in start[2]:
+    head = stream.read(_MARGIN)
+    found = _rows_begin(head)
+    if found is None:
         return None
-    if not begins_plainly(head[: start.end()]):
-        return None
-    content, rest, tail = bytearray(), b"", head[start.end() :]
+    start, has_null_bits = found
+    content, rest, tail = bytearray(), b"", head[start:]
     while True:
         end = tail.find(b"<")
         # no blanks or line breaks: base64 in groups of four characters
@@ -76,25 +103,26 @@ def take_stream(stream: IO[bytes]) -> TakenRows | None:
         tail = stream.read(_CHUNK)
         if not tail:
             raise CutStream("the stream does not end")
-    after = tail[end:] + stream.read(MARGIN)
-    if not after.startswith(_END) or b"<TABLE" in after or stream.read(1):
-        return None  # further tables, or other things than a stream's content
-    return TakenRows(head[: start.end()] + after, bytes(content), bool(start[1]))
+    after = tail[end:] + stream.read(_MARGIN)
+    if not after.startswith(_STREAM_END) or stream.read(1):
+        return None
+    return BinaryRows(head[:start] + after, bytes(content), has_null_bits)
 
 
-def fill_rows(table: TableElement, taken: TakenRows) -> bool:
-    """Put a stream's rows into a table that was read without them.
+def fill_rows(votable: VOTableFile, rows: BinaryRows) -> bool:
+    """Put a stream's rows into the table of a VOTable that was read without them.
 
     Parameters
     ----------
-    table : TableElement
-        With its fields, but no rows.
-    taken : TakenRows
+    votable : VOTableFile
+        As astropy reads `rows.document`.
+    rows : BinaryRows
 
     Returns
     -------
     bool
-        False if the table has columns that this module does not know; nothing is done then.
+        False if the rows may be another table's, or the table has columns that this module
+        does not know; nothing is done then.
 
     Raises
     ------
@@ -103,17 +131,21 @@ def fill_rows(table: TableElement, taken: TakenRows) -> bool:
     ValueError
         If a value is none of its type.
     """
-    fields, content = list(table.fields), taken.content
+    tables = list(votable.iter_tables())
+    if len(tables) != 1 or len(tables[0].array):
+        return False
+    (table,), content = tables, rows.content
+    fields = list(table.fields)
     sizes = [_size(field) for field in fields]
     if not fields or any(size is None for size in sizes):
         return False
-    flags = (len(fields) + 7) // 8 if taken.flagged else 0
+    null_bytes = (len(fields) + 7) // 8 if rows.has_null_bits else 0
     data = np.frombuffer(content, dtype="u1")
-    rows, starts, lengths = _places(content, flags, fields, sizes)
-    array = np.ma.zeros(len(rows), dtype=table.array.dtype)
-    if flags:
+    row_starts, starts, lengths = _places(content, null_bytes, fields, sizes)
+    array = np.ma.zeros(len(row_starts), dtype=table.array.dtype)
+    if null_bytes:
         # one bit per column, the first one highest
-        bits = np.unpackbits(_gather(data, rows, flags), axis=1)
+        null_bits = np.unpackbits(_gather(data, row_starts, null_bytes), axis=1)
     for i, (field, size) in enumerate(zip(fields, sizes, strict=True)):
         name = array.dtype.names[i]
         if field.datatype in _CODINGS:
@@ -121,9 +153,24 @@ def fill_rows(table: TableElement, taken: TakenRows) -> bool:
             continue
         values, null = _values(field, _gather(data, starts[i], size))
         array[name] = values
-        array.mask[name] = (null | (bits[:, i] == 1)) if flags else null
+        array.mask[name] = (null | (null_bits[:, i] == 1)) if null_bytes else null
     table.array = array
     return True
+
+
+def _rows_begin(head: bytes) -> tuple[int, bool] | None:
+    """Where the rows of a base64 stream begin, and whether they have bits for nulls."""
+    binary = None
+    for found in _MARKUP.finditer(head):
+        if found["binary"]:
+            binary = found["binary"]
+        elif found["attributes"] is not None:
+            if binary is None or b"base64" not in found["attributes"]:
+                return None
+            return found.end(), binary == b"BINARY2"
+        elif found[0] in (b"<!", b"<?"):
+            return None
+    return None
 
 
 def _size(field) -> int | None:
@@ -141,51 +188,47 @@ def _size(field) -> int | None:
 
 
 def _places(
-    content: bytes, flags: int, fields: Sequence, sizes: Sequence[int]
+    content: bytes, null_bytes: int, fields: Sequence, sizes: Sequence[int]
 ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray | int]]:
     """Where each row starts, each column of each row, and how many bytes it has."""
     if all(sizes):
-        offsets = flags + np.concatenate([[0], np.cumsum(sizes)])
+        offsets = null_bytes + np.concatenate([[0], np.cumsum(sizes)])
         rows, left = divmod(len(content), int(offsets[-1]))
         if left:
             raise CutStream("the last row is cut")
-        row = np.arange(rows, dtype="i8") * int(offsets[-1])
-        return row, [row + int(offset) for offset in offsets[:-1]], list(sizes)
+        row_starts = np.arange(rows, dtype="i8") * int(offsets[-1])
+        return row_starts, [row_starts + int(offset) for offset in offsets[:-1]], list(sizes)
     # texts of their own length: only their lengths have to be read one by one
     steps: list[tuple[int, int]] = []  # fixed bytes before a text, bytes of its characters
-    before = flags
+    fixed = null_bytes
     for field, size in zip(fields, sizes, strict=True):
         if size:
-            before += size
+            fixed += size
         else:
-            steps.append((before, _CODINGS[field.datatype][1]))
-            before = 0
-    ends, at, total = [], 0, len(content)
-    while at < total:
-        for fixed, width in steps:
-            at += fixed
-            length = int.from_bytes(content[at : at + 4], "big") * width
-            ends.append(length)
-            at += 4 + length
-        at += before
-    if at != total:
+            steps.append((fixed, _CODINGS[field.datatype][1]))
+            fixed = 0
+    text_bytes, position, total = [], 0, len(content)
+    while position < total:
+        for before, width in steps:
+            position += before
+            length = int.from_bytes(content[position : position + 4], "big") * width
+            text_bytes.append(length)
+            position += 4 + length
+        position += fixed
+    if position != total:
         raise CutStream("the last row is cut")
-    lengths = np.array(ends, dtype="i8").reshape(-1, len(steps))
-    each_row = lengths.sum(axis=1) + (flags + sum(size or 4 for size in sizes))
-    rows = (np.cumsum(each_row) - each_row).astype("i8")
-    place = rows + flags
-    starts, found, text = [], [], 0
+    texts = np.array(text_bytes, dtype="i8").reshape(-1, len(steps))
+    row_bytes = texts.sum(axis=1) + (null_bytes + sum(size or 4 for size in sizes))
+    row_starts = (np.cumsum(row_bytes) - row_bytes).astype("i8")
+    place, each_text = row_starts + null_bytes, iter(texts.T)
+    starts, lengths = [], []
     for size in sizes:
-        if size:
-            starts.append(place)
-            found.append(size)
-            place = place + size
-        else:
-            starts.append(place + 4)
-            found.append(lengths[:, text])
-            place = place + 4 + lengths[:, text]
-            text += 1
-    return rows, starts, found
+        # a text stands behind its length, of four bytes
+        start, length = (place, size) if size else (place + 4, next(each_text))
+        starts.append(start)
+        lengths.append(length)
+        place = start + length
+    return row_starts, starts, lengths
 
 
 def _gather(data: np.ndarray, starts: np.ndarray, size: int) -> np.ndarray:

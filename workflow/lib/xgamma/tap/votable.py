@@ -14,9 +14,8 @@ from astropy.io.votable import parse
 from astropy.io.votable.exceptions import W51, VOWarning
 from astropy.units import UnitsWarning
 
-from xgamma.tap.binary_rows import fill_rows, take_stream
+from xgamma.tap.binary_rows import fill_rows, split_rows
 from xgamma.tap.faults import UnreadableAnswer
-from xgamma.tap.tap_tabledata import fill_text_rows, take_text_rows
 from xgamma.tap.transport import body_of
 
 __all__ = [
@@ -91,15 +90,17 @@ def parse_answer(stream: IO[bytes], url: str, max_rows: float) -> pyvo.dal.TAPRe
 
 
 def _parse(stream: IO[bytes], url: str) -> pyvo.dal.TAPResults:
-    """By our own reading of the rows, where they are plain; else by astropy's."""
-    for take, fill in ((take_stream, fill_rows), (take_text_rows, fill_text_rows)):
-        taken = take(stream)
-        if taken is not None:
-            document = _as_1_3(io.BytesIO(taken.document))
-            result = pyvo.dal.TAPResults(parse(document, verify="warn"), url=url)
-            if fill(result.resultstable, taken):
-                return result
+    """Read the rows of a binary stream by `binary_rows`, and all else by astropy."""
+    rows = split_rows(stream)
+    if rows is not None:
+        result = _results(io.BytesIO(rows.document), url)
+        if fill_rows(result.votable, rows):
+            return result
     stream.seek(0)
+    return _results(stream, url)
+
+
+def _results(stream: IO[bytes], url: str) -> pyvo.dal.TAPResults:
     # a read function: given a file, astropy would undo compression, however much
     return pyvo.dal.TAPResults(parse(_as_1_3(stream), verify="warn"), url=url)
 
