@@ -7,7 +7,8 @@ import time
 import pytest
 from fake_tap import Field, votable
 
-from xgamma.archive.client import TapClient, TapError
+from xgamma.archive.client import TapClient
+from xgamma.errors import XgammaError
 
 ONE_ROW = votable(Field("n", "long", [1]))
 MODES = ["sync", "async"]
@@ -33,7 +34,7 @@ def refusal(
     `within_s` is far more than it takes: what is tested would else never end.
     """
     started = time.monotonic()
-    with pytest.raises(TapError) as caught:
+    with pytest.raises(XgammaError) as caught:
         client.query(adql)
     said = str(caught.value)
     assert time.monotonic() - started < within_s

@@ -14,7 +14,7 @@ from astropy.table import Table
 from fake_tap import FakeTap, Field, Reply, votable
 
 from xgamma.answers.store import AnswerStore, query_key
-from xgamma.archive.client import TapClient, TapError
+from xgamma.archive.client import TapClient
 from xgamma.errors import XgammaError
 
 ADQL = "SELECT n, t FROM t"
@@ -324,7 +324,7 @@ def test_a_full_disk_leaves_no_half_answer(fake_tap, tmp_path, monkeypatch):
 
 
 def test_a_replay_needs_a_folder():
-    with pytest.raises(TapError, match="heasarc: a replay needs the folder of the answers"):
+    with pytest.raises(XgammaError, match="heasarc: a replay needs the folder of the answers"):
         TapClient("heasarc", "http://archive.invalid/tap", replay=True)
     store = AnswerStore("nowhere at all")
     assert keys_of(store.folder) == []
@@ -334,7 +334,7 @@ def test_a_replay_needs_a_folder():
 
 def test_the_demo_archive_is_replayed_without_its_sky(tmp_path):
     client = TapClient("gaia", "http://demo.invalid/tap", answers=tmp_path, replay=True)
-    with pytest.raises(TapError, match="is missing"):
+    with pytest.raises(XgammaError, match="is missing"):
         client.query(ADQL)
 
 

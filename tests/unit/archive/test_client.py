@@ -1,6 +1,5 @@
 """Asking a TAP service and not believing it: types, cuts, faults that pass and that do not."""
 
-import dataclasses
 import datetime
 import io
 import re
@@ -11,7 +10,6 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-import requests
 from asking import MODES, ONE_ROW, answers, client_of, refusal
 from astropy import units as u
 from astropy.io.votable import from_table
@@ -20,9 +18,6 @@ from fake_tap import LOST, FakeJob, FakeTap, Field, Reply, error_document, votab
 
 from xgamma import __version__
 from xgamma.archive.client import TapError
-from xgamma.archive.connect import connect
-from xgamma.config.settings import load_config
-from xgamma.errors import XgammaError
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -212,7 +207,7 @@ def test_a_service_that_hangs_is_given_up(fake_tap, pauses):
 
 
 def test_waiting_is_said(fake_tap, monkeypatch, caplog):
-    monkeypatch.setattr("xgamma.archive.client._SAY_AFTER_S", 0.05)
+    monkeypatch.setattr("xgamma.archive.client._FIRST_NOTICE_S", 0.05)
 
     def slow(*_):
         time.sleep(0.3)
@@ -599,32 +594,6 @@ def test_requests_say_who_asks(fake_tap):
     fake_tap.answer = lambda *_: ONE_ROW
     client_of(fake_tap).query("SELECT 1 AS n")
     assert fake_tap.user_agent.startswith(f"xgamma/{__version__}")
-
-
-def test_the_demo_archive_needs_its_sky():
-    with pytest.raises(XgammaError, match="is the demo archive, and its sky was not given"):
-        connect(load_config({}), "gaia")
-
-
-def test_real_services_have_time_outs_beside_a_demo_sky(fake_tap, tmp_path, monkeypatch):
-    """An archive may have some services simulated: the sky is given to all its clients."""
-    timeouts = []
-    send = requests.adapters.HTTPAdapter.send
-
-    def record(self, request, *args, **kwargs):
-        timeouts.append(kwargs.get("timeout"))
-        return send(self, request, *args, **kwargs)
-
-    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", record)
-    fake_tap.answer = lambda *_: ONE_ROW
-    settings = load_config({"tap": {"timeout_s": 7, "sync_timeout_s": 9}})
-    heasarc = dataclasses.replace(settings.services["heasarc"], url=fake_tap.url)
-    settings = dataclasses.replace(settings, services={"heasarc": heasarc})
-    client = connect(settings, "heasarc", str(tmp_path / "sky.duckdb"), keep_answers=False)
-    client.query("SELECT 1 AS n")
-    client.declares_upload()
-    # (to connect, to read): a synchronous answer begins when the query is done
-    assert timeouts == [(7, 9), (7, 7)]
 
 
 @pytest.mark.parametrize("when", ["polled", "fetched"])

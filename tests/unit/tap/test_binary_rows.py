@@ -206,7 +206,7 @@ TEXT_ROWS = "<DATA><TABLEDATA><TR><TD>1</TD><TD>x</TD><TD>2</TD></TR></TABLEDATA
     [
         # longer than is looked through for the rows
         ("<TABLE>", "<!--" + "x" * 2**16 + "-->"),
-        ("<VOTABLE", '<!DOCTYPE VOTABLE [<!ELEMENT TABLE (BINARY, STREAM)> <!-- > -->]>'),
+        ("<VOTABLE", "<!DOCTYPE VOTABLE [<!ELEMENT TABLE (BINARY, STREAM)> <!-- > -->]>"),
         # the rows are another table's than the first
         ("<TABLE>", ONE_ROW_TABLE.format("", TEXT_ROWS)),
         ("<TABLE>", ONE_ROW_TABLE.format("", "")),
@@ -238,7 +238,9 @@ def test_other_spellings_of_a_stream(old, new):
     assert read(content).equals(read_by_astropy(content))
 
 
-@pytest.mark.parametrize("before", ["<!--", "<?", "<STREAM '", '<STREAM "', "<![CDATA[", "<!-- -->"])
+@pytest.mark.parametrize(
+    "before", ["<!--", "<?", "<STREAM '", '<STREAM "', "<![CDATA[", "<!-- -->"]
+)
 def test_what_stands_before_the_rows_is_read_once(before):
     """Marks that never end, as many as there is room for: seconds, if each were followed."""
     started = time.process_time()

@@ -3,7 +3,7 @@
 import pytest
 
 from xgamma.errors import XgammaError
-from xgamma.tap.mirror_names import MirrorLacks, Names, unquoted
+from xgamma.tap.mirror_names import MirrorLacks, Names
 
 MAP = {
     "fp_psc": {
@@ -24,7 +24,6 @@ def test_the_configured_service_is_asked_in_its_own_words():
     names = Names()
     assert names.table("fp_psc") == "fp_psc"
     assert names.column("fp_psc", "J_M") == "J_M"
-    assert names.ours("fp_psc") == {}
     assert names.used == {"fp_psc"}
 
 
@@ -42,7 +41,7 @@ def test_a_mirror_is_asked_in_its_words_whatever_the_case_of_ours():
     [
         (lambda n: n.table("csc"), "the map has no table csc; "),
         (lambda n: n.column("csc", "ra"), "the map has no table csc; "),
-        (lambda n: n.ours("csc"), "the map has no table csc; "),
+        (lambda n: n.configured_columns("csc"), "the map has no table csc; "),
         (lambda n: n.column("fp_psc", "k_m"), "the map has no column fp_psc.k_m; "),
     ],
 )
@@ -55,8 +54,8 @@ def test_what_the_map_lacks_is_an_error_that_names_it(ask, said):
 
 
 def test_what_a_mirror_says_of_itself_is_read_in_our_words():
-    assert Names(MAP).ours("fp_psc") == {"2mass": "designation", "raj2000": "ra", "jmag": "J_m"}
-    assert unquoted('"II/246/out"') == "ii/246/out"
+    columns = Names(MAP).configured_columns("fp_psc")
+    assert columns == {"2mass": "designation", "raj2000": "ra", "jmag": "J_m"}
 
 
 def test_the_number_of_rows_is_told_if_the_map_has_it():

@@ -1,4 +1,4 @@
-"""An answer of a service as a frame, with how it came."""
+"""An answer of a service: its table as a frame, and the record of how it came."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Answer", "answer_frame", "parse_count"]
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer and how it came.
+    """The answer to one question, and how it came.
 
     Attributes
     ----------
@@ -40,7 +40,14 @@ class Answer:
 
 
 def answer_frame(result: pyvo.dal.TAPResults) -> tuple[pd.DataFrame, dict[str, str]]:
-    """A result as a frame: by FIELD name (IDs differ), integers exact.
+    """The frame and the units of a result: by FIELD name (IDs differ), integers exact.
+
+    Returns
+    -------
+    frame : DataFrame
+        As in `Answer`.
+    units : dict
+        Column name -> unit as astropy reads it.
 
     Raises
     ------
@@ -48,21 +55,21 @@ def answer_frame(result: pyvo.dal.TAPResults) -> tuple[pd.DataFrame, dict[str, s
         If two columns have one name, or one holds arrays.
     """
     table = result.resultstable
-    made, units = {}, {}
-    for position, described in enumerate(table.fields):
-        name = described.name.lower()
-        if name in made:
+    columns, units = {}, {}
+    for position, field_ in enumerate(table.fields):
+        name = field_.name.lower()
+        if name in columns:
             raise UnreadableAnswer(f"what came has two columns {name!r}", passing=False)
         values = table.array[table.array.dtype.names[position]]
         if values.ndim != 1:
             raise UnreadableAnswer(f"what came has arrays in column {name!r}", passing=False)
-        made[name] = _series(values)
-        units[name] = str(described.unit or "")
-    return pd.DataFrame(made), units
+        columns[name] = _series(values)
+        units[name] = str(field_.unit or "")
+    return pd.DataFrame(columns), units
 
 
 def parse_count(frame: pd.DataFrame) -> int | None:
-    """What an answer to SELECT COUNT(*) holds; None if that is no number."""
+    """The number in an answer to SELECT COUNT(*); None if it holds no number."""
     try:
         return int(frame.iloc[0, 0]) if frame.size == 1 else None
     except (TypeError, ValueError, OverflowError):

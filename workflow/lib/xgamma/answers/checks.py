@@ -1,4 +1,4 @@
-"""What must hold of every answer before it becomes a table: units, positions, keys.
+"""Checks of every answer before it becomes a table: columns, units, positions, keys.
 
 An archive that changes a column's unit, loses a position or repeats a row answers
 without an error, and the products would be wrong without one.
@@ -20,12 +20,12 @@ __all__ = ["check_asked", "check_positions", "check_unique", "check_units", "uni
 
 logger = logging.getLogger(__name__)
 
-# Longer keys are cut in messages.
-_MOST = 80
+# Longer keys and units are cut in messages.
+_MOST_CHARACTERS = 80
 
 
 def check_asked(service: str, table: str, frame: pd.DataFrame, asked: Mapping[str, str]) -> None:
-    """Raise if an answer lacks a column that was asked for, or has it under another name.
+    """Refuse an answer that lacks a column that was asked for, or has it under another name.
 
     Parameters
     ----------
@@ -46,15 +46,15 @@ def check_asked(service: str, table: str, frame: pd.DataFrame, asked: Mapping[st
         if name not in frame.columns
     ]
     if missing:
-        came = shortened(", ".join(frame.columns), 200)
+        columns = shortened(", ".join(frame.columns), 200)
         raise XgammaError(
             f"{service}: the answer for table {table} has no column {', '.join(missing)}, which "
-            f"was asked for; it has {came or 'none'}: is the service's URL the right one?"
+            f"was asked for; it has {columns or 'none'}: is the service's URL the right one?"
         )
 
 
 def unit_readings(text: str) -> list:
-    """Read a service's spelling of a unit in every way that astropy knows for services.
+    """The units that a service's spelling may mean: as each standard that astropy knows reads it.
 
     Parameters
     ----------
@@ -83,14 +83,14 @@ def unit_readings(text: str) -> list:
 
 
 def check_units(
-    client_name: str, table: str, units: Mapping[str, str], expected: Mapping[str, str]
+    service: str, table: str, units: Mapping[str, str], expected: Mapping[str, str]
 ) -> None:
-    """Compare the units that an answer states with those that we rely on.
+    """Refuse units other than those that we rely on; warn of those that are not stated.
 
     Parameters
     ----------
-    client_name, table : str
-        Who answered, and for which table.
+    service, table : str
+        Who answers, and for which table.
     units : mapping of str to str
         Column -> unit as the service spells it; '' or no entry: not stated.
     expected : mapping of str to str
@@ -104,35 +104,35 @@ def check_units(
     """
     from astropy import units as u
 
-    unsaid, unread = [], []
+    unstated, unknown = [], []
     for column, wanted in expected.items():
         stated = units.get(column, "").strip()
         if stated in ("", wanted):
-            unsaid += [column] if stated != wanted else []
+            unstated += [column] if stated != wanted else []
             continue
         readings = unit_readings(stated)
         if not readings:
-            unread.append(f"{column} ({shortened(stated, _MOST)})")
+            unknown.append(f"{column} ({shortened(stated, _MOST_CHARACTERS)})")
         elif u.Unit(wanted) not in readings:
             raise XgammaError(
-                f"{client_name}: {table}: column {column} came in {_shown(stated)}, "
+                f"{service}: {table}: column {column} came in {_shown(stated)}, "
                 f"{_shown(wanted) if wanted else 'no unit'} was expected; its numbers would be "
                 f"misread, so see the archive's documentation for what changed"
             )
-    if unsaid:
-        logger.warning("%s: %s: no unit stated of %s", client_name, table, ", ".join(unsaid))
-    if unread:
-        logger.warning("%s: %s: units not understood: %s", client_name, table, ", ".join(unread))
+    if unstated:
+        logger.warning("%s: %s: no unit stated of %s", service, table, ", ".join(unstated))
+    if unknown:
+        logger.warning("%s: %s: units not understood: %s", service, table, ", ".join(unknown))
 
 
 def check_positions(
-    client_name: str, table: str, frame: pd.DataFrame, key: str, ra: str = "ra", dec: str = "dec"
+    service: str, table: str, frame: pd.DataFrame, key: str, ra: str = "ra", dec: str = "dec"
 ) -> None:
     """Refuse rows whose position is null, infinite or outside the sphere.
 
     Parameters
     ----------
-    client_name, table : str
+    service, table : str
     frame : DataFrame
         Holds `key` and the columns `ra` (deg, 0 to 360) and `dec` (deg, -90 to 90), bounds
         included.
@@ -152,17 +152,17 @@ def check_positions(
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         raise XgammaError(
-            f"{client_name}: rows of {table} without a valid position: {int(bad.sum())}, the "
+            f"{service}: rows of {table} without a valid position: {int(bad.sum())}, the "
             f"first is {_shown(frame[key].iloc[first])} at ra {alpha[first]}, dec {delta[first]}"
         )
 
 
-def check_unique(client_name: str, table: str, frame: pd.DataFrame, keys: Sequence[str]) -> None:
+def check_unique(service: str, table: str, frame: pd.DataFrame, keys: Sequence[str]) -> None:
     """Refuse rows that have their keys in common with an earlier one.
 
     Parameters
     ----------
-    client_name, table : str
+    service, table : str
     frame : DataFrame
         Holds the columns `keys`.
     keys : sequence of str
@@ -178,11 +178,11 @@ def check_unique(client_name: str, table: str, frame: pd.DataFrame, keys: Sequen
         first = frame.iloc[int(np.flatnonzero(repeated)[0])]
         named = ", ".join(f"{key} {_shown(first[key])}" for key in keys)
         raise XgammaError(
-            f"{client_name}: rows of {table} that came more than once: {int(repeated.sum())}, the "
+            f"{service}: rows of {table} that came more than once: {int(repeated.sum())}, the "
             f"first is {named}; ask again, and if it stays, tell the archive"
         )
 
 
 def _shown(value: object) -> str:
     """A key in a message: text in quotes, numbers as they are."""
-    return f"'{shortened(value, _MOST)}'" if isinstance(value, str) else str(value)
+    return f"'{shortened(value, _MOST_CHARACTERS)}'" if isinstance(value, str) else str(value)

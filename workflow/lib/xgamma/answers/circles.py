@@ -1,4 +1,4 @@
-"""Positions of a survey around which was asked before, in a circle as large or larger.
+"""Search circles of a survey that kept answers cover: the same position, as large or larger.
 
 A smaller radius, fewer kept sources, another division into shards, or fewer Fermi sources ask
 nothing that an earlier run did not ask: its kept answers hold the rows. Which position an answer
@@ -22,7 +22,7 @@ __all__ = ["Part", "joined", "note_parts", "same_columns", "take_covered"]
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one answer around some targets.
+    """The part of one answer that is around some targets.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Part:
     targets : DataFrame
         Those targets.
     numbered : bool
-        Whether the answer itself says which target a row belongs to.
+        Whether the answer itself says which target a row belongs to, in target_id.
     """
 
     frame: pd.DataFrame
@@ -47,19 +47,19 @@ class Part:
 def same_columns(parts: Sequence[Part]) -> bool:
     """Whether the answers have the same columns, types and units."""
 
-    def looks(part: Part) -> tuple[dict, dict]:
+    def columns(part: Part) -> tuple[dict, dict]:
         return (
             {n: str(dtype) for n, dtype in part.frame.dtypes.items() if n != "target_id"},
             {n: unit for n, unit in part.units.items() if n != "target_id"},
         )
 
-    return all(looks(part) == looks(parts[0]) for part in parts)
+    return all(columns(part) == columns(parts[0]) for part in parts)
 
 
 def joined(parts: Sequence[Part]) -> Answer:
-    """The rows of all parts as of one answer. Empty parts keep the types, so they take part."""
-    whole = pd.concat([part.frame for part in parts], ignore_index=True)
-    return Answer(whole, dict(parts[0].units), parts[0].record)
+    """One answer with the rows of all parts. Empty parts keep the types, so they take part."""
+    frame = pd.concat([part.frame for part in parts], ignore_index=True)
+    return Answer(frame, dict(parts[0].units), parts[0].record)
 
 
 def note_parts(
@@ -79,10 +79,10 @@ def note_parts(
     kept.trust([part.record for part in parts])
     by_place: dict[str, list[tuple[dict, dict]]] = defaultdict(list)
     for part in parts:
-        here: dict[str, list] = defaultdict(list)
+        circles: dict[str, list] = defaultdict(list)
         for t in part.targets.itertuples(index=False):
-            here[_place(t.ra, t.dec)].append([t.target_id, t.ra, t.dec, t.radius_deg])
-        for place, targets in here.items():
+            circles[_place(t.ra, t.dec)].append([t.target_id, t.ra, t.dec, t.radius_deg])
+        for place, targets in circles.items():
             covers = {"columns": dict(asked), "numbered": part.numbered, "targets": targets}
             by_place[place].append((part.record, covers))
     for place, covers in by_place.items():
@@ -92,7 +92,15 @@ def note_parts(
 def take_covered(
     kept: KeptAnswers, question: str, asked: Mapping[str, str], targets: pd.DataFrame
 ) -> tuple[list[Part], pd.DataFrame]:
-    """What kept answers hold of the rows around the targets.
+    """Parts of kept answers that hold the rows around the targets, as far as there are such.
+
+    Parameters
+    ----------
+    kept : KeptAnswers
+    question, asked
+        As in `note_parts`.
+    targets : DataFrame
+        target_id, ra, dec, radius_deg (degrees).
 
     Returns
     -------
@@ -109,7 +117,7 @@ def take_covered(
     for noted in kept.covering(question, places):
         if not {*asked.values()} <= {*noted["columns"].values()}:
             continue
-        # their number in the answer for each of our targets that it holds
+        # target_id -> the number that the target has in the answer
         _, numbers = found.setdefault(noted["key"], (noted, {}))
         for number, ra, dec, radius_deg in noted["targets"]:
             for needed_deg, target in wanted.get((ra, dec), ()):
@@ -119,11 +127,11 @@ def take_covered(
     # those that hold most come first: few answers are to be read
     for key in sorted(found, key=lambda key: (-len(found[key][1]), key)):
         noted, numbers = found[key]
-        mine = {target: number for target, number in numbers.items() if target in missing}
-        if mine and (answer := kept.find(key)) is not None:
-            here = targets[targets["target_id"].isin(mine)]
-            parts.append(_part(answer, asked, noted, mine, here))
-            missing -= mine.keys()
+        numbers = {target: number for target, number in numbers.items() if target in missing}
+        if numbers and (answer := kept.find(key)) is not None:
+            covered = targets[targets["target_id"].isin(numbers)]
+            parts.append(_part(answer, asked, noted, numbers, covered))
+            missing -= numbers.keys()
     return parts, targets[targets["target_id"].isin(missing)]
 
 
@@ -134,18 +142,20 @@ def _part(
     numbers: Mapping[int, int],
     targets: pd.DataFrame,
 ) -> Part:
-    """An answer under the names and numbers of ours."""
-    theirs = {column: alias for alias, column in noted["columns"].items()}
-    frame = pd.DataFrame({ours: answer.frame[theirs[column]] for ours, column in asked.items()})
+    """The rows of an earlier answer, under the aliases and target_id of this question."""
+    earlier_alias = {column: alias for alias, column in noted["columns"].items()}
+    aliases = {alias: earlier_alias[column] for alias, column in asked.items()}
+    frame = pd.DataFrame({alias: answer.frame[earlier] for alias, earlier in aliases.items()})
     if noted["numbered"]:
-        ours = pd.DataFrame({"target_id": numbers.keys(), "number": numbers.values()})
+        renumbered = pd.DataFrame({"target_id": numbers.keys(), "number": numbers.values()})
         frame["number"] = pd.to_numeric(answer.frame["target_id"]).astype("int64")
-        frame = frame.merge(ours, on="number").drop(columns="number")
+        frame = frame.merge(renumbered, on="number").drop(columns="number")
     else:
         frame = frame.merge(pd.DataFrame({"target_id": numbers.keys()}), how="cross")
-    units = {ours: answer.units[theirs[column]] for ours, column in asked.items()}
+    units = {alias: answer.units[earlier] for alias, earlier in aliases.items()}
     return Part(frame, units, answer.record, targets)
 
 
 def _place(ra: float, dec: float) -> str:
+    """The part of the sky that holds a position."""
     return f"{int(ra // 30) * 30:03d}{int(dec // 15) * 15:+03d}"

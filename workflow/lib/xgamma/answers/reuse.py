@@ -1,4 +1,4 @@
-"""What a client need not ask, since an answer that it has holds it.
+"""The kept answers of one service: what a client need not ask, and what it keeps for later.
 
 An answer is used again only if a table was made of it: whoever made the table says so
 (`KeptAnswers.trust`), after all checks. A question may also be part of an earlier one, such as a
@@ -21,6 +21,7 @@ import pyvo
 from xgamma.answers.answer import Answer, answer_frame
 from xgamma.answers.store import AnswerStore
 from xgamma.errors import XgammaError
+from xgamma.tables.printable import one_line
 from xgamma.tap.faults import UnreadableAnswer, plain_words
 from xgamma.tap.patience import Limits
 from xgamma.tap.votable import parse_answer
@@ -31,7 +32,7 @@ logger = logging.getLogger("xgamma.tap")
 
 
 class KeptAnswers:
-    """The answers of one service that a client has already.
+    """The one door to the kept answers of a service: they are found, kept and trusted here.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ class KeptAnswers:
         Nobody can be asked: every answer must be here, trusted or not.
     reuse : bool
         Whether trusted answers are taken instead of asking.
-    mark : True, str or None
+    trust_mark : True, str or None
         What trusted answers are marked with, and taken by. None: what answers at this address
         cannot be told from what answered there before, so no answer of it is taken.
 
@@ -68,17 +69,19 @@ class KeptAnswers:
         *,
         replay: bool = False,
         reuse: bool = False,
-        mark: str | bool | None = True,
+        trust_mark: str | bool | None = True,
     ):
         if replay and folder is None:
             raise XgammaError(f"{service}: a replay needs the folder of the answers that were kept")
         self._service, self._url = service, url
         self._store = None if folder is None else AnswerStore(folder)
         self._limits, self.replay = limits, replay
-        self._mark = None if replay else mark
-        self._reuse = self._store is not None and (replay or (reuse and mark is not None))
+        # a replay takes every answer, marked or not
+        self._trust_mark = None if replay else trust_mark
+        can_trust = self._store is not None and trust_mark is not None
+        self._reads = replay or (can_trust and reuse)
         self._writes = self._store is not None and not replay
-        self._trusts = self._writes and mark is not None
+        self._trusts = can_trust and not replay
 
     def find(self, key: str, asked: str = "") -> Answer | None:
         """The answer to a question, if it is to be used; None: ask.
@@ -97,7 +100,7 @@ class KeptAnswers:
         """
         if self.replay:
             return self._read(key, asked)
-        if not self._reuse or not self._store.is_there(key, mark=self._mark):
+        if not self._reads or not self._store.is_there(key, trust_mark=self._trust_mark):
             return None
         try:
             answer = self._read(key, asked)
@@ -113,20 +116,20 @@ class KeptAnswers:
             self._store.keep(stream, record)
 
     def update(self, record: Mapping[str, Any]) -> None:
-        """Keep what has become known of an answer that is kept already."""
+        """Keep a record anew, with what has become known of an answer that is kept already."""
         if self._writes:
-            self._store.note(record)
+            self._store.update(record)
 
     def trust(self, records: Iterable[Mapping[str, Any]]) -> None:
-        """Say that tables were made of these answers, and that nothing was wrong with them."""
+        """Mark answers as good to be used again: tables were made of them, nothing was wrong."""
         if self._trusts:
             for record in records:
-                self._store.trust(record["key"], record["body"], self._mark)
+                self._store.trust(record["key"], record["body"], self._trust_mark)
 
     def note(
         self, question: str, place: str, covers: Iterable[tuple[Mapping[str, Any], dict[str, Any]]]
     ) -> None:
-        """Say what trusted answers cover.
+        """Note what trusted answers cover, so that `covering` finds them.
 
         Parameters
         ----------
@@ -146,10 +149,12 @@ class KeptAnswers:
 
         Each with the key of its answer, by place, in an order that does not change.
         """
-        if not self._reuse:
+        if not self._reads:
             return []
         # an answer is noted in many places, and looked at once
-        is_there = functools.cache(functools.partial(self._store.is_there, mark=self._mark))
+        is_there = functools.cache(
+            functools.partial(self._store.is_there, trust_mark=self._trust_mark)
+        )
         return [
             noted
             for place in sorted(set(places))
@@ -163,9 +168,9 @@ class KeptAnswers:
             result = parse_answer(body.stream, record["url"], self._limits.max_rows)
             frame, units = answer_frame(result)
         except (UnreadableAnswer, pyvo.dal.DALQueryError) as error:
-            said = plain_words(error)
             raise XgammaError(
-                f"kept answers: {self._service}: {said}; the query was: {record['adql']}"
+                f"kept answers: {self._service}: {plain_words(error)}; "
+                f"the query was: {one_line(record['adql'])}"
             ) from error
         return Answer(frame, units, record, kept=True)
 

@@ -1,4 +1,4 @@
-"""Every answer of a run, kept as it was received, so that the run can be replayed.
+"""A folder of kept answers: each as it was received, so that the run can be replayed.
 
 answers/bodies/ab/ab....gz       an answer's bytes, named by the SHA-256 of its content
 answers/queries/cd/cd....json    what was asked and how it came, named by what was asked
@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from xgamma.errors import XgammaError
 from xgamma.tables.files import atomic_path, write_json, write_text
+from xgamma.tables.printable import one_line
 from xgamma.tap.transport import Body
 
 __all__ = ["AnswerStore", "answers_digest", "query_key"]
@@ -34,7 +35,7 @@ _TRUSTED = "trusted"
 
 
 def query_key(service: str, url: str, adql: str, uploads: Mapping[str, str]) -> str:
-    """Sixty-four hexadecimal digits for a question: whom, what, with which tables.
+    """The key of a question: 64 hexadecimal digits for whom, what, with which tables.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def query_key(service: str, url: str, adql: str, uploads: Mapping[str, str]) -> 
 
 
 def answers_digest(folder: str | Path) -> str:
-    """Sixteen hexadecimal digits that change with any answer in a store.
+    """A digest of a store: 16 hexadecimal digits that change with any of its answers.
 
     Parameters
     ----------
@@ -85,7 +86,7 @@ class AnswerStore:
         path = self._body_path(record["body"])
         # beside the record: two jobs may get the same bytes for different questions
         near = self._query_path(record["key"]).with_suffix(".gz")
-        with _alone(near.parent):
+        with _locked(near.parent):
             if not _is_whole(path, record):
                 stream.seek(0)
                 with (
@@ -95,53 +96,57 @@ class AnswerStore:
                     gzip.GzipFile("", "wb", _LEVEL, file, mtime=0) as packed,
                 ):
                     shutil.copyfileobj(stream, packed, 2**20)
-        self.note(record)
+        self.update(record)
 
-    def note(self, record: Mapping[str, Any]) -> None:
-        """Keep a record whose answer's bytes are kept already."""
+    def update(self, record: Mapping[str, Any]) -> None:
+        """Keep a record, in place of an earlier one; its answer's bytes are kept already."""
         path = self._query_path(record["key"])
-        with _alone(path.parent):
+        with _locked(path.parent):
             write_json(path, dict(record))
 
-    def trust(self, key: str, body: str, mark: str | bool = True) -> None:
+    def trust(self, key: str, body: str, trust_mark: str | bool = True) -> None:
         """Mark an answer, if it is still the one with that body, as good to be used again."""
         path = self._query_path(key)
-        with _alone(path.parent):
+        with _locked(path.parent):
             record = self._record(key, "")
-            if record["body"] == body and record.get(_TRUSTED) != mark:
-                write_json(path, {**record, _TRUSTED: mark})
+            if record["body"] == body and record.get(_TRUSTED) != trust_mark:
+                write_json(path, {**record, _TRUSTED: trust_mark})
 
     def is_there(
-        self, key: str, body: str | None = None, *, mark: str | bool | None = True
+        self, key: str, body: str | None = None, *, trust_mark: str | bool | None = True
     ) -> bool:
-        """Whether the last answer to a question is there, with that body, and marked so.
+        """Whether the last answer to a question is there, with that body and that mark.
 
-        Any answer is, where `mark` is None.
+        No body, no mark: any will do.
         """
         try:
             record = self._record(key, "")
         except XgammaError:
             return False
-        is_it = body is None or record["body"] == body
-        return is_it and (mark is None or record.get(_TRUSTED) == mark)
+        same_body = body is None or record["body"] == body
+        return same_body and (trust_mark is None or record.get(_TRUSTED) == trust_mark)
 
     def note_cover(self, family: str, place: str, answers: list[Mapping[str, Any]]) -> None:
         """Keep what answers cover, under a name that their content gives."""
         text = json.dumps(answers, sort_keys=True, allow_nan=False)
         name = hashlib.sha256(text.encode()).hexdigest()[:16]
         path = self.folder / "covers" / family / place / f"{name}.json"
-        with _alone(path.parent):
+        with _locked(path.parent):
             write_text(path, text + "\n")
 
     def covers(self, family: str, place: str) -> Iterator[dict[str, Any]]:
-        """What was noted there; what cannot be read is left out, and will be asked."""
+        """What `note_cover` was told of a family and place; files that are damaged are left out."""
         for path in sorted((self.folder / "covers" / family / place).glob("*.json")):
-            yield from _noted(path)
+            yield from _read_cover(path)
 
     def covers_of(self, keys: Collection[str]) -> list[Path]:
         """The files that say what these answers cover, and nothing of others."""
         paths = sorted(self.folder.glob("covers/*/*/*.json"))
-        return [p for p in paths if (n := _noted(p)) and all(one["key"] in keys for one in n)]
+        return [
+            path
+            for path in paths
+            if (covers := _read_cover(path)) and all(cover["key"] in keys for cover in covers)
+        ]
 
     def files_of(self, key: str) -> list[Path]:
         """The record and the body of an answer."""
@@ -171,7 +176,7 @@ class AnswerStore:
             raise XgammaError(
                 f"kept answers: {path} has {record['bytes']} bytes, which is more than "
                 f"tap.max_bytes in the config; raise it if the answer is to be used. "
-                f"The query was: {record['adql']}"
+                f"The query was: {one_line(record['adql'])}"
             )
         stream = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
         try:
@@ -203,8 +208,8 @@ class AnswerStore:
         return record
 
 
-def _noted(path: Path) -> list[dict[str, Any]]:
-    """What a file says that answers cover; nothing if it is damaged."""
+def _read_cover(path: Path) -> list[dict[str, Any]]:
+    """What a file says that answers cover; empty if it is damaged."""
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
         if all(re.fullmatch("[0-9a-f]{64}", one["key"]) and one["body"] for one in noted):
@@ -215,8 +220,8 @@ def _noted(path: Path) -> list[dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process after the other write there: two jobs may ask the same question."""
+def _locked(folder: Path) -> Iterator[None]:
+    """A folder in which one process after the other writes: two jobs may ask the same."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -250,7 +255,7 @@ def _unpack(path: Path, stream: IO[bytes] | None, most: int) -> str:
 
 
 def _not_there(path: Path, what: str, asked: str) -> XgammaError:
-    query = f"; the query was: {asked}" if asked else ""
+    query = f"; the query was: {one_line(asked)}" if asked else ""
     return XgammaError(
         f"kept answers: {path} {what}; fetch it anew by a run on the archive itself, or "
         f"unpack the bundle again{query}"

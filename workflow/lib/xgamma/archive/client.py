@@ -1,8 +1,8 @@
-"""Asking a TAP service, and not believing it.
+"""The client of a service of an archive and its mirrors, by which all is asked.
 
-Every request of the workflow goes through `TapClient`: it gets through what is passing,
-and gives an error instead of a table wherever an answer may be cut short. What it was told
-is kept, so that it can be shown, and replayed without the service.
+It asks again where a fault passes, asks a mirror where the service is down, and gives an error
+instead of a table wherever an answer may be cut short. What it is told is kept, so that it can be
+shown, and replayed without the service.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyvo
 from astropy.table import Table
 from requests.adapters import BaseAdapter
@@ -38,19 +39,19 @@ __all__ = ["KNOWN_CAPS", "ServiceDown", "TapClient", "TapError"]
 
 logger = logging.getLogger("xgamma.tap")
 
-# What servers are known to cut at; an answer of just this size is counted again
+# Numbers of rows at which services are known to cut: such an answer has to be counted
 KNOWN_CAPS = {2_000, 20_000, 50_000, 100_000, 3_000_000}
-_SAY_AFTER_S, _SAY_EVERY_S = 10.0, 30.0
-_OF_COLUMNS = ["table", "column", "datatype", "unit", "ucd", "description"]
+_FIRST_NOTICE_S, _NEXT_NOTICE_S = 10.0, 30.0
+_COLUMN_FIELDS = ["table", "column", "datatype", "unit", "ucd", "description"]
 
 Adql = str | Callable[[Names], str]
 
 
 class TapError(XgammaError):
-    """A service did not answer, or its answer cannot be trusted; said in one line."""
+    """A service did not answer, or its answer cannot be trusted; in one line."""
 
-    def __init__(self, said: str):
-        super().__init__(one_line(said))
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
 
 
 class ServiceDown(TapError):
@@ -58,12 +59,12 @@ class ServiceDown(TapError):
 
 
 class TapClient:
-    """One service of an archive, and its mirrors.
+    """The client of one service of an archive and of its mirrors.
 
     Parameters
     ----------
     name : str
-        Which service, for messages: heasarc, gaia, irsa.
+        Which service: heasarc, gaia or irsa.
     url : str
     mode : {'sync', 'async'}
         A synchronous query that takes too long is asked again as a job.
@@ -77,7 +78,7 @@ class TapClient:
         Ask nobody: take the answers that are kept there.
     reuse : bool
         Do not put a question again whose answer is kept there, if a table was made of it.
-    mark : True, str or None
+    trust_mark : True, str or None
         What answers that may be used again are marked with, see `KeptAnswers`.
     adapter : requests.adapters.BaseAdapter, optional
         What sends to `url`; over the network, if it is not given.
@@ -87,6 +88,11 @@ class TapClient:
     Attributes
     ----------
     kept : KeptAnswers
+
+    Raises
+    ------
+    XgammaError
+        If a replay has no folder.
     """
 
     def __init__(
@@ -100,29 +106,33 @@ class TapClient:
         answers: str | Path | None = None,
         replay: bool = False,
         reuse: bool = False,
-        mark: str | bool | None = True,
+        trust_mark: str | bool | None = True,
         adapter: BaseAdapter | None = None,
         **limits: float,
     ):
-        self.name, self.url, self.mode, self.upload = name, url, mode, upload
+        self.name, self.url, self.upload = name, url, upload
         self._limits = Limits(**limits)
-        with _said_in_one_line():
-            self.kept = KeptAnswers(
-                name, url, answers, self._limits, replay=replay, reuse=reuse, mark=mark
-            )
+        self.kept = KeptAnswers(
+            name, url, answers, self._limits, replay=replay, reuse=reuse, trust_mark=trust_mark
+        )
         mirrors = list(mirrors)
         # of a replay too: what a mirror has answered is in its names
-        self._names = {mirror["name"]: Names(mirror["tables"]) for mirror in mirrors}
+        self._mirror_names = {mirror["name"]: Names(mirror["tables"]) for mirror in mirrors}
         self._endpoints: list[Endpoint] = []
         if not replay:
             self._endpoints.append(Endpoint(name, url, mode, self._limits, adapter=adapter))
             self._endpoints += [
                 Endpoint(
-                    name, m["url"], m["mode"], self._limits, mirror=m["name"], tables=m["tables"]
+                    name,
+                    mirror["url"],
+                    mirror["mode"],
+                    self._limits,
+                    mirror=mirror["name"],
+                    tables=mirror["tables"],
                 )
-                for m in mirrors
+                for mirror in mirrors
             ]
-        self._mirrors_held: set[tuple[str, str]] = set()
+        self._counted_mirrors: set[tuple[str, str]] = set()
 
     def declares_upload(self) -> bool | None:
         """What the capabilities say about uploads; None if they do not say."""
@@ -144,17 +154,17 @@ class TapClient:
         TapError
             If the service does not answer, refuses the query, or cuts the answer, or
             answers with what is no table or costs more than it may.
+        XgammaError
+            If this is a replay, and the answer is not there.
         """
-        sent = {name: upload_votable(table) for name, table in (uploads or {}).items()}
-        digests = {name: hashlib.sha256(content).hexdigest() for name, content in sent.items()}
+        votables = {name: upload_votable(table) for name, table in (uploads or {}).items()}
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in votables.items()}
         asked = _spelt(adql, Names())
         key = query_key(self.name, self.url, asked, digests)
-        with _said_in_one_line():
-            kept = self.kept.find(key, asked)
-        if kept is not None:
+        if (kept := self.kept.find(key, asked)) is not None:
             return kept
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
-        endpoint, received = self._ask_in_turn(adql, sent)
+        endpoint, received = self._ask_in_turn(adql, votables)
         with _as_tap_errors(endpoint, asked):
             frame, units = answer_frame(received.result)
         record = {
@@ -192,12 +202,12 @@ class TapClient:
         if answer.kept and not self.kept.replay and "counted" in answer.record:
             return answer
         counted = self.query(count_adql, uploads)
-        expected = self._number(counted)
-        who, same = counted.record["url"], answer.record["url"] == counted.record["url"]
-        if not same or expected != len(answer.frame):
+        expected = self._count(counted)
+        url, counted_url = answer.record["url"], counted.record["url"]
+        if counted_url != url or expected != len(answer.frame):
             raise TapError(
-                f"{self.name} ({answer.record['url']}) gave {len(answer.frame)} rows and "
-                f"{'counts' if same else f'{who} counts'} {expected}: "
+                f"{self.name} ({url}) gave {len(answer.frame)} rows and "
+                f"{'counts' if counted_url == url else f'{counted_url} counts'} {expected}: "
                 f"the answer was cut, or the table is changing; run again later. "
                 f"The query was: {answer.record['adql']}"
             )
@@ -208,16 +218,26 @@ class TapClient:
     def columns(self, tables: list[str]) -> Answer:
         """What TAP_SCHEMA says of the columns of `tables`.
 
+        Parameters
+        ----------
+        tables : list of str
+            As the configured service calls them.
+
         Returns
         -------
         Answer
             table, column, datatype, unit, ucd, description; sorted by table and column; a
-            mirror's tables and columns under our names, those that its map lacks left out.
+            mirror's tables and columns under the configured service's names, those that its map
+            lacks left out.
+
+        Raises
+        ------
+        TapError
+            As `query`; if there is no such list; if a mirror's map is no longer in the config.
         """
 
         def adql(names: Names) -> str:
-            # some services list a quoted table without its quotes
-            spellings = [s for t in tables for s in _spellings(names.table(t))]
+            spellings = [s for table in tables for s in _spellings(names.table(table))]
             listed = ", ".join(f"'{spelling}'" for spelling in spellings)
             return (
                 "SELECT table_name AS table_name, column_name AS column_name, "
@@ -227,52 +247,55 @@ class TapClient:
 
         answer = self.query(adql)
         frame = answer.frame.rename(columns={"table_name": "table", "column_name": "column"})
-        if missing := {*_OF_COLUMNS} - {*frame.columns}:
+        if missing := {*_COLUMN_FIELDS} - {*frame.columns}:
             raise TapError(
                 f"{self.name} ({answer.record['url']}) gave no {', '.join(sorted(missing))} of its "
                 f"columns: is its url in the config the right one?"
             )
-        frame = frame[_OF_COLUMNS].astype("str")
+        frame = frame[_COLUMN_FIELDS].astype("str")
         # some services give names with the quotes that ADQL would need
         frame["column"] = frame["column"].str.strip('"')
         if answer.record["mirror"]:
-            names = self._names.get(answer.record["mirror"])
-            if names is None:
-                raise TapError(
-                    f"kept answers: {self.name}: the mirror {answer.record['mirror']} gave the "
-                    f"columns, and its map is no longer in the config"
-                )
-            ours = {names.table(table).replace('"', ""): table for table in tables}
-            frame["table"] = frame["table"].str.replace('"', "").map(ours)
-            frame = frame.dropna(subset=["table"])
-            frame["column"] = [
-                names.ours(table).get(column.lower())
-                for table, column in zip(frame["table"], frame["column"], strict=True)
-            ]
-            frame = frame.dropna(subset=["column"])
+            frame = self._from_mirror(answer.record["mirror"], frame, tables)
         frame = frame.sort_values(["table", "column"], ignore_index=True)
         return dataclasses.replace(answer, frame=frame)
 
-    def _ask_in_turn(self, adql: Adql, sent: Mapping[str, bytes]) -> tuple[Endpoint, Received]:
-        """The first answer of the service or, if that is down, of a mirror."""
-        said: list[str] = []
+    def _from_mirror(self, mirror: str, frame: pd.DataFrame, tables: list[str]) -> pd.DataFrame:
+        """A mirror's list of columns under the configured service's names."""
+        names = self._mirror_names.get(mirror)
+        if names is None:
+            raise TapError(
+                f"kept answers: {self.name}: the mirror {mirror} gave the columns, and its map is "
+                f"no longer in the config"
+            )
+        configured = {_bare(names.table(table)): table for table in tables}
+        frame["table"] = frame["table"].map(_bare).map(configured)
+        frame = frame.dropna(subset=["table"])
+        frame["column"] = [
+            names.configured_columns(table).get(column.lower())
+            for table, column in zip(frame["table"], frame["column"], strict=True)
+        ]
+        return frame.dropna(subset=["column"])
+
+    def _ask_in_turn(self, adql: Adql, uploads: Mapping[str, bytes]) -> tuple[Endpoint, Received]:
+        """The answer of the service or, if that is down, of the first mirror that gives one."""
+        failures: list[str] = []
         for endpoint in list(self._endpoints):
             try:
                 if endpoint.mirror is not None:
-                    self._hold_to_release(endpoint, adql)
+                    self._check_release(endpoint, adql)
                 spelt = _spelt(adql, endpoint.names)
-                with (
-                    _say_that_we_wait(endpoint.whom),
-                    _as_tap_errors(endpoint, spelt),
-                ):
-                    received = endpoint.ask(spelt, sent)
+                with _warn_while_waiting(endpoint.whom), _as_tap_errors(endpoint, spelt):
+                    received = endpoint.ask(spelt, uploads)
                     _refuse_overflow(endpoint, received, spelt)
             except MirrorLacks as error:
-                said.append(f"the mirror {endpoint.mirror} is not asked: {error}")
+                failures.append(f"the mirror {endpoint.mirror} is not asked: {error}")
             except ServiceDown as error:
-                nor = "nor its mirror: " if endpoint.mirror else ""
-                # the service's own words first, whoever was asked first
-                said.insert(len(said) if nor else 0, f"{nor}{error}")
+                if endpoint.mirror:
+                    failures.append(f"nor its mirror: {error}")
+                else:
+                    # the service comes first, whoever was asked first
+                    failures.insert(0, str(error))
                 if len(self._endpoints) > 1:
                     logger.warning("%s", error)
             else:
@@ -280,9 +303,9 @@ class TapClient:
                 self._endpoints.remove(endpoint)
                 self._endpoints.insert(0, endpoint)
                 return endpoint, received
-        raise ServiceDown("; ".join(said))
+        raise ServiceDown("; ".join(failures))
 
-    def _hold_to_release(self, endpoint: Endpoint, adql: Adql) -> None:
+    def _check_release(self, endpoint: Endpoint, adql: Adql) -> None:
         """Refuse a mirror whose table has another number of rows than its release has."""
         endpoint.names.used.clear()
         if isinstance(adql, str):
@@ -290,20 +313,20 @@ class TapClient:
         adql(endpoint.names)
         for table in sorted(endpoint.names.used):
             expected = endpoint.names.rows(table)
-            if expected is None or (endpoint.url, table) in self._mirrors_held:
+            if expected is None or (endpoint.url, table) in self._counted_mirrors:
                 continue
             query = f"SELECT COUNT(*) AS n FROM {endpoint.names.table(table)}"
             with _as_tap_errors(endpoint, query):
                 frame, _ = answer_frame(endpoint.ask(query, {}).result)
-            found = parse_count(frame)
-            if found != expected:
+            rows = parse_count(frame)
+            if rows != expected:
                 raise MirrorLacks(
-                    f"its table {endpoint.names.table(table)} has {found} rows where the release "
+                    f"its table {endpoint.names.table(table)} has {rows} rows where the release "
                     f"has {expected}; if that changed, correct the map in the config"
                 )
-            self._mirrors_held.add((endpoint.url, table))
+            self._counted_mirrors.add((endpoint.url, table))
 
-    def _number(self, answer: Answer) -> int:
+    def _count(self, answer: Answer) -> int:
         if (number := parse_count(answer.frame)) is None:
             raise TapError(
                 f"{self.name} ({answer.record['url']}) gave no number for: {answer.record['adql']}"
@@ -315,9 +338,13 @@ def _spelt(adql: Adql, names: Names) -> str:
     return adql if isinstance(adql, str) else adql(names)
 
 
+def _bare(table: str) -> str:
+    return table.replace('"', "")
+
+
 def _spellings(table: str) -> list[str]:
-    bare = table.replace('"', "")
-    return [table] if bare == table else [table, bare]
+    """A table as ADQL needs it, and without quotes, as some services list it."""
+    return list(dict.fromkeys((table, _bare(table))))
 
 
 def _refuse_overflow(endpoint: Endpoint, received: Received, adql: str) -> None:
@@ -329,64 +356,53 @@ def _refuse_overflow(endpoint: Endpoint, received: Received, adql: str) -> None:
 
 
 @contextlib.contextmanager
-def _said_in_one_line() -> Iterator[None]:
-    """Turn an error of ours into a `TapError`."""
+def _as_tap_errors(endpoint: Endpoint, adql: str) -> Iterator[None]:
+    """Turn whatever the block raises over a query into a `TapError`."""
     try:
         yield
-    except XgammaError as error:
-        raise error if isinstance(error, TapError) else TapError(str(error)) from error
-
-
-@contextlib.contextmanager
-def _as_tap_errors(endpoint: Endpoint, adql: str) -> Iterator[None]:
-    """Say in one line what became of a query: who, what came, what to do."""
-    try:
-        with _said_in_one_line():
-            yield
-    except TapError:
-        raise
-    except JobLost as error:
-        raise ServiceDown(
-            f"{endpoint.whom} does not finish the query: {plain_words(error)} (asked "
-            f"{_times(endpoint.attempts)}); run again later, or make smaller shards"
-        ) from error
-    except pyvo.dal.DALQueryError as error:
-        raise TapError(
-            f"{endpoint.whom} refuses the query: {plain_words(error)}; the query was: {adql}"
-        ) from error
+    except XgammaError:
+        raise  # it says what became of the query
     except Exception as error:
-        if is_too_large(error) or (isinstance(error, UnreadableAnswer) and not error.passing):
-            said = plain_words(error)
-            raise TapError(f"{endpoint.whom}: {said}; the query was: {adql}") from error
-        asked = f"{endpoint.whom} does not answer: {plain_words(error)}"
-        wait = retry_after_s(error)
-        if endpoint.time_left() <= 0:
-            advice = f"its {endpoint.limits.deadline_s:g} s (tap.deadline_s in the config) are over"
-        elif wait:
-            advice = f"it asks to wait {wait:.0f} s; run again then"
-        else:
-            advice = "check its url in the config and the network, or run again later"
-        kind = ServiceDown if is_down(error) else TapError
-        raise kind(f"{asked} (asked {_times(endpoint.attempts)}); {advice}") from error
+        raise _tap_error(error, endpoint, adql) from error
 
 
-def _times(number: int) -> str:
-    return f"{number} time{'s' * (number != 1)}"
+def _tap_error(error: Exception, endpoint: Endpoint, adql: str) -> TapError:
+    """What became of a query, in one line: who was asked, what came, what to do."""
+    whom, reason = endpoint.whom, plain_words(error)
+    asked = f"(asked {endpoint.attempts} time{'s' * (endpoint.attempts != 1)})"
+    if isinstance(error, JobLost):
+        return ServiceDown(
+            f"{whom} does not finish the query: {reason} {asked}; run again later, or make "
+            f"smaller shards"
+        )
+    if isinstance(error, pyvo.dal.DALQueryError):
+        return TapError(f"{whom} refuses the query: {reason}; the query was: {adql}")
+    if is_too_large(error) or (isinstance(error, UnreadableAnswer) and not error.passing):
+        return TapError(f"{whom}: {reason}; the query was: {adql}")
+    wait_s = retry_after_s(error)
+    if endpoint.time_left() <= 0:
+        advice = f"its {endpoint.limits.deadline_s:g} s (tap.deadline_s in the config) are over"
+    elif wait_s:
+        advice = f"it asks to wait {wait_s:.0f} s; run again then"
+    else:
+        advice = "check its url in the config and the network, or run again later"
+    kind = ServiceDown if is_down(error) else TapError
+    return kind(f"{whom} does not answer: {reason} {asked}; {advice}")
 
 
 @contextlib.contextmanager
-def _say_that_we_wait(whom: str) -> Iterator[None]:
-    """While the block runs long, say so: a silent program looks dead."""
+def _warn_while_waiting(whom: str) -> Iterator[None]:
+    """While the block runs long, warn now and then: a silent program looks dead."""
     done = threading.Event()
     start = time.monotonic()
 
-    def speak():
-        pause = _SAY_AFTER_S
+    def warn() -> None:
+        pause = _FIRST_NOTICE_S
         while not done.wait(pause):
             logger.warning("waiting for %s, %.0f s so far", whom, time.monotonic() - start)
-            pause = _SAY_EVERY_S
+            pause = _NEXT_NOTICE_S
 
-    threading.Thread(target=speak, daemon=True).start()
+    threading.Thread(target=warn, daemon=True).start()
     try:
         yield
     finally:

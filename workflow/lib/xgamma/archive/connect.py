@@ -1,4 +1,4 @@
-"""From the config to a client of one service: over the network, or into the simulated sky."""
+"""A client from the config: of one service, over the network or of the simulated sky."""
 
 from __future__ import annotations
 
@@ -35,13 +35,12 @@ def connect(
         If the service is simulated and no sky is given.
     """
     configured = settings.services[service]
-    over = {}
-    if configured.url.startswith(DEMO_URL) and settings.replay_of is None:
-        if not sky:
-            raise XgammaError(
-                f"{service}: {configured.url} is the demo archive, and its sky was not given"
-            )
-        over = simulated(sky)
+    is_replay = settings.replay_of is not None
+    is_simulated = configured.url.startswith(DEMO_URL) and not is_replay
+    if is_simulated and not sky:
+        raise XgammaError(
+            f"{service}: {configured.url} is the demo archive, and its sky was not given"
+        )
     return TapClient(
         service,
         configured.url,
@@ -49,14 +48,14 @@ def connect(
         upload=configured.upload,
         mirrors=[dataclasses.asdict(mirror) for mirror in configured.mirrors],
         answers=settings.answers_folder if keep_answers else None,
-        replay=settings.replay_of is not None,
+        replay=is_replay,
         **dataclasses.asdict(settings.tap),
-        **over,
+        **(simulated(sky) if is_simulated else {}),
     )
 
 
 def simulated(sky: str | Path) -> dict[str, Any]:
-    """The arguments by which a `TapClient` is answered by a simulated sky, in this process.
+    """The arguments of a `TapClient` that is answered by a simulated sky, in this process.
 
     Parameters
     ----------
@@ -66,4 +65,4 @@ def simulated(sky: str | Path) -> dict[str, Any]:
     # the simulation is no dependency of what asks real services
     from xgamma.demo.server.transport import InProcessAdapter, simulation_digest
 
-    return {"adapter": InProcessAdapter(sky), "mark": simulation_digest(sky)}
+    return {"adapter": InProcessAdapter(sky), "trust_mark": simulation_digest(sky)}

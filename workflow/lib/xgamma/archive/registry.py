@@ -1,4 +1,4 @@
-"""The IVOA registry: which TAP services it knows, and whether ours are among them."""
+"""The IVOA registry: which TAP services it knows, the configured ones among them or not."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REGISTRY_COLUMNS = [
 
 
 def search_registry(keywords: str, timeout_s: float = REGISTRY_TIMEOUT_S) -> list[dict[str, str]]:
-    """TAP services in the IVOA registry that `keywords` describe.
+    """The TAP services in the IVOA registry that `keywords` describe.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ def search_registry(keywords: str, timeout_s: float = REGISTRY_TIMEOUT_S) -> lis
         ]
     except (pyvo.dal.DALAccessError, RequestException, ValueError, LookupError) as error:
         # pyvo goes on to guess
-        said = plain_words(error).split(" This could mean")[0][:200]
+        reason = plain_words(error).split(" This could mean")[0][:200]
         raise XgammaError(
-            f"the IVOA registry ({url}) does not answer: {said}; "
+            f"the IVOA registry ({url}) does not answer: {reason}; "
             f"check the network, or run again later"
         ) from error
 
@@ -101,7 +101,7 @@ def _bare(url: str) -> str:
 def registered_services(
     urls: Mapping[str, str], found: Mapping[str, list[dict[str, str]]]
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Which configured services the registry knows.
+    """The registry's TAP services beside the configured ones, and whether these are among them.
 
     Parameters
     ----------

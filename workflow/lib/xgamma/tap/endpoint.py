@@ -1,4 +1,4 @@
-"""One address of a TAP service: a query goes in, a whole VOTable or an error comes out."""
+"""One address of a TAP service: it takes ADQL and tables, and gives an answer or an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import requests
 from astropy.table import Table
 
 from xgamma.errors import XgammaError
-from xgamma.tap.faults import is_timeout, is_too_slow, plain_words
+from xgamma.tap.faults import is_passing, is_timeout, is_too_slow, plain_words
 from xgamma.tap.jobs import Job, JobLost
 from xgamma.tap.mirror_names import Names
 from xgamma.tap.patience import Limits, PatientSession, Received
@@ -25,7 +25,7 @@ _CLEAN_UP_S = 30.0
 
 
 class Endpoint(PatientSession):
-    """One address, with the names that tables and columns have there.
+    """One address of a service: the configured one, or a mirror's.
 
     Parameters
     ----------
@@ -40,6 +40,11 @@ class Endpoint(PatientSession):
         As `xgamma.tap.mirror_names.Names` takes it.
     adapter : requests.adapters.BaseAdapter, optional
         What does the sending; over the network, if it is not given.
+
+    Attributes
+    ----------
+    names : Names
+        How tables and columns are spelt there.
     """
 
     def __init__(
@@ -61,9 +66,9 @@ class Endpoint(PatientSession):
 
     def declares_upload(self) -> bool | None:
         """What the capabilities say about uploads; None if they do not say."""
-        self.begin(self.limits.timeout_s)
+        self.begin_query(self.limits.timeout_s)
         try:
-            return bool(pyvo.dal.TAPService(self.url, session=self.session).upload_methods)
+            return bool(pyvo.dal.TAPService(self.url, session=self.http).upload_methods)
         except (pyvo.dal.DALServiceError, requests.RequestException, AttributeError, ValueError):
             return None  # a ValueError: what came is not XML
 
@@ -82,11 +87,15 @@ class Endpoint(PatientSession):
             The last error, when what fails does not pass or time is up:
             `xgamma.tap.faults` tells what it is.
         """
-        self.begin()
+        self.begin_query(self.limits.deadline_s)
         if self.mode == "async":
             return self._ask_async(adql, uploads)
         try:
-            return self.with_retries(lambda: self._ask_sync(adql, uploads), but=is_timeout)
+            return self.with_retries(
+                lambda: self._ask_sync(adql, uploads),
+                # a query that got no answer in time is better asked as a job than once more
+                retry=lambda error: is_passing(error) and not is_timeout(error),
+            )
         except Exception as error:
             if not is_too_slow(error) or self.time_left() <= 0:
                 raise
@@ -94,15 +103,15 @@ class Endpoint(PatientSession):
             self.attempts += 1
             try:
                 return self._ask_async(adql, uploads)
-            except Exception as second:
+            except XgammaError:
+                raise
+            except Exception as job_error:
                 # a service without jobs: the first error is the one that says what is wrong
-                if isinstance(second, XgammaError):
-                    raise
-                raise error from second
+                raise error from job_error
 
     def _ask_sync(self, adql: str, uploads: Mapping[str, bytes]) -> Received:
-        response = self.session.post(f"{self.url}/sync", **_form(adql, uploads))
-        return self.received(response, "sync")
+        response = self.http.post(f"{self.url}/sync", **_form(adql, uploads))
+        return self.receive(response, "sync")
 
     def _ask_async(self, adql: str, uploads: Mapping[str, bytes]) -> Received:
         def run() -> Received:
@@ -111,11 +120,11 @@ class Endpoint(PatientSession):
                 return job.result()
             finally:
                 # a job left behind costs the archive storage; failing to delete costs us nothing
-                with self.beyond_deadline(_CLEAN_UP_S), contextlib.suppress(Exception):
+                with self.extend_deadline(_CLEAN_UP_S), contextlib.suppress(Exception):
                     job.delete()
 
         # requests were repeated inside: here only a job that is gone is made anew
-        return self.with_retries(run, retry=lambda e: isinstance(e, JobLost))
+        return self.with_retries(run, retry=lambda error: isinstance(error, JobLost))
 
 
 def upload_votable(table: Table) -> bytes:
@@ -124,9 +133,9 @@ def upload_votable(table: Table) -> bytes:
     By hand: astropy's writer names its version in a comment, which would make another
     question of it, and writes beyond its buffer for rows of 256 bytes.
     """
-    kinds = {"i": "long", "f": "double"}
+    datatypes = {"i": "long", "f": "double"}
     fields = "".join(
-        f'<FIELD name="{name}" datatype="{kinds[table[name].dtype.kind]}"/>'
+        f'<FIELD name="{name}" datatype="{datatypes[table[name].dtype.kind]}"/>'
         for name in table.colnames
     )
     rows = "".join(
@@ -147,6 +156,6 @@ def _form(adql: str, uploads: Mapping[str, bytes]) -> dict[str, Any]:
     if not uploads:
         return {"data": data}
     data["UPLOAD"] = ";".join(f"{name},param:{name}" for name in uploads)
-    kind = "application/x-votable+xml"
-    files = {name: (f"{name}.xml", content, kind) for name, content in uploads.items()}
+    media_type = "application/x-votable+xml"
+    files = {name: (f"{name}.xml", content, media_type) for name, content in uploads.items()}
     return {"data": data, "files": files}

@@ -1,7 +1,7 @@
-"""Telling faults that pass from faults that stay, and saying either in plain words.
+"""What an error of a service means: whether it passes, whether the service is down, in which words.
 
-pyvo gives a lost connection as an error of format, and a refused query with or without an
-HTTP code: what really happened stands somewhere along the chain of causes.
+What really happened often stands somewhere along an error's chain of causes: requests wraps
+errors of urllib3, which wraps errors of sockets and of TLS.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from xgamma.tap.transport import TooLarge
 
 __all__ = [
     "UnreadableAnswer",
-    "causes",
     "is_down",
     "is_passing",
     "is_timeout",
@@ -46,13 +45,13 @@ class UnreadableAnswer(Exception):
         Whether the same request may well succeed a little later.
     """
 
-    def __init__(self, said: str, *, passing: bool):
-        super().__init__(said)
+    def __init__(self, message: str, *, passing: bool):
+        super().__init__(message)
         self.passing = passing
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what lies behind it: pyvo wraps a lost connection as a format error."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and what lies behind it, the error itself first."""
     seen: set[int] = set()
     waiting: list[Any] = [error]
     while waiting:
@@ -67,7 +66,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 def _status(error: BaseException) -> int | None:
     """The HTTP status behind an error."""
-    for cause in causes(error):
+    for cause in _causes(error):
         response = getattr(cause, "response", None)
         code = response.status_code if response is not None else getattr(cause, "code", None)
         if isinstance(code, int):
@@ -86,26 +85,24 @@ def is_passing(error: BaseException) -> bool:
     status = _status(error)
     if status is not None:
         return status in (408, 429) or status >= 500
-    for cause in causes(error):
-        if isinstance(cause, requests.ConnectionError | requests.Timeout):
-            return True
+    return any(
+        isinstance(cause, requests.ConnectionError | requests.Timeout)
         # a body that ends early, or is not coded as its headers say
-        if type(cause).__name__ in ("ProtocolError", "IncompleteRead", "DecodeError", "SSLError"):
-            return True
-    # not the format that was asked for: a maintenance page, a job that is none
-    return isinstance(error, pyvo.dal.DALFormatError)
+        or type(cause).__name__ in ("ProtocolError", "IncompleteRead", "DecodeError", "SSLError")
+        for cause in _causes(error)
+    )
 
 
 def is_too_large(error: BaseException) -> bool:
     """True if an answer cost more bytes than it may."""
-    return any(isinstance(cause, TooLarge) for cause in causes(error))
+    return any(isinstance(cause, TooLarge) for cause in _causes(error))
 
 
 def is_timeout(error: BaseException) -> bool:
     """True if no (whole) answer came in time, though there was a connection."""
     return any(
         isinstance(cause, requests.Timeout) and not isinstance(cause, requests.ConnectionError)
-        for cause in causes(error)
+        for cause in _causes(error)
     )
 
 
@@ -123,35 +120,34 @@ def is_down(error: BaseException) -> bool:
 
 def retry_after_s(error: BaseException) -> float | None:
     """For how long the service asks to be left alone; None if it does not say."""
-    for cause in causes(error):
+    for cause in _causes(error):
         response = getattr(cause, "response", None)
-        said = response.headers.get("Retry-After") if response is not None else None
-        if not said:
+        retry_after = response.headers.get("Retry-After") if response is not None else None
+        if not retry_after:
             continue
         try:
-            return max(0.0, float(said))
+            return max(0.0, float(retry_after))
         except ValueError:
             pass
         try:
-            until = email.utils.parsedate_to_datetime(said)
+            until = email.utils.parsedate_to_datetime(retry_after)
         except ValueError:
             continue
         until = until if until.tzinfo else until.replace(tzinfo=datetime.UTC)
-        now = datetime.datetime.now(datetime.UTC)
-        return max(0.0, (until - now).total_seconds())
+        return max(0.0, (until - datetime.datetime.now(datetime.UTC)).total_seconds())
     return None
 
 
 def plain_words(error: BaseException) -> str:
-    """The plainest words that an error's chain has to offer, on one line."""
+    """An error in the plainest words that its chain of causes has to offer, on one line."""
     if isinstance(error, pyvo.dal.DALQueryError | UnreadableAnswer):
         return _line(error)
-    for cause in causes(error):
+    for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
             # without OpenSSL's own code and line
-            said = re.sub(r"^\[[^]]*\]|\(_ssl\.c:\d+\)$", "", cause.strerror or str(cause))
-            return _line(f"no secure connection: {said}")
-    for cause in causes(error):
+            reason = re.sub(r"^\[[^]]*\]|\(_ssl\.c:\d+\)$", "", cause.strerror or str(cause))
+            return _line(f"no secure connection: {reason}")
+    for cause in _causes(error):
         if isinstance(cause, TooLarge):
             return _line(cause)
         if isinstance(cause, requests.Timeout):
@@ -164,10 +160,12 @@ def plain_words(error: BaseException) -> str:
                 return "its name is not known"
             return "the connection broke"
         if isinstance(cause, requests.HTTPError) and cause.response is not None:
-            said = f"HTTP {cause.response.status_code} {cause.response.reason}"
-            behind = cause.__cause__  # as `tap_answers.checked` raises it
-            also = f": {behind}" if isinstance(behind, pyvo.dal.DALQueryError) else ""
-            return _line(said + also)
+            status = f"HTTP {cause.response.status_code} {cause.response.reason}"
+            # the service's words, if `xgamma.tap.votable.checked` found some
+            words = cause.__cause__
+            return _line(
+                f"{status}: {words}" if isinstance(words, pyvo.dal.DALQueryError) else status
+            )
         if type(cause).__name__ in ("ProtocolError", "IncompleteRead"):
             return "the answer ends early"
         if type(cause).__name__ == "DecodeError":
@@ -175,6 +173,6 @@ def plain_words(error: BaseException) -> str:
     return _line(error)
 
 
-def _line(said: object) -> str:
+def _line(words: object) -> str:
     """On one line and not too long: services' words go to terminals."""
-    return shortened(one_line(said), 300) or type(said).__name__
+    return shortened(one_line(words), 300) or type(words).__name__

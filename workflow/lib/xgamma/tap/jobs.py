@@ -1,4 +1,4 @@
-"""An asynchronous query as a UWS job, on an endpoint that may fail at any request.
+"""An asynchronous query as a job of a service (IVOA UWS), any request of which may fail.
 
 The archive must not be left with our jobs: each carries an identifier of ours and a short
 destruction time from its creation on, is looked for if the answer to its creation is lost,
@@ -21,6 +21,7 @@ import requests
 from pyvo.io import uws
 
 from xgamma.errors import XgammaError
+from xgamma.tables.printable import one_line
 from xgamma.tap.faults import UnreadableAnswer, is_passing, plain_words
 from xgamma.tap.patience import PatientSession, Received
 from xgamma.tap.transport import body_of
@@ -33,9 +34,11 @@ logger = logging.getLogger("xgamma.tap")
 # how long a job lives that nobody follows any more
 ORPHAN_S = 900.0
 # of the jobs that wait to be run, how many of the latest are looked at for a lost one
-_LOOKED_AT = 20
+_LATEST_JOBS = 20
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 5.0
+_ABORT_S = 10.0
 _FINAL = ("COMPLETED", "ERROR", "ABORTED", "ARCHIVED")
+_NO_JOB = "what came is no job, but perhaps a web page"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -48,20 +51,21 @@ class Job:
 
     Parameters
     ----------
-    address : PatientSession
+    session : PatientSession
     form : dict
         The query's `data` and `files`, as requests takes them.
     """
 
-    def __init__(self, address: PatientSession, form: dict[str, Any]):
-        self._address, self._form = address, form
-        self._base = f"{address.url}/async"
+    def __init__(self, session: PatientSession, form: dict[str, Any]):
+        self._session, self._form = session, form
+        self._jobs_url = f"{session.url}/async"
         self._run_id = f"xgamma-{uuid.uuid4().hex[:16]}"
         self._url: str | None = None
         self._create_sent = self._start_sent = False
-        self._looked = 0  # how often in vain for a lost one
-        self._created: str | None = None  # the time that the service gives
-        self._next_look = float("-inf")  # when (monotonic) its destruction may be put off again
+        self._failed_searches = 0  # for a job whose creation's answer was lost
+        self._creation_time: str | None = None  # as the service gives it
+        # when (monotonic) its destruction may be put off again
+        self._next_extension = float("-inf")
 
     def result(self) -> Received:
         """Create the job, run it, wait for it, and fetch what it made.
@@ -74,45 +78,49 @@ class Job:
         Exception
             As `xgamma.tap.endpoint.Endpoint.ask`.
         """
-        with_retries = self._address.with_retries
+        with_retries = self._session.with_retries
         with_retries(self._create)
         self._keep_alive(with_retries(self._read))
         with_retries(self._start)
-        job, pause = with_retries(self._read), _FIRST_PAUSE_S
-        while job.phase not in _FINAL:
-            self._keep_alive(job)
-            if self._address.time_left() <= pause:
-                self._abort()
-                raise XgammaError(
-                    f"{self._address.whom}: no answer within "
-                    f"{self._address.limits.deadline_s:.0f} s, the job was {job.phase} and is "
-                    f"aborted; raise tap.deadline_s or make smaller shards"
-                )
-            time.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE_S)
-            job = with_retries(self._read)
-            if job.phase == "PENDING" and pause > 1.0:
-                with_retries(
-                    self._start
-                )  # what came in answer to the first start was not from there
+        job = self._wait()
         if job.phase in ("ABORTED", "ARCHIVED"):
             raise JobLost("the service aborted the job")
         if job.phase == "ERROR":
-            summary = job.errorsummary
-            said = (summary.message.content if summary and summary.message else None) or ""
-            error = pyvo.dal.DALQueryError(said or "the job failed, and the service says not why")
-            raise JobLost(said) if is_passing(error) else error
-        results = list(job.results or [])
-        chosen = next((r for r in results if r.id_ == "result"), results[0] if results else None)
-        where = urljoin(self._url, chosen.href) if chosen else f"{self._url}/results/result"
-        received = with_retries(lambda: self._fetch(where))
+            raise _failure(job)
+        received = with_retries(partial(self._fetch, self._result_url(job)))
         with_retries(self._read)  # it was ours to the end
         return received
 
     def delete(self) -> None:
         """Delete the job, if there is one."""
         if self._url is not None:
-            self._address.with_retries(self._delete)
+            self._session.with_retries(self._delete)
+
+    def _wait(self):
+        """The job in a phase that is its last."""
+        with_retries = self._session.with_retries
+        job, pause = with_retries(self._read), _FIRST_PAUSE_S
+        while job.phase not in _FINAL:
+            self._keep_alive(job)
+            if self._session.time_left() <= pause:
+                self._abort()
+                raise XgammaError(
+                    f"{self._session.whom}: no answer within "
+                    f"{self._session.limits.deadline_s:.0f} s, the job was {one_line(job.phase)} "
+                    f"and is aborted; raise tap.deadline_s or make smaller shards"
+                )
+            time.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE_S)
+            job = with_retries(self._read)
+            if job.phase == "PENDING" and pause > 1.0:
+                # what came in answer to the first start was not from the service
+                with_retries(self._start)
+        return job
+
+    def _result_url(self, job) -> str:
+        results = list(job.results or [])
+        result = next((r for r in results if r.id_ == "result"), results[0] if results else None)
+        return urljoin(self._url, result.href) if result else f"{self._url}/results/result"
 
     def _create(self) -> None:
         if self._create_sent and self._url is None:
@@ -122,17 +130,17 @@ class Job:
         data = {**self._form["data"], "RUNID": self._run_id, "DESTRUCTION": _from_now(ORPHAN_S)}
         self._create_sent = True
         # not followed: the answer to the creation is the job's address, nothing more
-        response = self._address.session.post(
-            self._base, **{**self._form, "data": data}, allow_redirects=False
+        response = self._session.http.post(
+            self._jobs_url, **{**self._form, "data": data}, allow_redirects=False
         )
         checked(response)
-        address = response.headers.get("Location")
-        if not address:
-            raise UnreadableAnswer("what came is no job, but perhaps a web page", passing=True)
-        self._url = urljoin(f"{self._base}/", address).rstrip("/")
+        location = response.headers.get("Location")
+        if not location:
+            raise UnreadableAnswer(_NO_JOB, passing=True)
+        self._url = urljoin(f"{self._jobs_url}/", location).rstrip("/")
 
     def _find_lost(self) -> None:
-        """Look whether a creation whose answer was lost has made a job after all.
+        """Search for the job that a creation may have made whose answer was lost.
 
         It is taken up only by its run identifier: jobs of equal ADQL may differ in their
         uploads. Where a service keeps no such identifier, jobs of our ADQL that wait to be
@@ -141,24 +149,26 @@ class Job:
         try:
             jobs = self._waiting_jobs()
         except Exception as error:
-            self._looked += 1
-            if is_passing(error) and self._looked < 3:
-                raise  # and so looked for again, before another job is made
+            self._failed_searches += 1
+            if is_passing(error) and self._failed_searches < 3:
+                raise  # and so searched for again, before another job is made
             # a service need not list its jobs
-            logger.info("%s: no list of jobs: %s", self._address.service, plain_words(error))
+            logger.info("%s: no list of jobs: %s", self._session.service, plain_words(error))
             return
-        for job in jobs[:_LOOKED_AT]:
-            url = f"{self._base}/{job.jobid}"
+        for job in jobs[:_LATEST_JOBS]:
+            url = f"{self._jobs_url}/{job.jobid}"
             if job.runid == self._run_id:
                 self._url = url
                 return
             if job.jobid and not job.runid:
                 with contextlib.suppress(Exception):  # nothing rests on it
-                    self._address.with_retries(partial(self._leave_if_ours, url))
+                    self._session.with_retries(partial(self._leave_if_ours, url))
 
     def _waiting_jobs(self) -> list:
         response = checked(
-            self._address.session.get(self._base, params={"PHASE": "PENDING", "LAST": _LOOKED_AT})
+            self._session.http.get(
+                self._jobs_url, params={"PHASE": "PENDING", "LAST": _LATEST_JOBS}
+            )
         )
         try:
             return list(uws.parse_job_list(_reader(response)))
@@ -166,10 +176,11 @@ class Job:
             raise UnreadableAnswer("what came is no list of jobs", passing=True) from error
 
     def _leave_if_ours(self, url: str) -> None:
+        """Let a job of our ADQL that waits to be run end soon."""
         job = self._described(url)
         queries = [p.content for p in job.parameters if (p.id_ or "").lower() == "query"]
-        soon = _seconds_to(job.destruction) <= ORPHAN_S
-        if job.phase == "PENDING" and self._form["data"]["QUERY"] in queries and not soon:
+        ends_soon = _seconds_to(job.destruction) <= ORPHAN_S
+        if job.phase == "PENDING" and self._form["data"]["QUERY"] in queries and not ends_soon:
             self._post(url, "destruction", DESTRUCTION=_from_now(ORPHAN_S))
 
     def _read(self):
@@ -177,14 +188,14 @@ class Job:
         job = self._described(self._url)
         created = str(job.creationtime or "")
         # a service that has lost its jobs may give their numbers to others
-        if (job.runid and job.runid != self._run_id) or (self._created or created) != created:
+        if (job.runid and job.runid != self._run_id) or (self._creation_time or created) != created:
             self._url = None
             raise JobLost("the service has given the job's number to another")
-        self._created = created
+        self._creation_time = created
         return job
 
     def _described(self, url: str):
-        response = self._address.session.get(url)
+        response = self._session.http.get(url)
         if response.status_code in (404, 410):
             raise JobLost("the service no longer knows the job")
         checked(response)
@@ -192,26 +203,26 @@ class Job:
             job = uws.parse_job(_reader(response))
         except Exception as error:  # any bytes at all may have come
             job = None
-            logger.info("%s: no job: %s", self._address.service, plain_words(error))
+            logger.info("%s: no job: %s", self._session.service, plain_words(error))
         if job is None or not job.phase:
-            raise UnreadableAnswer("what came is no job, but perhaps a web page", passing=True)
+            raise UnreadableAnswer(_NO_JOB, passing=True)
         return job
 
     def _keep_alive(self, job) -> None:
         """Put the job's destruction off while it is followed, and no further."""
-        now, left = time.monotonic(), _seconds_to(job.destruction)
+        checked_at, left = time.monotonic(), _seconds_to(job.destruction)
         # some services do not take the time that came with the creation
-        if now < self._next_look or ORPHAN_S * 2 / 3 < left < ORPHAN_S + 60:
+        if checked_at < self._next_extension or ORPHAN_S * 2 / 3 < left < ORPHAN_S + 60:
             return
         pause = ORPHAN_S / 3
         try:
             self._post(self._url, "destruction", DESTRUCTION=_from_now(ORPHAN_S))
         except Exception as error:
-            logger.info("%s: destruction time: %s", self._address.service, plain_words(error))
+            logger.info("%s: destruction time: %s", self._session.service, plain_words(error))
             if is_passing(error):
                 pause = 0.0  # the next poll does it again
         # a service may refuse, with or without saying so: it is not asked at every poll
-        self._next_look = now + pause
+        self._next_extension = checked_at + pause
 
     def _start(self) -> None:
         # asked before a second try: the answer to the first may have been lost, and a job that
@@ -222,23 +233,23 @@ class Job:
 
     def _post(self, url: str, what: str, **data: str) -> None:
         # not followed: that would be the job again
-        checked(self._address.session.post(f"{url}/{what}", data=data, allow_redirects=False))
+        checked(self._session.http.post(f"{url}/{what}", data=data, allow_redirects=False))
 
     def _abort(self) -> None:
-        self._address.extend_deadline(10.0)
         try:
-            self._post(self._url, "phase", PHASE="ABORT")
+            with self._session.extend_deadline(_ABORT_S):
+                self._post(self._url, "phase", PHASE="ABORT")
         except Exception as error:  # it is deleted next, which ends it too
-            logger.info("%s: abort: %s", self._address.service, plain_words(error))
+            logger.info("%s: abort: %s", self._session.service, plain_words(error))
 
-    def _fetch(self, where: str) -> Received:
-        response = self._address.session.get(where)
+    def _fetch(self, url: str) -> Received:
+        response = self._session.http.get(url)
         if response.status_code in (404, 410):
             raise JobLost("the service no longer has the job's result")
-        return self._address.received(response, "async")
+        return self._session.receive(response, "async")
 
     def _delete(self) -> None:
-        response = self._address.session.delete(self._url, allow_redirects=False)
+        response = self._session.http.delete(self._url, allow_redirects=False)
         if response.status_code in (404, 410):
             return
         if checked(response).status_code == 200:
@@ -246,6 +257,14 @@ class Job:
             with contextlib.suppress(JobLost):
                 self._described(self._url)
                 raise UnreadableAnswer("the job is still there", passing=True)
+
+
+def _failure(job) -> Exception:
+    """The error of a job that failed, with the service's words."""
+    summary = job.errorsummary
+    words = (summary.message.content if summary and summary.message else None) or ""
+    error = pyvo.dal.DALQueryError(words or "the job failed, and the service says not why")
+    return JobLost(words) if is_passing(error) else error
 
 
 def _reader(response: requests.Response):
@@ -256,10 +275,10 @@ def _reader(response: requests.Response):
 
 
 def _seconds_to(moment: Any) -> float:
-    """From now to a time of a job, an astropy Time; far away if there is none."""
+    """From this moment to a time of a job, an astropy Time; infinite if there is none."""
     return float("inf") if moment is None else float(moment.unix) - time.time()
 
 
 def _from_now(seconds: float) -> str:
-    then = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
-    return then.strftime(_TIME)
+    moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+    return moment.strftime(_TIME)

@@ -1,4 +1,4 @@
-"""How a service spells our tables and columns.
+"""The names of a mirror: how it spells the tables and columns of the configured service.
 
 Queries are built for the service that the config names. A mirror holds the same rows under
 other names, and `Names` translates. What its map does not have is an error: a query that
@@ -12,16 +12,11 @@ from typing import Any
 
 from xgamma.errors import XgammaError
 
-__all__ = ["MirrorLacks", "Names", "unquoted"]
+__all__ = ["MirrorLacks", "Names"]
 
 
 class MirrorLacks(XgammaError):
     """A mirror's map has no entry for a table or column that a query needs."""
-
-
-def unquoted(identifier: str) -> str:
-    """An ADQL identifier without its double quotes, lower case: as answers name columns."""
-    return identifier.replace('"', "").lower()
 
 
 class Names:
@@ -30,16 +25,16 @@ class Names:
     Parameters
     ----------
     tables : mapping, optional
-        Our table -> {"table": theirs, "columns": {ours: theirs}, "release": str, "rows": int};
-        `rows` may be left out. *Ours* is what the configured service calls it:
-        after `xgamma.archive.catalogues.resolve_columns`, so an alias if that service uses one.
-        Case does not matter. *Theirs* is as ADQL needs it, with quotes where it needs them.
-        Empty for the configured service itself: everything is spelt as it is asked for.
+        Table -> {"table": str, "columns": {column: str}, "release": str, "rows": int}; `rows`
+        may be left out. Tables and columns are called as the configured service calls them:
+        after `xgamma.archive.catalogues.resolve_columns`, so by an alias if it uses one. Case
+        does not matter. The mirror's names are as ADQL needs them, with quotes where it needs
+        them. Empty for the configured service itself: everything is spelt as it is asked for.
 
     Attributes
     ----------
     used : set of str
-        Our names of the tables asked for so far.
+        The tables asked for so far, as the configured service calls them.
     """
 
     def __init__(self, tables: Mapping[str, Mapping[str, Any]] | None = None) -> None:
@@ -67,7 +62,7 @@ class Names:
         """
         if not self._tables:
             return column
-        columns = {ours.lower(): theirs for ours, theirs in self._entry(table)["columns"].items()}
+        columns = {name.lower(): spelt for name, spelt in self._entry(table)["columns"].items()}
         if column.lower() not in columns:
             raise MirrorLacks(
                 f"the map has no column {table}.{column}; if the mirror has it, add it to the map "
@@ -79,11 +74,16 @@ class Names:
         """How many rows the map says that `table` has; None if it does not say."""
         return self._entry(table).get("rows") if self._tables else None
 
-    def ours(self, table: str) -> dict[str, str]:
-        """Their column (lower case, no quotes) -> ours; empty for the configured service."""
-        if not self._tables:
-            return {}
-        return {unquoted(theirs): ours for ours, theirs in self._entry(table)["columns"].items()}
+    def configured_columns(self, table: str) -> dict[str, str]:
+        """The mirror's columns (lower case, no quotes: as answers name them) -> configured ones.
+
+        Raises
+        ------
+        MirrorLacks
+            If the map does not have the table.
+        """
+        columns = self._entry(table)["columns"]
+        return {spelt.replace('"', "").lower(): name for name, spelt in columns.items()}
 
     def _entry(self, table: str) -> Mapping[str, Any]:
         if table.lower() not in self._tables:

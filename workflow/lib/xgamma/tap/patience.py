@@ -1,4 +1,4 @@
-"""Requests to one address, repeated while what fails is passing, within one deadline."""
+"""An HTTP session with one address: retries while a fault passes, and one deadline over all."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from xgamma.tap.faults import is_passing, plain_words, retry_after_s
 from xgamma.tap.transport import Body, BoundedAdapter, body_of
 from xgamma.tap.votable import checked, parse_answer
 
-__all__ = ["LONGEST_WAIT_S", "Limits", "PatientSession", "Received"]
+__all__ = ["Limits", "PatientSession", "Received"]
 
 logger = logging.getLogger("xgamma.tap")
 
 # a service that asks for more patience than this is left alone
-LONGEST_WAIT_S = 120.0
+_LONGEST_WAIT_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class Received:
-    """A parsed answer, its bytes, and the way that it took."""
+    """An answer to a query, parsed but not yet believed.
+
+    Attributes
+    ----------
+    result : pyvo.dal.TAPResults
+    body : Body
+        Its bytes.
+    mode : {'sync', 'async'}
+        How it was asked for.
+    server : str or None
+        The Server header.
+    """
 
     result: pyvo.dal.TAPResults
     body: Body
@@ -62,7 +73,7 @@ class Received:
 
 
 class PatientSession:
-    """An HTTP session with one address: bounded requests, retries, and a deadline over all.
+    """An HTTP session with one address: bounded requests, retries, and one deadline for a query.
 
     Parameters
     ----------
@@ -76,9 +87,10 @@ class PatientSession:
 
     Attributes
     ----------
-    session : requests.Session
+    http : requests.Session
+        Each of its requests is bounded; none is repeated by itself.
     attempts : int
-        How often anything of the last query was sent again, and once.
+        1, and 1 more for each time that anything of the query was asked again.
     """
 
     def __init__(
@@ -87,9 +99,9 @@ class PatientSession:
         self.service, self.url, self.limits = service, url, limits
         self.attempts = 0
         setup_user_agent(primary_component=f"xgamma/{__version__}")
-        self.session = create_session()
+        self.http = create_session()
         # bodies are read by us, once
-        self.session.stream = True
+        self.http.stream = True
         self._adapter = BoundedAdapter(
             adapter,
             timeout_s=limits.timeout_s,
@@ -97,34 +109,27 @@ class PatientSession:
             max_bytes=limits.max_bytes,
         )
         for scheme in ("http://", "https://"):
-            self.session.mount(scheme, self._adapter)
+            self.http.mount(scheme, self._adapter)
 
     @property
     def whom(self) -> str:
         """Service and address, for messages."""
         return f"{self.service} ({self.url})"
 
-    def begin(self, seconds: float | None = None) -> None:
-        """Start a query: its attempts are counted anew, and it may take `seconds` in all.
-
-        The deadline of the limits, if none are given.
-        """
+    def begin_query(self, deadline_s: float) -> None:
+        """Count attempts anew, and give all that follows `deadline_s` seconds in all."""
         self.attempts = 1
-        self._adapter.end = time.monotonic() + (seconds or self.limits.deadline_s)
+        self._adapter.end = time.monotonic() + deadline_s
 
     def time_left(self) -> float:
         """Seconds to the deadline."""
         return self._adapter.end - time.monotonic()
 
-    def extend_deadline(self, seconds: float) -> None:
-        """Allow this long at least from now on, whatever the deadline: to clean up."""
-        self._adapter.end = max(self._adapter.end, time.monotonic() + seconds)
-
     @contextlib.contextmanager
-    def beyond_deadline(self, seconds: float) -> Iterator[None]:
-        """Allow `seconds` for the block, whatever the deadline, which holds again after it."""
+    def extend_deadline(self, seconds: float) -> Iterator[None]:
+        """Allow the block at least `seconds`, to clean up; after it the deadline holds again."""
         end = self._adapter.end
-        self.extend_deadline(seconds)
+        self._adapter.end = max(end, time.monotonic() + seconds)
         try:
             yield
         finally:
@@ -133,24 +138,38 @@ class PatientSession:
     def with_retries(
         self,
         action: Callable[[], Any],
-        *,
-        but: Callable[[BaseException], bool] = lambda _: False,
         retry: Callable[[BaseException], bool] = is_passing,
     ) -> Any:
-        """Do `action` until it succeeds, while what fails is passing (and not `but`)."""
+        """What `action` gives, done again while it fails with an error that `retry` says yes to.
 
-        def wait(state: tenacity.RetryCallState) -> float:
-            # none, or 0: nothing is gained by asking again at once
-            asked = retry_after_s(state.outcome.exception()) or backoff(state)
-            return min(asked, max(0.0, self.time_left()))
+        Parameters
+        ----------
+        action : callable
+            Without arguments.
+        retry : callable
+            Whether an error is a reason to do it again; by default, whether it passes.
 
-        def stop(state: tenacity.RetryCallState) -> bool:
-            if state.attempt_number >= self.limits.attempts:
-                return True
-            asked = retry_after_s(state.outcome.exception()) or 0.0
-            return asked > LONGEST_WAIT_S or asked >= self.time_left()
+        Raises
+        ------
+        Exception
+            The last error of `action`, when it is no reason, the attempts are used up, or the
+            service asks for a longer pause than there is time.
+        """
+        # jitter: jobs that failed together do not come back together
+        backoff = tenacity.wait_exponential_jitter(initial=1, max=60)
 
-        def say(state: tenacity.RetryCallState) -> None:
+        def asked_pause_s(state: tenacity.RetryCallState) -> float:
+            return retry_after_s(state.outcome.exception()) or 0.0
+
+        def pause_s(state: tenacity.RetryCallState) -> float:
+            # where the service asks for none: nothing is gained by asking again at once
+            return min(asked_pause_s(state) or backoff(state), max(0.0, self.time_left()))
+
+        def give_up(state: tenacity.RetryCallState) -> bool:
+            most_s = min(_LONGEST_WAIT_S, self.time_left())
+            return state.attempt_number >= self.limits.attempts or asked_pause_s(state) > most_s
+
+        def announce(state: tenacity.RetryCallState) -> None:
             self.attempts += 1
             logger.warning(
                 "%s: %s; asking again in %.0f s (attempt %d of %d)",
@@ -161,18 +180,16 @@ class PatientSession:
                 self.limits.attempts,
             )
 
-        # jitter: jobs that failed together do not come back together
-        backoff = tenacity.wait_exponential_jitter(initial=1, max=60)
         return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda e: retry(e) and not but(e)),
-            wait=wait,
-            stop=stop,
-            before_sleep=say,
+            retry=tenacity.retry_if_exception(retry),
+            wait=pause_s,
+            stop=give_up,
+            before_sleep=announce,
             reraise=True,
         )(action)
 
-    def received(self, response: requests.Response, mode: str) -> Received:
-        """What a response holds, parsed.
+    def receive(self, response: requests.Response, mode: str) -> Received:
+        """Parse the response to a query that was asked in `mode`.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""An answer of a TAP service as a frame, with nothing lost on the way and nothing believed."""
+"""A parser of VOTables that may be anything: cut, no table at all, or built to do harm."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PAGE = re.compile(rb"(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)")
 
 
 def parse_answer(stream: IO[bytes], url: str, max_rows: float) -> pyvo.dal.TAPResults:
-    """Read a VOTable that may be anything.
+    """The table of a VOTable that may be anything, or an error.
 
     Parameters
     ----------
@@ -72,20 +72,20 @@ def parse_answer(stream: IO[bytes], url: str, max_rows: float) -> pyvo.dal.TAPRe
         except pyvo.dal.DALQueryError:
             raise
         except MemoryError as error:
-            said = "what came claims more rows than memory can hold"
-            raise UnreadableAnswer(said, passing=False) from error
+            message = "what came claims more rows than memory can hold"
+            raise UnreadableAnswer(message, passing=False) from error
         except W51 as error:
-            said = "what came has an integer that does not fit its column's type"
-            raise UnreadableAnswer(said, passing=False) from error
+            message = "what came has an integer that does not fit its column's type"
+            raise UnreadableAnswer(message, passing=False) from error
         except Exception as error:
             # whatever a parser may raise over bytes of which nothing is known
-            said = f"what came is no whole VOTable ({type(error).__name__})"
-            raise UnreadableAnswer(said, passing=True) from error
+            message = f"what came is no whole VOTable ({type(error).__name__})"
+            raise UnreadableAnswer(message, passing=True) from error
     if rows > max_rows:
         raise UnreadableAnswer(_too_many(max_rows), passing=False)
     if claimed is not None and rows < claimed:
-        said = f"what came has {rows} rows and says that they are {claimed}"
-        raise UnreadableAnswer(said, passing=True)
+        message = f"what came has {rows} rows and says that they are {claimed}"
+        raise UnreadableAnswer(message, passing=True)
     return result
 
 
@@ -119,13 +119,15 @@ def _as_1_3(stream: IO[bytes]) -> Callable[[int], bytes]:
 
 def says_overflow(result: pyvo.dal.TAPResults) -> bool:
     """True if a result says anywhere that it was cut; pyvo looks at one place."""
-    said = list(result.votable.infos)
+    infos = list(result.votable.infos)
     for resource in result.votable.resources:
-        said += resource.infos
+        infos += resource.infos
         for table in resource.tables:
-            said += table.infos
-    words = {str(one.value).upper() for one in said if str(one.name).upper() == "QUERY_STATUS"}
-    return "OVERFLOW" in words
+            infos += table.infos
+    return any(
+        (str(info.name).upper(), str(info.value).upper()) == ("QUERY_STATUS", "OVERFLOW")
+        for info in infos
+    )
 
 
 def _too_many(max_rows: float) -> str:
@@ -163,8 +165,8 @@ def _inspect(stream: IO[bytes], max_rows: float) -> int | None:
         text = tail + chunk
         before = stream.tell() - len(text)
         if b"<!ENTITY" in text or b"<!entity" in text:
-            said = "what came defines XML entities, which no VOTable needs and some attacks do"
-            raise UnreadableAnswer(said, passing=False)
+            message = "what came defines XML entities, which no VOTable needs and some attacks do"
+            raise UnreadableAnswer(message, passing=False)
         rows += text.count(b"<TR") - tail.count(b"<TR")
         for found in _NROWS.finditer(text):
             plain = found[1].isdigit() and len(found[1]) < 16
@@ -179,16 +181,16 @@ def _inspect(stream: IO[bytes], max_rows: float) -> int | None:
         if b":FIELD" in text:
             columns += len(_PREFIXED.findall(text)) - len(_PREFIXED.findall(tail))
         if columns > _MOST_COLUMNS:
-            said = f"what came has more than {_MOST_COLUMNS} columns"
-            raise UnreadableAnswer(said, passing=False)
+            message = f"what came has more than {_MOST_COLUMNS} columns"
+            raise UnreadableAnswer(message, passing=False)
         if b"STREAM" in text and len(streams) <= _MOST_STREAMS:
             streams.update(before + found.end() for found in _STREAMS.finditer(text))
         tail, chunk = text[-100:], stream.read(_CHUNK)
     for place in sorted(streams)[:_MOST_STREAMS]:
         stream.seek(place)
         if len(streams) > _MOST_STREAMS or not _STREAM.match(stream.read(_TAG)):
-            said = "what came has its rows elsewhere, where they are not looked for"
-            raise UnreadableAnswer(said, passing=False)
+            message = "what came has its rows elsewhere, where they are not looked for"
+            raise UnreadableAnswer(message, passing=False)
     return int(*claims.values()) if len(claims) == 1 else None
 
 
@@ -209,21 +211,21 @@ def checked(response: requests.Response) -> requests.Response:
             parse_answer(body_of(response).stream, response.url, float("inf"))
         except UnreadableAnswer:
             pass
-        except pyvo.dal.DALQueryError as said:
+        except pyvo.dal.DALQueryError as error:
             if status < 500 and status not in (408, 429):
                 raise
-            raise requests.HTTPError(response=response) from said
+            raise requests.HTTPError(response=response) from error
     response.raise_for_status()
     return response
 
 
 def server_info(result: pyvo.dal.TAPResults, server: str | None) -> dict[str, str]:
-    """The INFO elements of an answer and its Server header: who answered, with what."""
-    said = {} if not server else {"Server": server}
+    """Who answered, and with what: an answer's INFO elements and the Server header."""
+    described = {} if not server else {"Server": server}
     infos = [*result.votable.infos, *(i for r in result.votable.resources for i in r.infos)]
     for info in infos[:50]:
         text = " ".join(f"{info.value or ''} {info.content or ''}".split())
         # the status is always OK here, and the query is known
         if info.name not in ("QUERY_STATUS", "QUERY") and text:
-            said[str(info.name)[:80]] = text[:300]
-    return said
+            described[str(info.name)[:80]] = text[:300]
+    return described
