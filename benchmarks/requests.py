@@ -37,8 +37,9 @@ from latency_proxy import LatencyProxy
 from project_copy import ProjectCopy, archive_at
 
 from xgamma.archive.client import TapClient
+from xgamma.archive.surveys import SurveyTable
 from xgamma.config.settings import load_config
-from xgamma.stages.enrich_shard import SurveyTable, enrich_targets
+from xgamma.stages.enrich_shard import enrich_targets
 from xgamma.stages.merge_enrichment import merge_shards
 from xgamma.stages.pairs import PAIR_COLUMNS
 from xgamma.stages.shard_sources import build_targets, shard_digests

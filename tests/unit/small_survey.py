@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from fake_tap import Field, SurveySky
 
-from xgamma.stages.enrich_shard import SurveyTable
+from xgamma.archive.surveys import SurveyTable
 from xgamma.stages.shard_sources import build_targets
 
 SURVEY = SurveyTable(

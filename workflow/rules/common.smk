@@ -131,7 +131,7 @@ def stays_here(rule, over_the_network=OVER_THE_NETWORK):
 
 
 # plain values, as rules' params need them; but for the service, the fields of
-# xgamma.stages.enrich_shard.SurveyTable
+# xgamma.archive.surveys.SurveyTable
 SURVEY_TABLES = {
     name: {
         "service": survey.service,

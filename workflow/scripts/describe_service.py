@@ -1,8 +1,7 @@
 """List the columns of every table of a service that is used; stop if a required one is missing."""
 
-from xgamma.archive.catalogues import DESCRIPTION_COLUMNS
 from xgamma.archive.connect import connect
-from xgamma.archive.services import describe_service
+from xgamma.archive.services import DESCRIPTION_COLUMNS, describe_service
 from xgamma.config.settings import load_config
 from xgamma.provenance.record import fetch_record, write_provenance
 from xgamma.run.job import job

@@ -1,11 +1,12 @@
 """Ask one survey for the sources around the targets of one shard."""
 
 from xgamma.archive.connect import connect
-from xgamma.archive.services import missing_of_survey, read_description
+from xgamma.archive.services import read_description
+from xgamma.archive.surveys import SurveyTable, missing_of_survey
 from xgamma.config.settings import load_config
 from xgamma.provenance.record import fetch_record, write_provenance
 from xgamma.run.job import job
-from xgamma.stages.enrich_shard import SurveyTable, enrich_targets
+from xgamma.stages.enrich_shard import enrich_targets
 from xgamma.tables.files import read_parquet, write_parquet
 
 with job(snakemake.log[0]):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from xgamma.archive.surveys import SurveyTable
 from xgamma.run.job import job
-from xgamma.stages.enrich_shard import SurveyTable
 from xgamma.stages.group_by_fermi import COUNTERPART_COLUMNS, add_counterparts, group_pairs
 from xgamma.stages.merge_enrichment import merge_shards
 from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecsv, write_parquet

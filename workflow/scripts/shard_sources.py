@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from xgamma.archive.services import missing_of_survey, read_description
+from xgamma.archive.services import read_description
+from xgamma.archive.surveys import missing_of_survey
 from xgamma.run.job import job
 from xgamma.stages.shard_sources import TARGET_COLUMNS, build_targets, shard_digests
 from xgamma.tables.files import read_parquet, write_json, write_parquet

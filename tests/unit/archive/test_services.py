@@ -8,7 +8,7 @@ import pytest
 from fake_tap import CAPABILITIES, INLINE_UPLOAD, Field, Reply, votable
 from pyvo import registry
 
-from xgamma.archive.catalogues import CATALOGUES, DESCRIPTION_COLUMNS
+from xgamma.archive.catalogues import CATALOGUES
 from xgamma.archive.client import TapClient
 from xgamma.archive.registry import (
     REGISTRY_COLUMNS,
@@ -16,7 +16,12 @@ from xgamma.archive.registry import (
     registered_services,
     search_registry,
 )
-from xgamma.archive.services import describe_service, missing_optional, read_description
+from xgamma.archive.services import (
+    DESCRIPTION_COLUMNS,
+    describe_service,
+    missing_optional,
+    read_description,
+)
 from xgamma.errors import XgammaError
 from xgamma.tables.files import write_ecsv
 

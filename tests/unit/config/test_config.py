@@ -10,10 +10,11 @@ import jsonschema
 import pytest
 import yaml
 
+from xgamma.archive.surveys import SurveyTable
 from xgamma.config.check import FIXED_COLUMNS, SCHEMA_PATH
 from xgamma.config.settings import Config, ConfigError, Mirror, Service, Shards, load_config
 from xgamma.errors import XgammaError
-from xgamma.stages.enrich_shard import SurveyTable, counterpart_columns
+from xgamma.stages.enrich_shard import counterpart_columns
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG_FILE = ROOT / "config" / "config.yaml"

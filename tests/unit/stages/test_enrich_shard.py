@@ -25,8 +25,9 @@ from small_survey import (
 
 from xgamma.archive.client import TapClient, TapError
 from xgamma.archive.connect import simulated
+from xgamma.archive.surveys import SurveyTable
 from xgamma.errors import XgammaError
-from xgamma.stages.enrich_shard import SurveyTable, counterpart_columns, enrich_targets
+from xgamma.stages.enrich_shard import counterpart_columns, enrich_targets
 from xgamma.stages.merge_enrichment import merge_shards
 from xgamma.tables.files import read_columns, read_parquet, write_parquet
 

@@ -19,7 +19,8 @@ from hostile_names import HOSTILE_NAMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xgamma.stages.enrich_shard import SurveyTable, counterpart_columns
+from xgamma.archive.surveys import SurveyTable
+from xgamma.stages.enrich_shard import counterpart_columns
 from xgamma.stages.group_by_fermi import (
     COUNTERPART_COLUMNS,
     GROUPED_COLUMNS,

@@ -12,7 +12,8 @@ from fake_tap import Field, Reply, Wire, error_document, votable
 
 from xgamma.archive.catalogues import CATALOGUES, catalogue_adql, resolve_columns
 from xgamma.archive.client import TapError
-from xgamma.stages.enrich_shard import SurveyTable, enrich_targets
+from xgamma.archive.surveys import SurveyTable
+from xgamma.stages.enrich_shard import enrich_targets
 from xgamma.tap.mirror_names import Names
 
 #: Odd, and so large that floats know only every 64th or 1024th integer there.

@@ -1,4 +1,4 @@
-"""The catalogues: which columns are asked for, under which names, in which units.
+"""HEASARC's catalogues: which columns are asked for, under which names, in which units.
 
 This is the one place that knows how HEASARC names things. A column is `required` if
 the service certainly has it; an optional one that is missing becomes null and is named
@@ -22,7 +22,6 @@ from xgamma.tap.mirror_names import Names
 
 __all__ = [
     "CATALOGUES",
-    "DESCRIPTION_COLUMNS",
     "Catalogue",
     "ServiceColumn",
     "catalogue_adql",
@@ -42,7 +41,7 @@ _RESERVED = {"time"}
 
 @dataclass(frozen=True)
 class ServiceColumn:
-    """A column as we call it, and what a service may call it.
+    """A column of a catalogue: as we call it, and what a service may call it.
 
     `aliases` are other names under which the same quantity is published.
     """
@@ -159,25 +158,21 @@ CATALOGUES = {
     ),
 }
 
-DESCRIPTION_COLUMNS = [
-    Column("service", "text", "", "Which of the archive's services"),
-    Column("table", "text", "", "Table"),
-    Column("column", "text", "", "Column"),
-    Column("datatype", "text", "", "Type, as the service spells it"),
-    Column("unit", "text", "", "Unit, as the service spells it"),
-    Column("ucd", "text", "", "Unified content descriptor"),
-    Column("used", "bool", "", "True if the workflow reads it"),
-    Column("description", "text", "", "Description, as the service gives it"),
-]
-
 
 def resolve_columns(catalogue: Catalogue, available: Iterable[str]) -> dict[str, str | None]:
-    """Our column name -> the service's, None where an optional one is missing."""
-    there = {name.lower(): name for name in available}
+    """Our column name -> the service's, None where it is missing.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    available : iterable of str
+        The columns that the service has; case does not matter.
+    """
+    spellings = {name.lower(): name for name in available}
     resolved = {}
-    for wanted in catalogue.columns:
-        names = (wanted.name, *wanted.aliases)
-        resolved[wanted.name] = next((there[n] for n in names if n in there), None)
+    for column in catalogue.columns:
+        names = (column.name, *column.aliases)
+        resolved[column.name] = next((spellings[n] for n in names if n in spellings), None)
     return resolved
 
 
@@ -194,12 +189,12 @@ def require_columns(service: str, table: str, wanted: Iterable[str], available: 
             f"{service}: TAP_SCHEMA lists no columns of table {table}; "
             f"is the service's URL the right one, and the table's name?"
         )
-    there = {name.lower() for name in available}
-    missing = [name for name in wanted if name.lower() not in there]
+    lower = {name.lower() for name in available}
+    missing = [name for name in wanted if name.lower() not in lower]
     if missing:
         raise XgammaError(
             f"{service}: table {table} has no column {', '.join(missing)}; "
-            f"it has {', '.join(sorted(there))}"
+            f"it has {', '.join(sorted(lower))}"
         )
 
 
@@ -223,11 +218,11 @@ def catalogue_adql(catalogue: Catalogue, resolved: Mapping[str, str | None], nam
         If it is a mirror whose map lacks one of them.
     """
     select = []
-    for ours, column in resolved.items():
+    for name, column in resolved.items():
         if column:
-            theirs = names.column(catalogue.table, column)
-            alias = f'"{ours}"' if ours in _RESERVED else ours
-            select.append(ours if theirs == ours else f"{theirs} AS {alias}")
+            spelt = names.column(catalogue.table, column)
+            alias = f'"{name}"' if name in _RESERVED else name
+            select.append(name if spelt == name else f"{spelt} AS {alias}")
     return f"SELECT TOP {ALL_ROWS} {', '.join(select)} {_from_where(catalogue, names)}"
 
 
@@ -237,7 +232,7 @@ def count_adql(catalogue: Catalogue, names: Names) -> str:
 
 
 def _from_where(catalogue: Catalogue, names: Names) -> str:
-    """The part that both have in common: the same rows."""
+    """What the queries for rows and for their number have in common."""
     conditions = [
         f"{names.column(catalogue.table, column)} IS NOT NULL" for column in catalogue.not_null
     ]
@@ -246,7 +241,7 @@ def _from_where(catalogue: Catalogue, names: Names) -> str:
 
 
 def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
-    """Give an answer the catalogue's columns and types, null where missing, sorted.
+    """An answer with the catalogue's columns and types, null where missing, sorted.
 
     The order of an archive's rows changes from query to query; ours does not: by key,
     ties by all the other columns.
@@ -298,22 +293,22 @@ def fetch_catalogue(
     answer = client.query_counted(
         partial(catalogue_adql, catalogue, resolved), partial(count_adql, catalogue)
     )
-    here = client.name, catalogue.table
-    asked = {ours: theirs for ours, theirs in resolved.items() if theirs}
-    check_asked(*here, answer.frame, asked)
+    source = client.name, catalogue.table
+    asked = {name: column for name, column in resolved.items() if column}
+    check_asked(*source, answer.frame, asked)
     units = {c.name: c.column.unit for c in catalogue.columns if c.name in asked and c.column.unit}
-    check_units(*here, answer.units, units)
+    check_units(*source, answer.units, units)
     record, units = answer.record, answer.units
     frame = fit_to_catalogue(answer.frame, catalogue)
     del answer  # with its rows: a large catalogue is in memory once
-    check_positions(*here, frame, catalogue.key)
+    check_positions(*source, frame, catalogue.key)
     blank = frame[catalogue.key] == ""
     if blank.any():
         raise XgammaError(
             f"{client.name}: rows of {catalogue.table} without {catalogue.key}: {int(blank.sum())}"
             f"; the service's table is damaged: run again later"
         )
-    check_unique(*here, frame, [catalogue.key])
+    check_unique(*source, frame, [catalogue.key])
     client.kept.trust([record])
-    missing = [ours for ours, theirs in resolved.items() if theirs is None]
+    missing = [name for name, column in resolved.items() if column is None]
     return frame, [{**record, "missing_columns": missing, "units": units}]

@@ -1,32 +1,34 @@
-"""What the services of an archive say of themselves, before anything is fetched."""
+"""The columns of an archive's tables, as its services list them before anything is fetched."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from xgamma.archive.catalogues import (
-    CATALOGUES,
-    DESCRIPTION_COLUMNS,
-    require_columns,
-    resolve_columns,
-)
+from xgamma.archive.catalogues import CATALOGUES, Catalogue, require_columns, resolve_columns
+from xgamma.archive.surveys import missing_of_survey, required_of_survey, surveys_of
 from xgamma.errors import XgammaError
-from xgamma.tables.columns import conform
+from xgamma.tables.columns import Column, conform
 from xgamma.tables.files import read_ecsv
 
-__all__ = [
-    "describe_service",
-    "missing_of_survey",
-    "missing_optional",
-    "read_description",
-]
+__all__ = ["DESCRIPTION_COLUMNS", "describe_service", "missing_optional", "read_description"]
 
 logger = logging.getLogger("xgamma.services")
+
+DESCRIPTION_COLUMNS = [
+    Column("service", "text", "", "Which of the archive's services"),
+    Column("table", "text", "", "Table"),
+    Column("column", "text", "", "Column"),
+    Column("datatype", "text", "", "Type, as the service spells it"),
+    Column("unit", "text", "", "Unit, as the service spells it"),
+    Column("ucd", "text", "", "Unified content descriptor"),
+    Column("used", "bool", "", "True if the workflow reads it"),
+    Column("description", "text", "", "Description, as the service gives it"),
+]
 
 
 def describe_service(
@@ -39,13 +41,13 @@ def describe_service(
     client : xgamma.archive.client.TapClient
         HEASARC's catalogues are used whatever the surveys.
     surveys : mapping
-        Survey -> {service, table, id, ra, dec, columns, optional}; those of other services
-        are left out.
+        Survey -> its settings, see `xgamma.archive.surveys`; those of other services are left
+        out.
 
     Returns
     -------
     frame : DataFrame
-        `xgamma.archive.catalogues.DESCRIPTION_COLUMNS`, sorted by table and column.
+        `DESCRIPTION_COLUMNS`, sorted by table and column.
     records : list of dict
         How they were fetched: one record.
 
@@ -55,7 +57,7 @@ def describe_service(
         If a required column is missing; if a mirror answered, an optional one too: a map that
         is not complete does not say that the service lacks the column.
     """
-    surveys = {name: s for name, s in surveys.items() if s["service"] == client.name}
+    own_surveys = surveys_of(client.name, surveys)
     catalogues = CATALOGUES.values() if client.name == "heasarc" else ()
     required = {
         c.table: [column.name for column in c.columns if column.required] for c in catalogues
@@ -64,16 +66,14 @@ def describe_service(
         c.table: [name for column in c.columns for name in (column.name, *column.aliases)]
         for c in catalogues
     }
-    for survey in surveys.values():
+    for survey in own_surveys:
         # what the user names is required, unless the user says otherwise
-        wanted = [survey["id"], survey["ra"], survey["dec"], *survey["columns"]]
-        spared = survey.get("optional", ())
-        required.setdefault(survey["table"], []).extend(c for c in wanted if c not in spared)
-        optional.setdefault(survey["table"], []).extend(spared)
+        required.setdefault(survey["table"], []).extend(required_of_survey(survey))
+        optional.setdefault(survey["table"], []).extend(survey.get("optional", ()))
     answer = client.columns(sorted(required))
     frame, mirror = answer.frame, answer.record["mirror"]
-    uploads = surveys and client.upload and not answer.kept
-    if uploads and client.declares_upload() is False:
+    will_upload = own_surveys and client.upload and not answer.kept
+    if will_upload and client.declares_upload() is False:
         # capabilities are often behind what a service can do: no error yet
         logger.warning(
             "%s (%s) does not say that it takes uploads; if it refuses them, set "
@@ -83,11 +83,13 @@ def describe_service(
             client.url,
         )
     for table in sorted(required):
-        there = frame.loc[frame["table"] == table, "column"]
-        require_columns(client.name, table, required[table], there)
+        available = frame.loc[frame["table"] == table, "column"].tolist()
+        require_columns(client.name, table, required[table], available)
         if mirror:
-            _require_optional(client.name, mirror, table, there, surveys)
-    used = {(t, name.lower()) for t in required for name in (*required[t], *optional[t])}
+            _require_optional(client.name, mirror, table, available, own_surveys)
+    used = {
+        (table, name.lower()) for table in required for name in (*required[table], *optional[table])
+    }
     frame["used"] = [(row.table, row.column.lower()) in used for row in frame.itertuples()]
     frame = conform(frame.assign(service=client.name), DESCRIPTION_COLUMNS)
     for name in ("unit", "ucd", "description"):
@@ -103,22 +105,20 @@ def _require_optional(
     service: str,
     mirror: str,
     table: str,
-    there: Iterable[str],
-    surveys: Mapping[str, Mapping[str, Any]],
+    available: Sequence[str],
+    surveys: Iterable[Mapping[str, Any]],
 ) -> None:
     """Raise if the mirror that answered for a service lacks columns that may be missing there."""
-    there = list(there)
     missing = [
         name
         for catalogue in CATALOGUES.values()
         if (service, table) == ("heasarc", catalogue.table)
-        for name, theirs in resolve_columns(catalogue, there).items()
-        if theirs is None
+        for name in _lacking(catalogue, available)
     ] + [
         name
-        for survey in surveys.values()
+        for survey in surveys
         if table == survey["table"]
-        for name in missing_of_survey(survey, {(service, table): there})
+        for name in missing_of_survey(survey, {(service, table): available})
     ]
     if missing:
         raise XgammaError(
@@ -139,31 +139,33 @@ def read_description(*paths: str | Path) -> dict[tuple[str, str], list[str]]:
     }
 
 
-def missing_of_survey(
-    survey: Mapping[str, Any], available: Mapping[tuple[str, str], Iterable[str]]
-) -> list[str]:
-    """The optional columns of a survey that its service lacks, sorted."""
-    there = {name.lower() for name in available[survey["service"], survey["table"]]}
-    return sorted(name for name in survey.get("optional", ()) if name.lower() not in there)
-
-
 def missing_optional(
     available: Mapping[tuple[str, str], Iterable[str]],
     surveys: Mapping[str, Mapping[str, Any]],
 ) -> list[str]:
-    """The optional columns that the tables lack, as table.column, sorted."""
-    return sorted(
-        [
-            f"{catalogue.table}.{name}"
-            for catalogue in CATALOGUES.values()
-            for name, theirs in resolve_columns(
-                catalogue, available["heasarc", catalogue.table]
-            ).items()
-            if theirs is None
-        ]
-        + [
-            f"{survey['table']}.{name}"
-            for survey in surveys.values()
-            for name in missing_of_survey(survey, available)
-        ]
-    )
+    """The optional columns that the tables lack, as table.column, sorted.
+
+    Parameters
+    ----------
+    available : mapping
+        (service, table) -> columns, as `read_description` gives it.
+    surveys : mapping
+        Survey -> its settings.
+    """
+    of_catalogues = [
+        f"{catalogue.table}.{name}"
+        for catalogue in CATALOGUES.values()
+        for name in _lacking(catalogue, available["heasarc", catalogue.table])
+    ]
+    of_surveys = [
+        f"{survey['table']}.{name}"
+        for survey in surveys.values()
+        for name in missing_of_survey(survey, available)
+    ]
+    return sorted(of_catalogues + of_surveys)
+
+
+def _lacking(catalogue: Catalogue, available: Iterable[str]) -> list[str]:
+    """The columns of a catalogue, as we call them, that the service lacks."""
+    resolved = resolve_columns(catalogue, available)
+    return [name for name, service_name in resolved.items() if service_name is None]

@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from xgamma.archive.catalogues import CATALOGUES, DESCRIPTION_COLUMNS, fetch_catalogue
-from xgamma.archive.services import describe_service, missing_of_survey, read_description
+from xgamma.archive.catalogues import CATALOGUES, fetch_catalogue
+from xgamma.archive.services import DESCRIPTION_COLUMNS, describe_service, read_description
+from xgamma.archive.surveys import SurveyTable, missing_of_survey
 from xgamma.stages.crossmatch import fetch_pairs
-from xgamma.stages.enrich_shard import SurveyTable, enrich_targets
+from xgamma.stages.enrich_shard import enrich_targets
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.files import read_ecsv, read_parquet, write_ecsv
 

@@ -7,8 +7,6 @@ inside, and which are the nearest, is decided here, not by the service.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,6 +24,7 @@ from xgamma.answers.checks import (
 from xgamma.answers.circles import Part, joined, note_parts, same_columns, take_covered
 from xgamma.archive.catalogues import ALL_ROWS
 from xgamma.archive.client import KNOWN_CAPS, TapClient
+from xgamma.archive.surveys import SurveyTable
 from xgamma.errors import XgammaError
 from xgamma.sky import galactic, separation
 from xgamma.tables.columns import Column, conform
@@ -33,7 +32,6 @@ from xgamma.tables.printable import shortened
 from xgamma.tap.mirror_names import Names
 
 __all__ = [
-    "SurveyTable",
     "counterpart_columns",
     "enrich_targets",
 ]
@@ -41,28 +39,6 @@ __all__ = [
 # Services round differently at the very edge of a circle: ask for 0.4 milliarcseconds
 # more and decide here.
 MARGIN_DEG = 1e-7
-
-
-@dataclass(frozen=True)
-class SurveyTable:
-    """Where a survey's sources are, and what is taken along.
-
-    `columns` maps the service's column names to ours; those in `missing` the service
-    lacks, and they become null.
-    """
-
-    table: str
-    id: str
-    ra: str
-    dec: str
-    columns: Mapping[str, str]
-    missing: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any], missing: Sequence[str] = ()) -> SurveyTable:
-        """From a survey's settings, which also say whom to ask and what may be missing."""
-        rest = {key: settings[key] for key in ("table", "id", "ra", "dec", "columns")}
-        return cls(**rest, missing=missing)
 
 
 _BEFORE = [

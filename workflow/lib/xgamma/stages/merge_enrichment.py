@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from xgamma.archive.surveys import SurveyTable
 from xgamma.errors import XgammaError
-from xgamma.stages.enrich_shard import _CHANGED, SurveyTable, counterpart_columns
+from xgamma.stages.enrich_shard import _CHANGED, counterpart_columns
 from xgamma.tables.columns import Column, conform, empty_frame
 
 __all__ = ["merge_shards"]

@@ -1,0 +1,69 @@
+"""Surveys that are searched for counterparts: their tables, and which columns are needed there.
+
+A survey travels through Snakemake as a dict: service, table, id, ra, dec, columns (the service's
+name -> ours) and optional (those of them that may be missing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["SurveyTable", "missing_of_survey", "required_of_survey", "surveys_of"]
+
+
+@dataclass(frozen=True)
+class SurveyTable:
+    """Where a survey's sources are, and what is taken along.
+
+    Attributes
+    ----------
+    table : str
+    id, ra, dec : str
+        Its columns of identifier, right ascension and declination (ICRS, degrees).
+    columns : mapping
+        The service's name of a column -> the name in the products.
+    missing : sequence of str
+        Those of `columns` that the service lacks; they become null.
+    """
+
+    table: str
+    id: str
+    ra: str
+    dec: str
+    columns: Mapping[str, str]
+    missing: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], missing: Sequence[str] = ()) -> SurveyTable:
+        """From a survey's settings, which also say whom to ask and what may be missing."""
+        table = {key: settings[key] for key in ("table", "id", "ra", "dec", "columns")}
+        return cls(**table, missing=missing)
+
+
+def surveys_of(service: str, surveys: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The settings of the surveys that a service holds."""
+    return [survey for survey in surveys.values() if survey["service"] == service]
+
+
+def required_of_survey(survey: Mapping[str, Any]) -> list[str]:
+    """The columns of a survey that its service must have: all that are named, less the optional."""
+    named = (survey["id"], survey["ra"], survey["dec"], *survey["columns"])
+    return [column for column in named if column not in survey.get("optional", ())]
+
+
+def missing_of_survey(
+    survey: Mapping[str, Any], available: Mapping[tuple[str, str], Iterable[str]]
+) -> list[str]:
+    """The optional columns of a survey that its service lacks, sorted.
+
+    Parameters
+    ----------
+    survey : mapping
+        Its settings.
+    available : mapping
+        (service, table) -> columns that are there; case does not matter.
+    """
+    columns = {name.lower() for name in available[survey["service"], survey["table"]]}
+    return sorted(name for name in survey.get("optional", ()) if name.lower() not in columns)
