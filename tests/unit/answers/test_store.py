@@ -332,6 +332,11 @@ def test_a_replay_needs_a_folder():
         store.files_of("0" * 64)
 
 
+def test_an_error_about_a_query_of_several_lines_is_one_line(tmp_path, fake_tap):
+    said = refused(replaying(fake_tap, tmp_path), "SELECT n\n  FROM t\x1b[2J")
+    assert said.endswith(r"; the query was: SELECT n FROM t\x1b[2J")
+
+
 def test_the_demo_archive_is_replayed_without_its_sky(tmp_path):
     client = TapClient("gaia", "http://demo.invalid/tap", answers=tmp_path, replay=True)
     with pytest.raises(XgammaError, match="is missing"):

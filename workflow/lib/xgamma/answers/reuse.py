@@ -43,7 +43,7 @@ class KeptAnswers:
     limits : Limits
         What an answer may cost.
     replay : bool
-        Nobody can be asked: every answer must be here, trusted or not.
+        Nobody is asked: every answer has to be in the folder, trusted or not.
     reuse : bool
         Whether trusted answers are taken instead of asking.
     trust_mark : True, str or None
@@ -67,9 +67,9 @@ class KeptAnswers:
         folder: str | Path | None,
         limits: Limits,
         *,
-        replay: bool = False,
-        reuse: bool = False,
-        trust_mark: str | bool | None = True,
+        replay: bool,
+        reuse: bool,
+        trust_mark: str | bool | None,
     ):
         if replay and folder is None:
             raise XgammaError(f"{service}: a replay needs the folder of the answers that were kept")
@@ -145,7 +145,7 @@ class KeptAnswers:
             self._store.note_cover(self._family(question), place, noted)
 
     def covering(self, question: str, places: Iterable[str]) -> list[dict[str, Any]]:
-        """What `note` was told of answers that are still here and may be used.
+        """What `note` was told of answers that are still kept and may be used.
 
         Each with the key of its answer, by place, in an order that does not change.
         """

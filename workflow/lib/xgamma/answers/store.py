@@ -104,7 +104,7 @@ class AnswerStore:
         with _locked(path.parent):
             write_json(path, dict(record))
 
-    def trust(self, key: str, body: str, trust_mark: str | bool = True) -> None:
+    def trust(self, key: str, body: str, trust_mark: str | bool) -> None:
         """Mark an answer, if it is still the one with that body, as good to be used again."""
         path = self._query_path(key)
         with _locked(path.parent):
@@ -112,12 +112,10 @@ class AnswerStore:
             if record["body"] == body and record.get(_TRUSTED) != trust_mark:
                 write_json(path, {**record, _TRUSTED: trust_mark})
 
-    def is_there(
-        self, key: str, body: str | None = None, *, trust_mark: str | bool | None = True
-    ) -> bool:
-        """Whether the last answer to a question is there, with that body and that mark.
+    def is_there(self, key: str, body: str | None = None, *, trust_mark: str | bool | None) -> bool:
+        """Whether the last answer to a question is kept, with that body and that mark.
 
-        No body, no mark: any will do.
+        None: any body, or any mark, will do.
         """
         try:
             record = self._record(key, "")
@@ -209,7 +207,7 @@ class AnswerStore:
 
 
 def _read_cover(path: Path) -> list[dict[str, Any]]:
-    """What a file says that answers cover; empty if it is damaged."""
+    """What a file says that answers cover; nothing if it is damaged."""
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
         if all(re.fullmatch("[0-9a-f]{64}", one["key"]) and one["body"] for one in noted):

@@ -18,9 +18,7 @@ __all__ = ["REGISTRY_COLUMNS", "REGISTRY_KEYWORDS", "registered_services", "sear
 REGISTRY_KEYWORDS = {"heasarc": "heasarc", "gaia": "gaia esa", "irsa": "irsa"}
 
 # the registry is asked for a few rows: seconds at most, unless something is wrong
-REGISTRY_TIMEOUT_S = 60.0
-
-REGISTRY_MAX_BYTES = 50e6
+_TIMEOUT_S, _MAX_BYTES = 60.0, 50e6
 
 REGISTRY_COLUMNS = [
     Column("service", "text", "", "Which of the archive's services was looked for"),
@@ -32,14 +30,13 @@ REGISTRY_COLUMNS = [
 ]
 
 
-def search_registry(keywords: str, timeout_s: float = REGISTRY_TIMEOUT_S) -> list[dict[str, str]]:
+def search_registry(keywords: str) -> list[dict[str, str]]:
     """The TAP services in the IVOA registry that `keywords` describe.
 
     Parameters
     ----------
     keywords : str
-    timeout_s : float
-        For the whole of it, in seconds.
+        Words, with blanks between them.
 
     Returns
     -------
@@ -61,11 +58,11 @@ def search_registry(keywords: str, timeout_s: float = REGISTRY_TIMEOUT_S) -> lis
     session = create_session()
     adapter = BoundedAdapter(
         HTTPAdapter(),
-        timeout_s=timeout_s,
-        sync_timeout_s=timeout_s,
-        max_bytes=REGISTRY_MAX_BYTES,
+        timeout_s=_TIMEOUT_S,
+        sync_timeout_s=_TIMEOUT_S,
+        max_bytes=_MAX_BYTES,
     )
-    adapter.end = time.monotonic() + timeout_s
+    adapter.end = time.monotonic() + _TIMEOUT_S
     for scheme in ("http://", "https://"):
         session.mount(scheme, adapter)
     url = registry.regtap.get_RegTAP_service_url()
