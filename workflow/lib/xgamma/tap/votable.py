@@ -34,7 +34,8 @@ _NROWS = re.compile(rb"""nrows\s*=\s*["']([^"']*)""")
 _STREAMS = re.compile(rb"""(?:\A|<)(?:[^\s<>"'=]*:)?(?=STREAM\b)""")
 _STREAM = re.compile(rb"""STREAM(?:\s+(?!href)\w+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
 _MOST_STREAMS, _TAG = 10, 1000
-_ROOT = re.compile(rb"<(?:\w+:)?VOTABLE\b[^>]*>")
+# comments come first: they may hold anything
+_ROOT = re.compile(rb"<!--.*?-->|(?P<root><(?:\w+:)?VOTABLE\b[^>]*>)", re.DOTALL)
 _OLD = re.compile(rb"""(VOTable/v|version\s*=\s*["'])1\.[0-2]""")
 _PAGE = re.compile(rb"(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)")
 
@@ -110,9 +111,10 @@ def _as_1_3(stream: IO[bytes]) -> Callable[[int], bytes]:
 
     def read(size: int = -1) -> bytes:
         at_start, chunk = stream.tell() == 0, stream.read(size)
-        if at_start:
-            chunk = _ROOT.sub(lambda root: _OLD.sub(rb"\g<1>1.3", root[0]), chunk, count=1)
-        return chunk
+        root = next((m for m in _ROOT.finditer(chunk) if m["root"]), None) if at_start else None
+        if root is None:
+            return chunk
+        return chunk[: root.start()] + _OLD.sub(rb"\g<1>1.3", root[0]) + chunk[root.end() :]
 
     return read
 
