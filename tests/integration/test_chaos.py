@@ -43,7 +43,8 @@ from chaos_runs import (
 from export_sky import export_sky
 from project_copy import ProjectCopy
 
-from xgamma.archive.client import TapClient, TapError
+from xgamma.archive.client import TapClient
+from xgamma.errors import XgammaError
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
@@ -104,7 +105,7 @@ def told(url: str, name: str, mode: str, adql: str, row: int | None) -> pd.DataF
     uploads = {"t": Table({"row_id": [row], "ra": [266.4], "dec": [-29.0]})} if row else None
     try:
         frame = client.query(adql, uploads).frame
-    except TapError as error:
+    except XgammaError as error:
         return str(error)
     return frame.sort_values(list(frame.columns), ignore_index=True)
 
