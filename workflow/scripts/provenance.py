@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from xgamma.config.check import completed
+from xgamma.config.settings import completed
 from xgamma.provenance.crate import crate_metadata
 from xgamma.provenance.record import run_provenance, run_record, write_provenance
 from xgamma.run.job import job

@@ -6,19 +6,27 @@ import json
 import re
 from pathlib import Path
 
-import jsonschema
 import pytest
 import yaml
 
 from xgamma.archive.surveys import SurveyTable
-from xgamma.config.check import FIXED_COLUMNS, SCHEMA_PATH
-from xgamma.config.settings import Config, ConfigError, Mirror, Service, Shards, load_config
+from xgamma.config.check import FIXED_COLUMNS
+from xgamma.config.key_table import keys
+from xgamma.config.settings import (
+    SETTINGS,
+    Config,
+    ConfigError,
+    Mirror,
+    Service,
+    Shards,
+    completed,
+    load_config,
+)
 from xgamma.errors import XgammaError
 from xgamma.stages.enrich_shard import counterpart_columns
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG_FILE = ROOT / "config" / "config.yaml"
-README = ROOT / "config" / "README.md"
 
 GAIA = {"service": "gaia", "table": "gaiadr3.gaia_source", "id": "source_id"}
 GAIA["position"] = ["ra", "dec"]
@@ -593,96 +601,40 @@ def test_the_input_is_left_alone():
     assert raw == before
 
 
-# The file, the schema and the table of the README say the same.
+# The file has what the definitions have: every key, with its default.
 
 
 def load_yaml() -> dict:
     return yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8"))
 
 
-def load_schema() -> dict:
-    return yaml.safe_load(SCHEMA_PATH.read_text(encoding="utf-8"))
-
-
-def schema_keys() -> dict[str, dict]:
-    """Every key of the schema as the README writes it, with its part of the schema.
-
-    A block whose key is a name of the user's choice is not listed, its keys are.
-    """
-    schema = load_schema()
-
-    def walk(node, place):
-        if "$ref" in node:
-            node = {**schema["$defs"][node["$ref"].rpartition("/")[2]], **node}
-        if place:
-            yield ".".join(place), node
-        for key, child in node.get("properties", {}).items():
-            is_service = child.get("$ref", "").endswith("/service")
-            yield from walk(child, [*place, "<service>" if is_service else key])
-        if node.get("items", {}).get("$ref") == "#/$defs/mirror":
-            inner = dict(walk(node["items"], [*place[:-1], f"{place[-1]}[]"]))
-            yield from list(inner.items())[1:]
-        others = node.get("additionalProperties")
-        if (
-            place
-            and others
-            and "properties"
-            in {**schema["$defs"], **others}.get(others.get("$ref", "").rpartition("/")[2], {})
-        ):
-            name = "<table>" if place[-1] == "tables" else "<name>"
-            yield from list(dict(walk(others, [*place, name])).items())[1:]
-
-    return dict(walk(schema, []))
-
-
-def readme_rows() -> dict[str, list[str]]:
-    """The README's table of keys: key -> the other cells."""
-    rows = {}
-    text = README.read_text(encoding="utf-8").split("\n## Keys\n")[1].split("\n## ")[0]
-    for line in text.splitlines():
-        if match := re.match(r"\| `([^`]+)` \|", line):
-            rows[match[1]] = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[2:-1]]
-    return rows
-
-
-def test_the_schema_is_a_schema():
-    jsonschema.Draft202012Validator.check_schema(load_schema())
-
-
-def test_the_schema_lets_no_unknown_key_through():
-    for key, node in schema_keys().items():
-        if node.get("type") == "object":
-            assert node["additionalProperties"] is False or "$ref" in node["additionalProperties"]
-        for word in ("title", "description", "x-allowed"):
-            assert node.get(word), f"{key} has no {word}"
-
-
 def test_config_yaml_holds_the_defaults():
-    assert isinstance(load_config(load_yaml()), Config)
-    assert load_config(load_yaml()) == load_config({})
-    schema, raw = load_schema(), load_yaml()
-    assert list(raw) == list(schema["properties"])
-    assert raw["archives"] == schema["properties"]["archives"]["default"]
-    assert raw["surveys"] == schema["properties"]["surveys"]["default"]
+    raw = load_yaml()
+    assert isinstance(load_config(raw), Config)
+    # repr, since the file is to have 10 where the definition has 10, and not 10.0
+    written, defined = completed(raw), completed({})
+    for key in SETTINGS.settings:
+        assert repr(written[key]) == repr(defined[key]), f"config.yaml has another default of {key}"
+    assert list(raw) == list(SETTINGS.settings)
 
 
 def test_config_yaml_writes_every_key():
     raw = load_yaml()
-    for key in schema_keys():
+    for key in keys():
         key = key.replace("archives.<name>", "archives.live").replace("<service>", "heasarc")
         key = key.replace("<table>", "csc").replace("[]", ".0")
         node = raw
         for part in key.replace("surveys.<name>", "surveys.twomass").split("."):
             part = int(part) if part.isdecimal() else part
-            there = part < len(node) if isinstance(node, list) else part in node
-            assert there, f"{key} is not in config.yaml"
+            is_written = part < len(node) if isinstance(node, list) else part in node
+            assert is_written, f"{key} is not in config.yaml"
             node = node[part]
 
 
 def test_config_yaml_explains_every_key():
     lines = CONFIG_FILE.read_text(encoding="utf-8").splitlines()
     comments = [line for line in lines if line.lstrip().startswith("#")]
-    for key in schema_keys():
+    for key in keys():
         name = key.rpartition(".")[2]
         if "<name>" in key:  # explained once, above the blocks
             explained = name == "<service>" or any(
@@ -693,37 +645,6 @@ def test_config_yaml_explains_every_key():
             place = next(i for i, line in enumerate(lines) if line.startswith(f"{depth}{name}:"))
             explained = lines[place - 1].lstrip().startswith("#")
         assert explained, f"config.yaml does not say what {key} is"
-
-
-def test_the_readme_lists_the_keys_of_the_schema():
-    assert list(readme_rows()) == list(schema_keys())
-
-
-def test_the_readme_has_the_defaults_of_the_schema():
-    rows = readme_rows()
-    for key, node in schema_keys().items():
-        default = rows[key][2]
-        if key in ("archives", "surveys"):
-            assert re.findall(r"`(\w+)`", default) == list(node["default"])
-        elif "default" in node:
-            assert yaml.safe_load(default.strip("`")) == node["default"], key
-        else:
-            assert default == "required", key
-
-
-def test_the_readme_has_the_types_and_ranges_of_the_schema():
-    words = {"integer": "whole number", "string": "text", "object": "block", "array": "list"}
-    rows = readme_rows()
-    for key, node in schema_keys().items():
-        types = node["type"] if isinstance(node["type"], list) else [node["type"]]
-        assert rows[key][0] == " or ".join(words.get(kind, kind) for kind in types)
-        if "maximum" in node:
-            low = "(" if "exclusiveMinimum" in node else "["
-            least = node.get("exclusiveMinimum", node.get("minimum"))
-            assert rows[key][1] == f"{low}{least}, {node['maximum']}]", key
-        choices = node.get("enum") or node.get("items", {}).get("enum")
-        if choices:
-            assert rows[key][1] == ", ".join(f"`{choice}`" for choice in choices), key
 
 
 def test_no_column_of_a_survey_takes_the_name_of_a_fixed_one():

@@ -1,15 +1,26 @@
-"""The configuration as the workflow sees it: complete, typed, and of one archive."""
+"""Every setting, each defined once; and the configuration as the workflow sees it.
+
+A class below is a block of ``config/config.yaml``, and a field of it is a key: its definition says
+which values are allowed, what a user reads when one is refused, the default, and what it is and
+why. Defaults, checks, types and the table in ``config/README.md`` come from that.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from xgamma.config.check import REPLAY, SERVICES, completed, problems
+from xgamma.config.archives import ARCHIVES, Archive, Mirror, Service
+from xgamma.config.check import REPLAY, SERVICES, clashes
+from xgamma.config.kinds import Block, Boolean, Choice, ListOf, Number, Text, Whole, block, setting
+from xgamma.config.shipped import SHIPPED_ARCHIVES, SHIPPED_SURVEYS
+from xgamma.config.surveys import SURVEYS, Survey
 from xgamma.errors import XgammaError
 
 __all__ = [
+    "SETTINGS",
+    "Archive",
     "Config",
     "ConfigError",
     "Crossmatch",
@@ -17,16 +28,286 @@ __all__ = [
     "Enrichment",
     "Figures",
     "Mirror",
+    "Replay",
     "Service",
     "Shards",
     "Sky",
     "Subsample",
     "Survey",
     "Tap",
+    "completed",
     "load_config",
 ]
 
 _MOST_PROBLEMS = 5
+_ARCHIVE_NAME = "[a-z][a-z0-9_-]*"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What `archive: replay` repeats."""
+
+    archive: str = setting(
+        Text(_ARCHIVE_NAME, "it is the name of one of the archives", "a name under `archives`"),
+        default="demo",
+        what="Whose kept answers are read: those in `results/<archive>/answers`.",
+    )
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The simulated sky behind `http://demo.invalid/`."""
+
+    size: str = setting(
+        Choice(("small", "full"), "the demo sky is {words}"),
+        default="small",
+        what="`small` is for trying out, `full` has as many rows as the real catalogues.",
+    )
+    seed: int = setting(
+        Whole("[0, 4294967295]", "a seed is a whole number in {range}"),
+        default=4,
+        what="The same seed gives the same sky.",
+    )
+
+
+@dataclass(frozen=True)
+class Sky:
+    """The part of the sky that is searched."""
+
+    latitude_cut_deg: float = setting(
+        Number("(0, 90]", "a Galactic latitude cut lies in {range}"),
+        default=10,
+        what="Fermi sources with |b| up to this, inclusive, in degrees. Ten on either side hold "
+        "the disc and the bulge; 90 is the whole sky.",
+    )
+
+
+@dataclass(frozen=True)
+class Crossmatch:
+    """Which Chandra sources may be paired with a Fermi source."""
+
+    min_flux: float | None = setting(
+        Number(
+            "[0, ∞)",
+            "the least flux is a number >= 0 in erg/cm2/s, or null for sources without flux too",
+            or_null=True,
+        ),
+        default=0,
+        what="Broad-band flux above this, exclusive, in erg/cm2/s (0.5-7 keV). 0 leaves out about "
+        "one source in six, which has no such flux; `null` keeps them.",
+    )
+
+
+@dataclass(frozen=True)
+class Shards:
+    """How the Fermi sources are split into requests. When a source changes, its shard is made
+    again and no other, and asked for are the positions that are new. See [Shards](#shards).
+    """
+
+    by: str = setting(
+        Choice(("healpix", "source"), "shards are made by healpix or by source"),
+        default="healpix",
+        what="One shard per HEALPix cell that holds sources, or one per source: more and smaller "
+        "requests.",
+    )
+    order: int | None = setting(
+        Whole("[0, 3]", "a HEALPix order of shards is a whole number in {range}"),
+        default=0,
+        what="12, 48, 192 or 768 cells over the sky. 0 makes the fewest requests; a higher order "
+        "repeats less when a source changes. Without effect when shards are made by `source`.",
+    )
+
+    def __post_init__(self) -> None:
+        # Snakemake merges blocks, so the order of config.yaml stays beside `by: source`
+        if self.by == "source":
+            object.__setattr__(self, "order", None)
+
+
+@dataclass(frozen=True)
+class Enrichment:
+    """The search for optical and infrared counterparts."""
+
+    radius_deg: float = setting(
+        Number("(0, 0.5]", "a search radius around a Fermi position lies in {range} degrees"),
+        default=0.03,
+        what="Radius around each Fermi position, in degrees. For comparison with other work: "
+        "Fermi positions are good to 0.02-0.3 degrees, so in the plane this finds mostly field "
+        "stars.",
+    )
+    nearest: int = setting(
+        Whole("[1, 100]", "the number of nearest sources is a whole number in {range}"),
+        default=3,
+        what="How many are kept there, nearest first, per survey. Three keep the tables readable.",
+    )
+    csc_radius_arcsec: float = setting(
+        Number("(0, 60]", "a search radius around an X-ray source lies in {range} arcsec"),
+        default=2,
+        what="Radius around each candidate X-ray source, in arcseconds; all rows are kept. Near "
+        "the axis Chandra's 95 % errors are 0.5-1 arcsec (0.29 of it systematic) and Gaia's are "
+        "negligible, so 2 holds nearly all true matches there; at 3e5 stars per square degree "
+        "chance adds 0.3 per candidate. Far off axis Chandra's errors exceed 2: take more, and "
+        "the position errors in the tables.",
+    )
+    shards: Shards = block(Shards)
+
+
+@dataclass(frozen=True)
+class Subsample:
+    """A table and a figure of some classes only."""
+
+    classes: tuple[str, ...] = setting(
+        ListOf(
+            Text("[A-Za-z][A-Za-z0-9]{0,7}", "a 4FGL class is a word such as HMB or psr"),
+            "it is a list of different 4FGL classes",
+            "different 4FGL classes",
+            at_least=1,
+        ),
+        default=["HMB", "hmb", "LMB", "lmb", "BIN", "bin"],
+        what="Upper case is identified, lower case associated. Binaries, since their companion "
+        "star can be seen by Gaia and 2MASS.",
+    )
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How figures are written."""
+
+    formats: tuple[str, ...] = setting(
+        ListOf(
+            Choice(("png", "pdf", "svg"), "a figure's format is {words}"),
+            "it is a list of png (which the report needs) and, if you like, pdf and svg, each once",
+            with_item="png",
+        ),
+        default=["png"],
+        what="`png` must be there, for the report; the others are for papers.",
+    )
+    dpi: int = setting(
+        Whole("[50, 600]", "the resolution is a whole number in {range} dots per inch"),
+        default=150,
+        what="Dots per inch of `png`: sharp on a screen, small in the report.",
+    )
+
+
+@dataclass(frozen=True)
+class Tap:
+    """How long to wait for a service, how often to ask again, and how much to take."""
+
+    timeout_s: float = setting(
+        Number("[1, 3600]", "a time-out lies in {range} seconds"),
+        default=60,
+        what="Seconds of silence before a request is given up, at most `deadline_s`: archives "
+        "under load take a while.",
+    )
+    sync_timeout_s: float = setting(
+        Number("[1, 86400]", "a time-out of sync queries lies in {range} seconds"),
+        default=600,
+        what="The same for the answer to a sync query, which begins when the query is done. After "
+        "that it is asked again as a job. `deadline_s` ends it in any case.",
+    )
+    deadline_s: float = setting(
+        Number("[1, 86400]", "a deadline lies in {range} seconds"),
+        default=7200,
+        what="Seconds for one query, its queue and all its attempts. A Gaia job may run for 5400.",
+    )
+    attempts: int = setting(
+        Whole("[1, 10]", "the number of attempts is a whole number in {range}"),
+        default=5,
+        what="How often a query is sent while the service or the network fails, with growing "
+        "waits in between.",
+    )
+    max_bytes: int = setting(
+        Whole(
+            "[1000000, 100000000000]",
+            "the largest size of an answer is a whole number in {range} bytes",
+        ),
+        default=2_000_000_000,
+        what="Largest answer in bytes, uncompressed: a service that never stops fills no disk.",
+    )
+    max_rows: int = setting(
+        Whole("[1000, 9999999]", "the largest number of rows is a whole number in {range}"),
+        default=5_000_000,
+        what="Largest answer in rows. The Gaia archive gives 3 million at most.",
+    )
+    reuse: bool = setting(
+        Boolean(),
+        default=True,
+        what="Whether a question is not put again that a kept answer holds: the same one, a "
+        "smaller circle, a narrower cut, fewer columns. See "
+        "[What an edit runs again](#what-an-edit-runs-again).",
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings, block by block as in ``config/config.yaml``.
+
+    As `load_config` gives it, `archives` has the chosen archive only, so that an edit of another
+    one changes nothing here; and without `archive: replay`, `replay` has its defaults.
+    """
+
+    archive: str = setting(
+        Text(
+            _ARCHIVE_NAME,
+            "it is the name of one of the archives, or replay",
+            "a name under `archives`, or `replay`",
+        ),
+        default="demo",
+        what="Who answers. The demo needs no network. Products go to `results/<archive>`, so that "
+        "simulated and real ones never mix. `replay` asks nobody and repeats a run from its kept "
+        "answers.",
+    )
+    replay: Replay = block(Replay)
+    archives: dict[str, Archive] = setting(
+        ARCHIVES,
+        default=SHIPPED_ARCHIVES,
+        what="The archives. Add one for a mirror or a server of your own.",
+    )
+    demo: Demo = block(Demo)
+    sky: Sky = block(Sky)
+    crossmatch: Crossmatch = block(Crossmatch)
+    enrichment: Enrichment = block(Enrichment)
+    surveys: dict[str, Survey] = setting(
+        SURVEYS,
+        default=SHIPPED_SURVEYS,
+        what="The catalogues that are searched. One more is one more block; it gets its own "
+        "`tables/counterparts_<name>.ecsv`.",
+    )
+    subsample: Subsample = block(Subsample)
+    figures: Figures = block(Figures)
+    tap: Tap = block(Tap)
+
+    @property
+    def replay_of(self) -> str | None:
+        """The archive whose kept answers are read, if `archive` is 'replay'; else None."""
+        return self.replay.archive if self.archive == REPLAY else None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the sky of the archive is simulated; of a replay, of the one it repeats."""
+        return self._answering.simulated
+
+    @property
+    def services(self) -> dict[str, Service]:
+        """The services 'heasarc', 'gaia' and 'irsa' of the archive; of a replay, as above."""
+        return {name: getattr(self._answering, name) for name in SERVICES}
+
+    @property
+    def results_folder(self) -> str:
+        """Where the products go: simulated and real ones never mix."""
+        return f"results/{self.archive}"
+
+    @property
+    def answers_folder(self) -> str:
+        """Where a run keeps every answer; a replay reads those of the run that it repeats."""
+        return f"results/{self.replay_of or self.archive}/answers"
+
+    @property
+    def _answering(self) -> Archive:
+        return self.archives[self.replay_of or self.archive]
+
+
+SETTINGS = Block(Config, "a config is a block of keys")
+"""The definition of the whole configuration."""
 
 
 class ConfigError(XgammaError):
@@ -39,219 +320,21 @@ class ConfigError(XgammaError):
         super().__init__("\n".join(lines))
 
 
-@dataclass(frozen=True)
-class Mirror:
-    """A service that holds another one's tables, of the same release, under its own names.
+def completed(raw: Any) -> Any:
+    """Copy a configuration with the defaults filled in.
 
-    Attributes
+    Parameters
     ----------
-    name : str
-        What it is called in messages and records.
-    url : str
-        Base URL, without a slash at its end.
-    mode : str
-        'sync' or 'async'.
-    tables : dict
-        As `xgamma.tap.mirror_names.Names` takes it: our table -> {"table", "release",
-        "columns"}, and "rows" if the number of rows is known.
+    raw : object
+        The configuration as YAML or Snakemake gives it, right or wrong.
+
+    Returns
+    -------
+    object
+        A dict with every key that has a default, numbers that came as text read; what is wrong
+        stays as it was.
     """
-
-    name: str
-    url: str
-    mode: str
-    tables: dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Service:
-    """A TAP service and how it wants to be asked.
-
-    Attributes
-    ----------
-    url : str
-        Base URL, without a slash at its end.
-    max_requests : int
-        Requests that it gets at a time.
-    mode : str
-        'sync' or 'async'.
-    upload : bool
-        Whether it takes TAP_UPLOAD tables.
-    mirrors : tuple of Mirror
-        Who is asked, in this order, when it is down.
-    """
-
-    url: str
-    max_requests: int
-    mode: str
-    upload: bool
-    mirrors: tuple[Mirror, ...] = ()
-
-
-@dataclass(frozen=True)
-class Demo:
-    """The simulated sky: `size` is 'small' or 'full', `seed` seeds the simulation."""
-
-    size: str
-    seed: int
-
-
-@dataclass(frozen=True)
-class Sky:
-    """The part of the sky that is searched: |b| <= `latitude_cut_deg` (degrees)."""
-
-    latitude_cut_deg: float
-
-
-@dataclass(frozen=True)
-class Crossmatch:
-    """Sources with a flux above `min_flux` (erg/cm2/s, exclusive) are paired; None takes all."""
-
-    min_flux: float | None
-
-
-@dataclass(frozen=True)
-class Shards:
-    """Requests are made `by` 'healpix' cell of an `order`, or by 'source' (`order` is None)."""
-
-    by: str
-    order: int | None
-
-
-@dataclass(frozen=True)
-class Enrichment:
-    """The search for optical and infrared counterparts.
-
-    Attributes
-    ----------
-    radius_deg : float
-        Radius around a Fermi position, in degrees.
-    nearest : int
-        How many of the nearest sources are kept there.
-    csc_radius_arcsec : float
-        Radius around an X-ray candidate, in arcseconds.
-    shards : Shards
-        How the targets are split into requests.
-    """
-
-    radius_deg: float
-    nearest: int
-    csc_radius_arcsec: float
-    shards: Shards
-
-
-@dataclass(frozen=True)
-class Survey:
-    """A table that is searched for counterparts.
-
-    Attributes
-    ----------
-    name : str
-        Name of the survey in files and tables.
-    service : str
-        'heasarc', 'gaia' or 'irsa'.
-    table : str
-        Name of the table at the service.
-    id, ra, dec : str
-        Its columns of identifier, right ascension and declination (ICRS, degrees).
-    columns : dict of str to str
-        Column at the service -> name in the products, in the order of the products.
-    optional : tuple of str
-        Those columns, by their name at the service, that may be missing there.
-    """
-
-    name: str
-    service: str
-    table: str
-    id: str
-    ra: str
-    dec: str
-    columns: dict[str, str]
-    optional: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Subsample:
-    """The 4FGL classes that have a table and a figure of their own."""
-
-    classes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Figures:
-    """File formats of the figures ('png', 'pdf', 'svg'), and dots per inch of PNG."""
-
-    formats: tuple[str, ...]
-    dpi: int
-
-
-@dataclass(frozen=True)
-class Tap:
-    """Patience with a service, and what an answer may cost.
-
-    Attributes
-    ----------
-    timeout_s, sync_timeout_s, deadline_s : float
-        Seconds of silence, of silence after a sync query, and for a whole query.
-    attempts : int
-        How often a query is sent.
-    max_bytes, max_rows : int
-        Most that one answer may hold; bytes after decompression.
-    reuse : bool
-        Whether a question is not put again that a kept answer holds.
-    """
-
-    timeout_s: float
-    sync_timeout_s: float
-    deadline_s: float
-    attempts: int
-    max_bytes: int
-    max_rows: int
-    reuse: bool
-
-
-@dataclass(frozen=True)
-class Config:
-    """All settings, of the chosen archive only.
-
-    Attributes
-    ----------
-    archive : str
-        Name of the chosen archive, or 'replay'.
-    replay_of : str or None
-        The archive whose kept answers are read, if `archive` is 'replay'; `simulated` and
-        `services` are then that archive's.
-    simulated : bool
-        Whether its sky is simulated.
-    services : dict of str to Service
-        Its services 'heasarc', 'gaia' and 'irsa'.
-    demo, sky, crossmatch, enrichment, subsample, figures, tap
-        The blocks of the configuration.
-    surveys : dict of str to Survey
-        The surveys by name.
-    """
-
-    archive: str
-    replay_of: str | None
-    simulated: bool
-    services: dict[str, Service]
-    demo: Demo
-    sky: Sky
-    crossmatch: Crossmatch
-    enrichment: Enrichment
-    surveys: dict[str, Survey]
-    subsample: Subsample
-    figures: Figures
-    tap: Tap
-
-    @property
-    def results_folder(self) -> str:
-        """Where the products go: simulated and real ones never mix."""
-        return f"results/{self.archive}"
-
-    @property
-    def answers_folder(self) -> str:
-        """Where a run keeps every answer; a replay reads those of the run that it repeats."""
-        return f"results/{self.replay_of or self.archive}/answers"
+    return SETTINGS.complete(raw)
 
 
 def load_config(raw: Mapping[str, Any]) -> Config:
@@ -272,90 +355,17 @@ def load_config(raw: Mapping[str, Any]) -> Config:
     Raises
     ------
     ConfigError
-        If a key is unknown or missing, or a value is not allowed.
+        If a key is unknown or missing, or a value is not allowed. How values fit together is
+        looked at once each of them is in order.
     """
-    config = completed(raw)
-    if found := problems(config):
-        raise ConfigError(found)
-    return _typed(config)
-
-
-def _typed(config: dict[str, Any]) -> Config:
-    """Turn a valid and complete configuration into its typed form."""
-    replay_of = config["replay"]["archive"] if config["archive"] == REPLAY else None
-    archive = config["archives"][replay_of or config["archive"]]
-    enrichment, shards = config["enrichment"], config["enrichment"]["shards"]
-    min_flux = config["crossmatch"]["min_flux"]
-    return Config(
-        archive=config["archive"],
-        replay_of=replay_of,
-        simulated=archive["simulated"],
-        services={name: _service(archive[name]) for name in SERVICES},
-        demo=Demo(size=config["demo"]["size"], seed=int(config["demo"]["seed"])),
-        sky=Sky(latitude_cut_deg=float(config["sky"]["latitude_cut_deg"])),
-        # -0.0 + 0.0 is 0.0: one text for one value
-        crossmatch=Crossmatch(min_flux=None if min_flux is None else float(min_flux) + 0.0),
-        enrichment=Enrichment(
-            radius_deg=float(enrichment["radius_deg"]),
-            nearest=int(enrichment["nearest"]),
-            csc_radius_arcsec=float(enrichment["csc_radius_arcsec"]),
-            # Snakemake merges blocks, so the order of config.yaml stays beside `by: source`.
-            shards=Shards(
-                by=shards["by"],
-                order=int(shards["order"]) if shards["by"] == "healpix" else None,
-            ),
-        ),
-        surveys={name: _survey(name, block) for name, block in config["surveys"].items()},
-        subsample=Subsample(classes=tuple(config["subsample"]["classes"])),
-        figures=Figures(
-            formats=tuple(config["figures"]["formats"]), dpi=int(config["figures"]["dpi"])
-        ),
-        tap=Tap(
-            timeout_s=float(config["tap"]["timeout_s"]),
-            sync_timeout_s=float(config["tap"]["sync_timeout_s"]),
-            deadline_s=float(config["tap"]["deadline_s"]),
-            attempts=int(config["tap"]["attempts"]),
-            max_bytes=int(config["tap"]["max_bytes"]),
-            max_rows=int(config["tap"]["max_rows"]),
-            reuse=config["tap"]["reuse"],
-        ),
-    )
-
-
-def _service(block: dict[str, Any]) -> Service:
-    return Service(
-        url=block["url"].rstrip("/"),
-        max_requests=int(block["max_requests"]),
-        mode=block["mode"],
-        upload=block["upload"],
-        mirrors=tuple(_mirror(mirror) for mirror in block["mirrors"]),
-    )
-
-
-def _mirror(block: dict[str, Any]) -> Mirror:
-    tables = {}
-    for name, table in block["tables"].items():
-        tables[name] = {
-            "table": table["table"],
-            "release": table["release"],
-            "columns": dict(table["columns"]),
-        }
-        if table["rows"] is not None:
-            tables[name]["rows"] = int(table["rows"])
-    return Mirror(
-        name=block["name"], url=block["url"].rstrip("/"), mode=block["mode"], tables=tables
-    )
-
-
-def _survey(name: str, block: dict[str, Any]) -> Survey:
-    ra, dec = block["position"]
-    return Survey(
-        name=name,
-        service=block["service"],
-        table=block["table"],
-        id=block["id"],
-        ra=ra,
-        dec=dec,
-        columns=dict(block["columns"]),
-        optional=tuple(block["optional"]),
+    complete = completed(raw)
+    problems = list(SETTINGS.problems(complete, (), SETTINGS)) or list(clashes(complete))
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    config = SETTINGS.typed(complete)
+    chosen = config.replay_of or config.archive
+    return replace(
+        config,
+        replay=config.replay if config.replay_of else Replay(),
+        archives={chosen: config.archives[chosen]},
     )

@@ -1,0 +1,84 @@
+"""The settings of a survey: a table of a service, and the columns that are taken from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xgamma.config.archives import SERVICE_COLUMN, SERVICE_TABLE
+from xgamma.config.check import SERVICES
+from xgamma.config.kinds import Block, Choice, ListOf, Named, Text, setting
+
+__all__ = ["SURVEYS", "Survey"]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A table that is searched for counterparts.
+
+    Attributes
+    ----------
+    name : str
+        Name of the survey in files and tables: the key of its block.
+    """
+
+    name: str
+    service: str = setting(
+        Choice(SERVICES, "a survey's service is {words}"),
+        what="Which service of the archive holds it.",
+    )
+    table: str = setting(SERVICE_TABLE, what="The table's name there.")
+    id: str = setting(SERVICE_COLUMN, what="The column that names a row.")
+    position: tuple[str, ...] = setting(
+        ListOf(
+            SERVICE_COLUMN,
+            "a position is a list of two different columns, right ascension and declination",
+            "two columns",
+            at_least=2,
+            at_most=2,
+        ),
+        what="The columns of right ascension and declination, ICRS, in degrees.",
+    )
+    columns: dict[str, str] = setting(
+        Named(
+            SERVICE_COLUMN,
+            Text(
+                "[a-z][a-z0-9_]*",
+                "a column of a product is of a-z, 0-9 and _, and starts with a letter",
+            ),
+            "it is a block of service column and product column names",
+            "service column: our name",
+        ),
+        default={},
+        what="Further columns and the names they get: a-z, 0-9 and `_`, different from each other "
+        "and from the columns that every table of counterparts has.",
+    )
+    optional: tuple[str, ...] = setting(
+        ListOf(
+            SERVICE_COLUMN,
+            "it is a list of service columns, all of them keys of columns",
+            "keys of `columns`",
+        ),
+        default=[],
+        what="Columns that are null, and named in the summary, where the service lacks them. Any "
+        "other missing column is an error before anything is fetched.",
+    )
+
+    @property
+    def ra(self) -> str:
+        """The column of right ascension (ICRS, degrees)."""
+        return self.position[0]
+
+    @property
+    def dec(self) -> str:
+        """The column of declination (ICRS, degrees)."""
+        return self.position[1]
+
+
+SURVEYS = Named(
+    Text("[a-z][a-z0-9_]*", "a survey's name is of a-z, 0-9 and _, and starts with a letter"),
+    Block(Survey, "a survey is a block with {keys}"),
+    "it is a block of surveys by name",
+    "names of a-z, 0-9, `_`",
+    at_least=1,
+    name_as="name",
+)
