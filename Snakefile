@@ -38,11 +38,10 @@ rule all:
 
 
 onsuccess:
-    print(f"xgamma: products are under {RESULTS}/{how_they_were_made()}")
-    for line in of_other_surveys():
-        print(line)
+    print(success_report(RESULTS, CONFIG.surveys))
 
 
 # Snakemake tells each failure as it comes; by the end of a long run that is far up.
 onerror:
-    print(what_failed() + "\n", end="", flush=True)  # at once: Snakemake itself goes on to speak
+    report_text = failure_report(RESULTS, Path.cwd(), STARTED)
+    print(f"{report_text}\n", end="", flush=True)  # at once: Snakemake itself goes on to speak

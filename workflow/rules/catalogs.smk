@@ -31,7 +31,7 @@ rule describe_service:
             for name, survey in SURVEY_TABLES.items()
             if survey["service"] == wildcards.service
         },
-        kept_answers=KEPT_ANSWERS,
+        kept_answers=kept_answers,
         code=code_digest("describe_service"),
     message:
         "asking {wildcards.service} for its tables and columns"
@@ -61,7 +61,7 @@ rule fetch_catalog:
         heasarc=service_slots("heasarc", "heasarc"),
     params:
         url=url("heasarc"),
-        kept_answers=KEPT_ANSWERS,
+        kept_answers=kept_answers,
         code=code_digest("fetch_catalog"),
     message:
         "fetching {wildcards.catalog}"

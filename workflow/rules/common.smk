@@ -1,9 +1,9 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, ENVIRONMENT, ANSWERS, SURVEY_TABLES, ASKED, DESCRIPTIONS, KEPT_ANSWERS,
-#        FETCH_MINUTES, code_digest(), digest_of_file(), url(), demo_sky(), demo_sky_record(),
-#        service_slots(), survey_slots(), scaled_by_attempt(), stays_here(), shards_of_manifest(), codes(),
-#        what_failed(), how_they_were_made(), of_other_surveys().
+# Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, ANSWERS, FETCH_MINUTES, SURVEY_TABLES, ASKED,
+#        DESCRIPTIONS, kept_answers(), code_digest(), digest_of_file(), url(), demo_sky(),
+#        demo_sky_record(), service_slots(), survey_slots(), scaled_by_attempt(), stays_here(),
+#        shards_of_manifest(), codes().
 
 import functools
 import hashlib
@@ -13,8 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-from snakemake.persistence import PersistenceBase
-
 LIBRARY = Path(workflow.basedir) / "workflow" / "lib"
 if str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
@@ -23,13 +21,12 @@ if str(LIBRARY) not in sys.path:
 before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
 os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *before])))
 
-from xgamma.run.slurm import lost_jobs, sets_partition, recorded_by_jobs, wait_for_earlier_jobs
-from xgamma.run.code_digest import code_digest as digest_of_script
 from xgamma.config.settings import ConfigError, load_config
-from xgamma.config.check import DEMO_URL
-from xgamma.run.failures import failures
-from xgamma.answers.store import answers_digest
-from xgamma.run.slots import slots_taken
+from xgamma.run import scheduling, snakemake_insides
+from xgamma.run.code_digest import code_digest as digest_of_script
+from xgamma.run.end_of_run import failure_report, success_report
+from xgamma.run.job import clear_failures
+from xgamma.run.slurm import wait_for_earlier_jobs
 
 try:
     CONFIG = load_config(config)
@@ -37,29 +34,31 @@ except ConfigError as error:
     # no stack trace: the user's file is wrong, not our code
     sys.exit(str(error))
 
-STARTED = time.time()
-
-# A main process that is killed leaves its jobs behind, on a cluster at least.
-if not workflow.is_main_process:
-    PersistenceBase.finished = recorded_by_jobs(PersistenceBase.finished)
-elif not workflow.output_settings.dryrun:
-    wait_for_earlier_jobs(Path.cwd(), latency_s=5)
-
 RESULTS = CONFIG.results_folder
+STARTED = time.time()
 ENVIRONMENT = f"{workflow.basedir}/envs/xgamma.yaml"
-
 # A run keeps every answer it gets; a replay asks nobody and reads those of the run it repeats.
 ANSWERS = CONFIG.answers_folder
-# Of the answers that a replay reads, so that other answers give other products.
-KEPT_ANSWERS = answers_digest(ANSWERS) if CONFIG.replay_of else None
 
-# Of each service that is asked, whether jobs answer themselves, from the simulated sky.
-ARE_SIMULATED = [
-    service.url.startswith(DEMO_URL) for service in CONFIG.services.values() if not CONFIG.replay_of
-]
-IN_PROCESS, OVER_THE_NETWORK = any(ARE_SIMULATED), not all(ARE_SIMULATED)
-# For jobs that ask services: a query's own limit, and the time around it.
-FETCH_MINUTES = CONFIG.tap.deadline_s // 60 + 15 if OVER_THE_NETWORK else 10
+# Whether jobs answer themselves, from the simulated sky. In one archive, some services may be
+# simulated and others not.
+IN_PROCESS = scheduling.asks_simulated_sky(CONFIG)
+FETCH_MINUTES = scheduling.fetch_minutes(CONFIG)
+
+
+def begin_run():
+    """What comes before the first job, and before Snakemake looks at what there is."""
+    # a main process that is killed leaves its jobs behind, on a cluster at least
+    wait_for_earlier_jobs(Path.cwd(), latency_s=5)
+    clear_failures(f"{RESULTS}/logs")
+
+
+if not workflow.is_main_process:
+    snakemake_insides.let_jobs_record()
+else:
+    if warning := snakemake_insides.not_guaranteed():
+        print(warning, file=sys.stderr)
+    snakemake_insides.before_jobs(workflow, begin_run)
 
 
 wildcard_constraints:
@@ -90,6 +89,19 @@ def digest_of_file(path):
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
+@functools.cache
+def digest_of_answers():
+    # once, and only in a process that needs it: every record is read
+    from xgamma.answers.store import answers_digest
+
+    return answers_digest(ANSWERS)
+
+
+def kept_answers(wildcards):
+    """Digest of the answers that a replay reads, so that others give other products; else None."""
+    return digest_of_answers() if CONFIG.replay_of else None
+
+
 def url(service):
     return CONFIG.services[service].url
 
@@ -107,7 +119,7 @@ def demo_sky_record(wildcards):
 
 def service_slots(resource, *asked):
     """The part of a service's 100 slots (see profiles/default) that a job takes."""
-    return 0 if CONFIG.replay_of else slots_taken(CONFIG.services, resource, asked)
+    return 0 if CONFIG.replay_of else scheduling.slots_taken(CONFIG.services, resource, asked)
 
 
 def survey_slots(wildcards, resource):
@@ -120,14 +132,14 @@ def scaled_by_attempt(first):
     return lambda wildcards, attempt: first * attempt
 
 
-def stays_here(rule, over_the_network=OVER_THE_NETWORK):
+def stays_here(rule, over_the_network=scheduling.asks_the_network(CONFIG)):
     """Whether a rule's jobs run beside Snakemake itself when the others go to a cluster.
 
     Nodes of a cluster often reach no other machine. Where they do, the profile names a
     partition for the rule (see profiles/README.md).
     """
-    places = workflow.resource_settings.overwrite_resources.get(rule, {})
-    return over_the_network and not sets_partition(places)
+    resources = snakemake_insides.resources_set_for(workflow, rule)
+    return over_the_network and not scheduling.sets_partition(resources)
 
 
 # plain values, as rules' params need them; but for the service, the fields of
@@ -166,50 +178,3 @@ def codes(wildcards):
     scripts = (Path(workflow.basedir) / "workflow" / "scripts").glob("*.py")
     apart = ("bundle", "discover_services", "drift", "provenance", "replay")
     return {path.stem: digest_of(path.stem) for path in sorted(scripts) if path.stem not in apart}
-
-
-def what_failed():
-    """The jobs of this run that ended badly, each with its reason, and what to do."""
-    failed = failures(f"{RESULTS}/logs", STARTED)
-    lines = [
-        # some say themselves who they are
-        f"xgamma: {name}: {why.removeprefix(f'{name}: ')}"
-        for name, why in list(failed.items())[:20]
-    ]
-    if len(failed) > 20:
-        lines.append(f"xgamma: ... and {len(failed) - 20} more")
-    lines = [*lost_jobs(Path.cwd(), STARTED), *lines]
-    if failed:
-        head = f"failed jobs: {len(failed)}, logs in {RESULTS}/logs/"
-    elif lines:
-        head = f"logs in {RESULTS}/logs/"
-    else:
-        # Ctrl-C, or an error that is Snakemake's own
-        head = "stopped, by you or for the reason above"
-    done = "what is finished stays: the same command goes on from there"
-    return "\n".join([*lines, f"xgamma: {head}; {done}"])
-
-
-def how_they_were_made():
-    """What the jobs of the products took, and of when the answers are, if it is recorded."""
-    try:
-        with open(f"{RESULTS}/provenance.json", encoding="utf-8") as stream:
-            provenance = json.load(stream)
-    except (OSError, ValueError):
-        return ""
-    run = provenance["run"]
-    said = f"; all of them together took {run['job_seconds_total']:.0f} s of jobs"
-    days = sorted({answer["started"][:10] for answer in provenance["answers"].values()})
-    if not days:
-        return said
-    # kept answers are not asked for again: who waits for new data sees that these are old
-    return f"{said}, answers of {' to '.join(sorted({days[0], days[-1]}))}"
-
-
-def of_other_surveys():
-    """Tables of surveys that are no longer in the config: Snakemake leaves them where they are."""
-    tables = Path(RESULTS).glob("tables/counterparts_*.parquet")
-    names = sorted({path.stem.removeprefix("counterparts_") for path in tables} - {*CONFIG.surveys})
-    return [
-        f"xgamma: {RESULTS}/tables/counterparts_{name}.* is of an earlier config" for name in names
-    ]

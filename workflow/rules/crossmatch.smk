@@ -28,7 +28,7 @@ rule crossmatch:
         url=url("heasarc"),
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,
-        kept_answers=KEPT_ANSWERS,
+        kept_answers=kept_answers,
         code=code_digest("crossmatch"),
     message:
         "joining Fermi and Chandra sources at HEASARC"

@@ -33,7 +33,7 @@ checkpoint shard_sources:
         order=CONFIG.enrichment.shards.order,
         surveys=SURVEY_TABLES,
         urls={survey.service: url(survey.service) for survey in CONFIG.surveys.values()},
-        kept_answers=KEPT_ANSWERS,
+        kept_answers=kept_answers,
         enrichment_code=code_digest("enrich_shard"),
         code=code_digest("shard_sources"),
     message:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from xgamma.run.failures import failures
+from xgamma.run.job import clear_failures, failures
 
 JOB = """
 import logging, sys, warnings
@@ -203,20 +203,56 @@ def test_a_job_that_is_told_to_stop_cleans_up_and_says_one_line(log, tmp_path, s
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
 
 
-def test_failures_of_this_run_and_no_other(tmp_path):
-    """Each with its reason in one line; no job that only warned, and none of yesterday."""
+def test_each_failed_job_leaves_its_error_as_data(tmp_path):
+    """Each its reason in one line; a job that only warned or was stopped leaves none."""
+    logs = tmp_path / "logs"
     for name, code in (
         ("enrichment/gaia/a.0123", "raise XgammaError('gaia: down; run again later')"),
         ("enrichment/gaia/b.4567", "logging.getLogger('xgamma').warning('asking again')"),
+        ("enrichment/gaia/c.89ab", "raise KeyboardInterrupt"),
         ("crossmatch", "raise OSError(28, 'No space left on device', 'results/t.parquet')"),
         ("summarize", "raise ValueError('two\\nlines ERROR')"),
-        ("old", "raise XgammaError('of yesterday')"),
+        # a line that looks like one of a log's is no error
+        ("drift", "logger.info('2026-01-01 00:00:00,000 ERROR none')"),
     ):
-        run(tmp_path / "logs" / f"{name}.log", code)
-    os.utime(tmp_path / "logs/old.log", (1e9, 1e9))
-    assert failures(tmp_path / "logs", 1.5e9) == {
+        run(logs / f"{name}.log", code)
+    assert failures(logs) == {
         "crossmatch": "No space left on device: results/t.parquet; free some space there, and "
         "give the same command again",
         "enrichment/gaia/a.0123": "gaia: down; run again later",
         "summarize": "unforeseen ValueError: two lines ERROR",
     }
+    clear_failures(logs)
+    assert failures(logs) == {}
+    assert (logs / "crossmatch.log").exists()
+
+
+def test_a_job_that_succeeds_at_a_later_attempt_is_no_failure(log):
+    for action, failed in (
+        ("raise XgammaError('down')", {"job": "down"}),
+        ("raise XgammaError('still down')", {"job": "still down"}),
+        # killed: what it had to tell, it could not
+        ("import os; os._exit(9)", {}),
+        ("raise XgammaError('down again')", {"job": "down again"}),
+        ("pass", {}),
+    ):
+        run(log, action)
+        assert failures(log.parent) == failed, action
+
+
+def test_an_error_that_cannot_be_kept_is_told_to_the_user_all_the_same(log):
+    """As on a full disk: no traceback, no half file, the one line."""
+    log.parent.mkdir()
+    # where the file would be written to first
+    log.with_name(".job.error.json.part").symlink_to("/dev/full")
+    assert run(log, "raise XgammaError('gone')")[:2] == (1, "xgamma: gone\n")
+    assert failures(log.parent) == {}
+    assert [path.name for path in log.parent.iterdir()] == ["job.log"]
+
+
+def test_an_error_that_cannot_be_read_hides_no_other(tmp_path):
+    (tmp_path / "a.error.json").write_text("{")
+    (tmp_path / "b.error.json").write_text('{"error": "gone"}')
+    failed = failures(tmp_path)
+    assert failed["a"].startswith(f"why is in its log; {tmp_path / 'a.error.json'} cannot be read")
+    assert failed["b"] == "gone"

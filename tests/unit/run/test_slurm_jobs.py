@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from types import SimpleNamespace
+import signal
+import threading
 
 import pytest
 
-from xgamma.run.slurm import lost_jobs, recorded_by_jobs, sets_partition, wait_for_earlier_jobs
+from xgamma.run.slurm import lost_jobs, wait_for_earlier_jobs
 
 
 @pytest.fixture
@@ -78,34 +78,14 @@ def test_no_slurm_no_waiting(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize(
-    ("resources", "named"),
-    [
-        ({}, False),
-        ({"mem_mb": 100}, False),
-        ({"mem_mb": 100, "slurm_partition": "transfer"}, True),
-        ({"lsf_queue": "short"}, True),
-    ],
-)
-def test_a_partition_or_a_queue_is_a_place(resources, named):
-    assert sets_partition(resources) is named
-
-
-def test_a_record_is_written_as_if_no_main_process_were_left():
-    settings = SimpleNamespace(immediate_submit=False)
-    workflow = SimpleNamespace(remote_execution_settings=settings)
-    persistence = SimpleNamespace(dag=SimpleNamespace(workflow=workflow))
-    seen = []
-
-    async def finished(of, job):
-        seen.append((of, job, settings.immediate_submit))
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        asyncio.run(recorded_by_jobs(finished)(persistence, "a job"))
-    assert seen == [(persistence, "a job", True)]
-    # the scheduler reads it too
-    assert settings.immediate_submit is False
+def test_ctrl_c_while_waiting_is_one_line_and_leaves_the_jobs(squeue, tmp_path, capsys):
+    squeue(f"8|RUNNING|rule_plot_plane|{tmp_path}")
+    ctrl_c = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    ctrl_c.start()
+    with pytest.raises(SystemExit) as stopped:
+        wait_for_earlier_jobs(tmp_path, latency_s=0, pause_s=30)
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err.splitlines()[1:] == ["xgamma: stopped; the jobs in Slurm go on"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a job and a run need: logs, failures, Slurm, requests at a time, digests of code.
+"""What a job and a run need: logs, errors, Slurm, requests at a time, digests of code.
 
 Knows Snakemake's ways and nothing of the sky. Start at `job.py`.
 """

@@ -1,8 +1,14 @@
-"""What a job says: everything to its log file, to the user one line if it fails."""
+"""What a job tells: its log everything, the user one line, and the end of the run its error.
+
+A job that fails leaves a small JSON file beside its log, `X.error.json` beside `X.log`, from which
+the end of the run says what failed. An attempt that follows removes it at its start.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import datetime
+import json
 import logging
 import signal
 import sys
@@ -12,10 +18,12 @@ from pathlib import Path
 from xgamma.errors import XgammaError
 from xgamma.tables.printable import one_line, printable, shortened
 
-__all__ = ["job"]
+__all__ = ["clear_failures", "failures", "for_user", "job"]
 
 # Characters of a message to the user; the log has all of it.
-_MOST = 2000
+_LONGEST_MESSAGE = 2000
+
+_ERROR_FILE = ".error.json"
 
 
 class _OneLine(logging.Formatter):
@@ -31,14 +39,14 @@ class _OneLine(logging.Formatter):
         return "\n".join(f"    {printable(line)}" for line in lines)
 
 
-def _said(message: object) -> str:
-    """A message as the user sees it."""
-    return shortened(f"xgamma: {one_line(message)}", _MOST)
+def for_user(message: object) -> str:
+    """Give a message as the user sees it: one line that names the program, not too long."""
+    return shortened(f"xgamma: {one_line(message)}", _LONGEST_MESSAGE)
 
 
-class _Said(logging.Formatter):
+class _ForUser(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return _said(record.getMessage())
+        return for_user(record.getMessage())
 
 
 class _Terminated(BaseException):
@@ -49,9 +57,40 @@ def _terminate(_signal: int, _frame: object) -> None:
     raise _Terminated
 
 
-def _way_out(error: Exception) -> str:
+def _words_of(error: Exception) -> str:
+    """An error in one line: what it is and, where the user can mend it, how."""
+    if isinstance(error, XgammaError):
+        return one_line(error)
+    # packages have exceptions of their own for a full disk
     full = "No space left on device" in str(error)
-    return "; free some space there, and give the same command again" if full else ""
+    way_out = "; free some space there, and give the same command again" if full else ""
+    if isinstance(error, OSError):
+        # a full disk or a folder that may not be written to is the user's to mend
+        file = f": {error.filename}" if error.filename else ""
+        return one_line(f"{error.strerror or error}{file}{way_out}")
+    kind = type(error).__name__ if full else f"unforeseen {type(error).__name__}"
+    return f"{kind}: {shortened(one_line(error), _LONGEST_MESSAGE // 2)}{way_out}"
+
+
+def _where_to_look(error: Exception, log_path: str) -> str:
+    """What the log has beside the error's words."""
+    if isinstance(error, XgammaError):
+        return ""
+    return f" (log: {log_path})" if isinstance(error, OSError) else f" (traceback in {log_path})"
+
+
+def _error_path(log_path: str | Path) -> Path:
+    return Path(log_path).with_suffix(_ERROR_FILE)
+
+
+def _keep_error(log_path: str, words: str) -> None:
+    """Write the error for the end of the run; on a full disk the line to the user must do."""
+    # only here: it loads pandas, which no job needs in order to succeed
+    from xgamma.tables.files import write_json
+
+    ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    with contextlib.suppress(OSError):
+        write_json(_error_path(log_path), {"error": words, "ended": ended})
 
 
 @contextlib.contextmanager
@@ -68,13 +107,14 @@ def job(log_path: str) -> Iterator[logging.Logger]:
     logger.setLevel(logging.INFO)
     try:
         Path(log_path).parent.mkdir(parents=True, exist_ok=True)
+        _error_path(log_path).unlink(missing_ok=True)  # of an earlier attempt
         to_file = logging.FileHandler(log_path, mode="w", encoding="utf-8")
     except OSError as error:
-        sys.exit(_said(f"the log {log_path} cannot be written: {error.strerror or error}"))
+        sys.exit(for_user(f"the log {log_path} cannot be written: {error.strerror or error}"))
     to_file.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s"))
     to_user = logging.StreamHandler(sys.stderr)
     to_user.setLevel(logging.WARNING)
-    to_user.setFormatter(_Said())
+    to_user.setFormatter(_ForUser())
     logger.handlers = [to_file, to_user]
     logging.captureWarnings(True)
     logging.getLogger("py.warnings").addHandler(to_file)
@@ -88,21 +128,44 @@ def job(log_path: str) -> Iterator[logging.Logger]:
     except _Terminated:
         logger.warning("terminated (log: %s)", log_path)
         sys.exit(128 + signal.SIGTERM)
-    except XgammaError as error:
-        logger.error("%s", error)
-        sys.exit(1)
-    except OSError as error:
-        # a full disk or a folder that may not be written to is the user's to mend
-        to_user.setLevel(logging.CRITICAL)
-        said = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
-        said += _way_out(error)
-        logger.exception("%s", said)
-        sys.exit(_said(f"{said} (log: {log_path})"))
     except Exception as error:
+        words, foreseen = _words_of(error), isinstance(error, XgammaError)
+        # the user gets the words once, below
         to_user.setLevel(logging.CRITICAL)
-        # packages have exceptions of their own for a full disk
-        way_out = _way_out(error)
-        kind = type(error).__name__ if way_out else f"unforeseen {type(error).__name__}"
-        said = f"{kind}: {shortened(one_line(error), _MOST // 2)}{way_out}"
-        logger.exception("%s", said)
-        sys.exit(_said(f"{said} (traceback in {log_path})"))
+        logger.error("%s", words, exc_info=not foreseen)
+        _keep_error(log_path, words)
+        sys.exit(for_user(words + _where_to_look(error, log_path)))
+
+
+def failures(logs: str | Path) -> dict[str, str]:
+    """Give the jobs whose last attempt failed, each with its error.
+
+    Jobs that were stopped are not among them, nor those that were killed: these cannot tell.
+
+    Parameters
+    ----------
+    logs : path-like
+        Folder of the jobs' logs.
+
+    Returns
+    -------
+    dict
+        Log, relative to the folder and without its ending -> the error in one line; sorted.
+    """
+    failed = {}
+    for path in sorted(Path(logs).rglob(f"*{_ERROR_FILE}")):
+        job_name = str(path.relative_to(logs)).removesuffix(_ERROR_FILE)
+        try:
+            failed[job_name] = json.loads(path.read_text(encoding="utf-8"))["error"]
+        except (OSError, ValueError) as error:
+            # one that cannot be read must not hide the others
+            failed[job_name] = f"why is in its log; {path} cannot be read: {error}"
+    return failed
+
+
+def clear_failures(logs: str | Path) -> None:
+    """Forget the failures of earlier runs, before the first job of a run begins."""
+    for path in Path(logs).rglob(f"*{_ERROR_FILE}"):
+        # one that cannot be removed is told once too often
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,96 @@
+"""The last words of a run: what was made, or what failed and what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+from xgamma.run.job import failures, for_user
+from xgamma.run.slurm import lost_jobs
+
+__all__ = ["failure_report", "success_report"]
+
+# Failed jobs that are named; of thousands, the others have the same reasons.
+_MOST_NAMED = 20
+
+
+def failure_report(results: str | Path, folder: Path, since: float) -> str:
+    """Name the jobs of this run that failed, each with its reason, and say what to do.
+
+    Parameters
+    ----------
+    results : path-like
+        The archive's folder of products, as the user is to see it.
+    folder : Path
+        Where Snakemake runs.
+    since : float
+        When the run began, in seconds since the epoch.
+
+    Returns
+    -------
+    str
+        Several lines; one if nothing is known to have failed.
+    """
+    failed = failures(f"{results}/logs")
+    lines = [
+        # some errors begin with the job's name
+        for_user(f"{job}: {error.removeprefix(f'{job}: ')}")
+        for job, error in list(failed.items())[:_MOST_NAMED]
+    ]
+    if len(failed) > _MOST_NAMED:
+        lines.append(f"xgamma: ... and {len(failed) - _MOST_NAMED} more")
+    lines = [*lost_jobs(folder, since), *lines]
+    if failed:
+        outcome = f"failed jobs: {len(failed)}, logs in {results}/logs/"
+    elif lines:
+        outcome = f"logs in {results}/logs/"
+    else:
+        # Ctrl-C, or an error that is Snakemake's own
+        outcome = "stopped, by you or for the reason above"
+    next_step = "what is finished stays: the same command goes on from there"
+    return "\n".join([*lines, f"xgamma: {outcome}; {next_step}"])
+
+
+def success_report(results: str | Path, surveys: Collection[str]) -> str:
+    """Say where the products are, what they took, and which tables there are not of this config.
+
+    Parameters
+    ----------
+    results : path-like
+        The archive's folder of products, as the user is to see it.
+    surveys : collection of str
+        The config's surveys.
+
+    Returns
+    -------
+    str
+        A line, and one for each survey that is no longer in the config: Snakemake leaves its
+        tables where they are.
+    """
+    tables = Path(results).glob("tables/counterparts_*.parquet")
+    others = {table.stem.removeprefix("counterparts_") for table in tables} - {*surveys}
+    return "\n".join(
+        [
+            f"xgamma: products are under {results}/{_how_they_were_made(results)}",
+            *(
+                f"xgamma: {results}/tables/counterparts_{survey}.* is of an earlier config"
+                for survey in sorted(others)
+            ),
+        ]
+    )
+
+
+def _how_they_were_made(results: str | Path) -> str:
+    """What the products' jobs took, and of when the answers are, if it is recorded."""
+    try:
+        provenance = json.loads(Path(results, "provenance.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    seconds = provenance["run"]["job_seconds_total"]
+    time_taken = f"; all of them together took {seconds:.0f} s of jobs"
+    days = sorted({answer["started"][:10] for answer in provenance["answers"].values()})
+    if not days:
+        return time_taken
+    # kept answers are not asked for again: who waits for new data sees that these are old
+    return f"{time_taken}, answers of {' to '.join(sorted({days[0], days[-1]}))}"
