@@ -27,6 +27,13 @@ from xgamma.run.code_digest import code_digest as digest_of_script
 from xgamma.run.end_of_run import failure_report, success_report
 from xgamma.run.job import clear_failures
 from xgamma.run.slurm import wait_for_earlier_jobs
+from xgamma.stages.shard_file import (
+    DIGEST_PATTERN,
+    SHARD_PATTERN,
+    SURVEY_PATTERN,
+    ShardFile,
+    read_manifest,
+)
 
 try:
     CONFIG = load_config(config)
@@ -64,9 +71,9 @@ else:
 wildcard_constraints:
     catalog="chanmaster|csc|fermilpsc",
     service="heasarc|gaia|irsa",
-    survey="[a-z][a-z0-9_]*",
-    shard="(healpix[0-3]-[0-9]{3}/)?[A-Za-z0-9_+-]+",
-    digest="[0-9a-f]{16}",
+    survey=SURVEY_PATTERN,
+    shard=SHARD_PATTERN,
+    digest=DIGEST_PATTERN,
 
 
 @functools.cache
@@ -163,14 +170,8 @@ DESCRIPTIONS = expand(f"{RESULTS}/services/{{service}}.ecsv", service=ASKED)
 
 def shards_of_manifest(wildcards):
     """The files that the manifest names, once the checkpoint has written it."""
-    manifest = checkpoints.shard_sources.get(**wildcards).output.manifest
-    with open(manifest, encoding="utf-8") as stream:
-        shards = json.load(stream)
-    return [
-        f"{RESULTS}/enrichment/{survey}/{shard}.{digest}.parquet"
-        for survey in CONFIG.surveys
-        for shard, digest in shards[survey].items()
-    ]
+    manifest = read_manifest(checkpoints.shard_sources.get(**wildcards).output.manifest)
+    return [f"{RESULTS}/{shard.path}" for survey in CONFIG.surveys for shard in manifest[survey]]
 
 
 def codes(wildcards):

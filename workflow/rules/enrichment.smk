@@ -42,6 +42,9 @@ checkpoint shard_sources:
         "../scripts/shard_sources.py"
 
 
+SHARD = ShardFile("{survey}", "{shard}", "{digest}")
+
+
 # The file's name holds a digest of all that its content depends on, so the inputs are ancient:
 # a file of that name is right whatever the inputs' times say.
 rule enrich_shard:
@@ -52,12 +55,12 @@ rule enrich_shard:
         ),
         sky=lambda wildcards: ancient(demo_sky(wildcards)),
     output:
-        counterparts=f"{RESULTS}/enrichment/{{survey}}/{{shard}}.{{digest}}.parquet",
-        provenance=f"{RESULTS}/enrichment/{{survey}}/{{shard}}.{{digest}}.provenance.json",
+        counterparts=f"{RESULTS}/{SHARD.path}",
+        provenance=f"{RESULTS}/{SHARD.record}",
     log:
-        f"{RESULTS}/logs/enrichment/{{survey}}/{{shard}}.{{digest}}.log",
+        f"{RESULTS}/logs/{SHARD.job}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/enrichment/{{survey}}/{{shard}}.{{digest}}.tsv"
+        f"{RESULTS}/benchmarks/{SHARD.job}.tsv"
     localrule: stays_here("enrich_shard")
     conda:
         ENVIRONMENT

@@ -28,12 +28,12 @@ with job(snakemake.log[0]):
         clients[name] = connect(settings, name, p.sky, keep_answers=False)
     rows, changes = {}, [pd.DataFrame(columns=[c.name for c in CHANGE_COLUMNS])]
     for asked in ask_again(clients, results, provenance):
-        rows[asked.table] = (len(asked.kept), len(asked.now))
-        changes.append(table_changes(asked.table, asked.kept, asked.now, asked.key))
+        rows[asked.table] = (len(asked.kept), len(asked.fresh))
+        changes.append(table_changes(asked.table, asked.kept, asked.fresh, asked.key))
     changes = pd.concat(changes, ignore_index=True)
     newest = max(answer["started"] for answer in provenance["answers"].values())
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    text = drift_text(results.name, rows, changes, (newest, now))
+    asked_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    text = drift_text(results.name, rows, changes, (newest, asked_at))
     write_ecsv(results / "drift/drift.ecsv", changes, CHANGE_COLUMNS)
     write_text(results / "drift/drift.txt", text)
     print(text, end="")

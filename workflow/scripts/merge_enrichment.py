@@ -1,11 +1,10 @@
 """Merge the shards into one long table per survey and one row per Fermi source."""
 
-from pathlib import Path
-
 from xgamma.archive.surveys import SurveyTable
 from xgamma.run.job import job
 from xgamma.stages.group_by_fermi import COUNTERPART_COLUMNS, add_counterparts, group_pairs
 from xgamma.stages.merge_enrichment import merge_shards
+from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
 
 with job(snakemake.log[0]):
@@ -18,7 +17,7 @@ with job(snakemake.log[0]):
         snakemake.output.long_ecsv,
         strict=True,
     ):
-        files = [f for f in snakemake.input.shards if Path(f).parts[3] == name]
+        files = [f for f in snakemake.input.shards if ShardFile.of(f).survey == name]
         shards = [(read_parquet(f), read_columns(f)) for f in files]
         counterparts[name], columns = merge_shards(shards, SurveyTable.of(survey), fermi_class)
         write_parquet(parquet, counterparts[name], columns)

@@ -29,6 +29,7 @@ from xgamma.provenance.record import (
     software_versions,
     write_provenance,
 )
+from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import Column
 from xgamma.tables.files import read_columns, read_parquet, write_json, write_parquet
 
@@ -314,8 +315,8 @@ class TestCompareReplay:
 
 
 def test_product_names_are_those_of_any_archive():
-    assert product_name("enrichment/gaia/a.b-1.0123456789abcdef.parquet") == (
-        "enrichment/gaia/a.b-1.parquet"
+    assert product_name("enrichment/gaia/a_b-1.0123456789abcdef.parquet") == (
+        "enrichment/gaia/a_b-1.parquet"
     )
     for same in ("enrichment/targets.parquet", "catalogs/csc.parquet", "figures/a.png"):
         assert product_name(same) == same
@@ -366,7 +367,8 @@ def test_run_record(tmp_path):
         (gaia / f"{shard}.tsv").write_text(HEAD + row)
     # a.0 is of an earlier setting: the manifest does not name it, and it must not count;
     # c.3 was made before there were benchmarks
-    record = run_record(tmp_path, {"gaia": {"a": "1", "b": "2", "c": "3"}}, ["gaia"])
+    shards = [ShardFile("gaia", name, digest) for name, digest in ("a1", "b2", "c3")]
+    record = run_record(tmp_path, shards, ["gaia"])
     seconds = {"crossmatch": 1.5, "describe_service_gaia": 0.5, "quick": 0.04}
     assert record["job_seconds"] == {**seconds, "enrich_shard_gaia": 5.5}
     assert record["job_seconds_total"] == 7.5

@@ -1,7 +1,9 @@
 """Targets and shards: a digest changes with what its file depends on, and with nothing else."""
 
+import dataclasses
 import hashlib
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,13 +12,29 @@ from astropy import units as u
 from astropy_healpix import HEALPix
 from hostile_names import HOSTILE_NAMES
 
-from xgamma.stages.shard_sources import TARGET_COLUMNS, build_targets, shard_digests
+import xgamma
+from xgamma.stages.shard_file import SHARD_PATTERN, ShardFile
+from xgamma.stages.shard_sources import TARGET_COLUMNS, ShardBasis, build_targets, shard_digests
 from xgamma.tables.files import write_text
 
-SHARD_PATTERN = re.compile(
-    r"(healpix[0-3]-[0-9]{3}/)?[A-Za-z0-9_+-]+"
-)  # the wildcard constraint of the workflow
-DEPENDS_ON = {"nearest": 3, "code": "abc", "url": "https://x.example/tap", "table": "t"}
+SURVEY = {
+    "service": "gaia",
+    "table": "t",
+    "id": "source_id",
+    "ra": "ra",
+    "dec": "dec",
+    "columns": {"g": "gaia_g", "bp": "gaia_bp"},
+    "optional": ["bp"],
+}
+BASIS = ShardBasis(
+    url="https://x.example/tap",
+    survey=SURVEY,
+    missing=[],
+    nearest=3,
+    sky=None,
+    kept_answers=None,
+    code="abc",
+)
 
 
 def make_pairs(n=60, seed=2):
@@ -42,8 +60,8 @@ def targets_of(pairs, **changes):
     return build_targets(pairs, **{**settings, **changes})
 
 
-def digests_of(pairs, depends_on=DEPENDS_ON, **changes):
-    return shard_digests(targets_of(pairs, **changes), depends_on)
+def digests_of(pairs, basis=BASIS, **changes):
+    return shard_digests(targets_of(pairs, **changes), basis)
 
 
 def nested_cell(ra, dec, order):
@@ -125,7 +143,7 @@ def test_a_chandra_source_in_two_circles_is_two_targets():
 def test_no_pairs_no_shards(by):
     targets = targets_of(make_pairs().iloc[:0], by=by)
     assert len(targets) == 0 and list(targets.columns) == [c.name for c in TARGET_COLUMNS]
-    assert shard_digests(targets, DEPENDS_ON) == {}
+    assert shard_digests(targets, BASIS) == {}
 
 
 def test_the_order_of_the_pairs_does_not_matter():
@@ -154,8 +172,8 @@ def test_one_bit_of_one_row_changes_its_own_shard_only(by, column):
         pairs.loc[same, column] = np.nextafter(pairs.at[row, column], np.inf)
     else:
         pairs.loc[row, column] = np.nextafter(pairs.at[row, column], np.inf)
-    after = shard_digests(targets_of(pairs, by=by), DEPENDS_ON)
-    assert changed_shards(shard_digests(before, DEPENDS_ON), after) == {own}
+    after = shard_digests(targets_of(pairs, by=by), BASIS)
+    assert changed_shards(shard_digests(before, BASIS), after) == {own}
 
 
 def test_a_wider_cut_changes_only_the_shards_that_gain_sources():
@@ -172,19 +190,65 @@ def test_a_wider_cut_changes_only_the_shards_that_gain_sources():
     assert digests_of(pairs[~new]) == before
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"nearest": 4},
-        {"code": "abd"},
-        {"url": "https://y.example/tap"},
-        {"table": "u"},
-        {"sky": "seed 5"},
-    ],
-)
-def test_every_shard_depends_on_how_it_is_asked(change):
-    before, after = digests_of(make_pairs()), digests_of(make_pairs(), {**DEPENDS_ON, **change})
-    assert changed_shards(before, after) == set(before)
+# Another value for each field of the basis, and for each setting of a survey.
+OTHER_BASIS = {
+    "url": "https://y.example/tap",
+    "survey": {**SURVEY, "id": "designation"},
+    "missing": ["bp"],
+    "nearest": 4,
+    "sky": '{"seed": 5}',
+    "kept_answers": "0123",
+    "code": "abd",
+}
+OTHER_SURVEY = {
+    "service": "irsa",
+    "table": "u",
+    "id": "designation",
+    "ra": "ra_j2000",
+    "dec": "dec_j2000",
+    "columns": {"g": "gaia_g", "bp": "gaia_blue"},
+    "optional": [],
+}
+
+
+def check_that_all_change(basis):
+    before, after = digests_of(make_pairs()), digests_of(make_pairs(), basis)
+    assert changed_shards(before, after) == set(before) == set(after)
+
+
+@pytest.mark.parametrize("field", OTHER_BASIS)
+def test_every_shard_depends_on_each_field_of_the_basis(field):
+    check_that_all_change(dataclasses.replace(BASIS, **{field: OTHER_BASIS[field]}))
+
+
+@pytest.mark.parametrize("setting", OTHER_SURVEY)
+def test_every_shard_depends_on_each_setting_of_its_survey(setting):
+    survey = {**SURVEY, setting: OTHER_SURVEY[setting]}
+    check_that_all_change(dataclasses.replace(BASIS, survey=survey))
+
+
+def test_every_shard_depends_on_the_order_of_its_columns():
+    """Its table has them in that order; shards of two orders could not be merged."""
+    columns = dict(reversed(SURVEY["columns"].items()))
+    check_that_all_change(dataclasses.replace(BASIS, survey={**SURVEY, "columns": columns}))
+
+
+def test_no_field_is_left_out_above():
+    assert OTHER_BASIS.keys() == {field.name for field in dataclasses.fields(ShardBasis)}
+    assert OTHER_SURVEY.keys() == SURVEY.keys()
+
+
+def test_whatever_enrich_shard_is_given_is_in_the_basis():
+    """Its inputs are ancient: a param that no digest knows would never run a shard again."""
+    text = (Path(xgamma.__file__).parents[2] / "rules/enrichment.smk").read_text(encoding="utf-8")
+    rule = text.split("rule enrich_shard:")[1].split("\nrule ")[0]
+    given = {
+        block: set(re.findall(r"^        (\w+)=", lines, re.MULTILINE))
+        for block, lines in re.findall(r"^    (input|params):\n((?: {8}.*\n)+)", rule, re.MULTILINE)
+    }
+    # the rows of the targets; the columns that the service has; the sky itself
+    assert given["input"] == {"targets", "columns", "sky"}
+    assert given["params"] == {"url", "survey", "nearest"} <= OTHER_BASIS.keys()
 
 
 @pytest.mark.parametrize("change", [{"radius_deg": 0.031}, {"csc_radius_arcsec": 2.5}])
@@ -194,8 +258,9 @@ def test_every_shard_depends_on_its_radii(change):
 
 
 def test_the_order_of_settings_does_not_matter():
-    other = dict(reversed(DEPENDS_ON.items()))
-    assert digests_of(make_pairs(), other) == digests_of(make_pairs())
+    """But for that of the columns."""
+    basis = dataclasses.replace(BASIS, survey=dict(reversed(SURVEY.items())))
+    assert digests_of(make_pairs(), basis) == digests_of(make_pairs())
 
 
 def test_values_do_not_run_into_each_other():
@@ -219,7 +284,10 @@ def test_digests_are_the_same_on_every_machine():
         }
     )
     text = (
-        '{"a": 1}'
+        '{"code": "abc", "kept_answers": null, "missing": [], "nearest": 3, "sky": null, "survey": '
+        '{"columns": [["g", "gaia_g"], ["bp", "gaia_bp"]], "dec": "dec", "id": "source_id", '
+        '"optional": ["bp"], "ra": "ra", "service": "gaia", "table": "t"}, '
+        '"url": "https://x.example/tap"}'
         '["csc", "4FGL J0000.0+0000", "2CXO \\u00e9", "0x1.0000000000000p-1", '
         '"0x1.0000000000000p-2", "0x1.0000000000000p-10"]\n'
         '["fermi", "4FGL J0000.0+0000", "", "0x1.0000000000000p-1", '
@@ -227,7 +295,7 @@ def test_digests_are_the_same_on_every_machine():
     )
     targets = targets_of(pairs, radius_deg=1 / 32, csc_radius_arcsec=3600 / 1024)
     expected = hashlib.sha256(text.encode()).hexdigest()[:16]
-    assert list(shard_digests(targets, {"a": 1}).values()) == [expected]
+    assert list(shard_digests(targets, BASIS).values()) == [expected]
 
 
 def shards_by_source(names):
@@ -240,7 +308,7 @@ def shards_by_source(names):
 
 def test_names_of_shards_by_source_are_unique_and_safe():
     shards = shards_by_source(HOSTILE_NAMES)
-    assert all(SHARD_PATTERN.fullmatch(shard) for shard in shards)
+    assert all(re.fullmatch(SHARD_PATTERN, shard) for shard in shards)
     # on file systems that do not know upper from lower case as well
     assert len({shard.lower() for shard in shards}) == len(HOSTILE_NAMES)
     # with a digest, an ending and what a half-written file adds: below the usual 255 bytes
@@ -260,8 +328,7 @@ def test_names_of_shards_by_source_are_readable():
 def test_files_named_by_hostile_sources_stay_in_their_folder(tmp_path):
     folder = tmp_path / "enrichment" / "gaia"
     for shard in shards_by_source(HOSTILE_NAMES):
-        # as the rule enrich_shard names them
-        write_text(folder / f"{shard}.{'0' * 16}.parquet", shard)
+        write_text(tmp_path / ShardFile("gaia", shard, "0" * 16).path, shard)
     everything = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(everything) == len(HOSTILE_NAMES)
     assert {path.parent.parent for path in everything} == {folder}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from xgamma.archive.services import DESCRIPTION_COLUMNS, describe_service, read_
 from xgamma.archive.surveys import SurveyTable, missing_of_survey
 from xgamma.stages.crossmatch import fetch_pairs
 from xgamma.stages.enrich_shard import enrich_targets
+from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.files import read_ecsv, read_parquet, write_ecsv
 
@@ -35,18 +35,18 @@ CHANGE_COLUMNS = [
 
 @dataclass(frozen=True)
 class Asked:
-    """A table as it was kept, and as a service gives it now; `key` names its rows."""
+    """A table as it was kept, and as a service gives it afresh; `key` names its rows."""
 
     table: str
     kept: pd.DataFrame
-    now: pd.DataFrame
+    fresh: pd.DataFrame
     key: tuple[str, ...]
 
 
 def ask_again(
     clients: Mapping[str, Any], results: Path, provenance: Mapping[str, Any]
 ) -> Iterator[Asked]:
-    """Ask again for all that was fetched, one table after the other.
+    """All that was fetched, asked for again, one table after the other.
 
     Parameters
     ----------
@@ -66,56 +66,54 @@ def ask_again(
     products = provenance["products"]
     settings = {path: described.get("config") for path, described in products.items()}
 
-    described = [path for path in products if re.fullmatch("services/[^/]+", path)]
+    described = [path for path in products if path.startswith("services/")]
     with tempfile.TemporaryDirectory() as folder:
         # the format shows some text in another way, so both have to come from it
-        fresh = [Path(folder) / Path(path).name for path in described]
-        for path, file in zip(described, fresh, strict=True):
-            now, _ = describe_service(clients[file.stem], settings[path]["surveys"])
-            write_ecsv(file, now, DESCRIPTION_COLUMNS)
-        available = read_description(*fresh)
+        fresh_files = [Path(folder) / Path(path).name for path in described]
+        for path, file in zip(described, fresh_files, strict=True):
+            fresh, _ = describe_service(clients[file.stem], settings[path]["surveys"])
+            write_ecsv(file, fresh, DESCRIPTION_COLUMNS)
+        available = read_description(*fresh_files)
         both = [
             pd.concat([read_ecsv(file, DESCRIPTION_COLUMNS) for file in files], ignore_index=True)
-            for files in ([results / path for path in described], fresh)
+            for files in ([results / path for path in described], fresh_files)
         ]
     yield Asked("columns", *both, ("service", "table", "column"))
 
     for name, catalogue in CATALOGUES.items():
-        now, _ = fetch_catalogue(
+        fresh, _ = fetch_catalogue(
             clients["heasarc"], catalogue, available["heasarc", catalogue.table]
         )
         kept = read_parquet(results / f"catalogs/{name}.parquet")
-        yield Asked(name, kept, now, (catalogue.key,))
+        yield Asked(name, kept, fresh, (catalogue.key,))
 
     path = "crossmatch/pairs.parquet"
     cut, min_flux = settings[path]["latitude_cut_deg"], settings[path]["min_flux"]
-    now, _ = fetch_pairs(clients["heasarc"], cut, min_flux, available)
-    yield Asked("pairs", read_parquet(results / path), now, ("fermi_name", "csc_name"))
+    fresh, _ = fetch_pairs(clients["heasarc"], cut, min_flux, available)
+    yield Asked("pairs", read_parquet(results / path), fresh, ("fermi_name", "csc_name"))
 
     # around the targets that were kept, or each new pair would come up as new stars too
     targets = read_parquet(results / "enrichment/targets.parquet")
-    shards = [path for path in products if re.match("enrichment/[^/]+/", path)]
-    for name in sorted({path.split("/")[1] for path in shards}):
+    shards = [shard for path in products if (shard := ShardFile.of(path))]
+    for name in sorted({shard.survey for shard in shards}):
         found = []
-        for path in (path for path in shards if path.split("/")[1] == name):
-            asked = settings[path]
+        for shard in (shard for shard in shards if shard.survey == name):
+            asked = settings[shard.path]
             survey = asked["survey"]
             missing = missing_of_survey(survey, available)
-            shard = path.split("/", 2)[2].split(".")[0]
-            mine = targets[targets["shard"] == shard]
-            now, _, _ = enrich_targets(
+            fresh, _, _ = enrich_targets(
                 clients[survey["service"]],
                 SurveyTable.of(survey, missing),
-                mine,
+                targets[targets["shard"] == shard.shard],
                 asked["nearest"],
             )
-            found.append((read_parquet(results / path), now))
-        kept, now = (pd.concat(frames, ignore_index=True) for frames in zip(*found, strict=True))
-        yield Asked(f"counterparts_{name}", kept, now, ("around", "fermi_name", "csc_name", "id"))
+            found.append((read_parquet(results / shard.path), fresh))
+        kept, fresh = (pd.concat(frames, ignore_index=True) for frames in zip(*found, strict=True))
+        yield Asked(f"counterparts_{name}", kept, fresh, ("around", "fermi_name", "csc_name", "id"))
 
 
 def table_changes(
-    table: str, kept: pd.DataFrame, now: pd.DataFrame, key: Sequence[str]
+    table: str, kept: pd.DataFrame, fresh: pd.DataFrame, key: Sequence[str]
 ) -> pd.DataFrame:
     """Compare two states of a table by key.
 
@@ -123,7 +121,7 @@ def table_changes(
     ----------
     table : str
         Its name in the result.
-    kept, now : DataFrame
+    kept, fresh : DataFrame
         The same columns. Rows that share a key are told apart by their order.
     key : sequence of str
         Columns that name a row.
@@ -136,18 +134,18 @@ def table_changes(
     """
     key = list(key)
     columns = kept.columns
-    kept, now = _differing_rows(kept, now, key)
-    kept, now = (
+    kept, fresh = _differing_rows(kept, fresh, key)
+    kept, fresh = (
         frame.assign(copy=frame.groupby(key).cumcount()).set_index([*key, "copy"]).sort_index()
-        for frame in (kept, now)
+        for frame in (kept, fresh)
     )
     rows = [
         (table, _key_text(index), what, "", "", "")
-        for what, there, elsewhere in (("gone", kept, now), ("added", now, kept))
-        for index in there.index.difference(elsewhere.index)
+        for what, frame, other in (("gone", kept, fresh), ("added", fresh, kept))
+        for index in frame.index.difference(other.index)
     ]
-    both = kept.index.intersection(now.index)
-    before, after = kept.loc[both], now.loc[both]
+    both = kept.index.intersection(fresh.index)
+    before, after = kept.loc[both], fresh.loc[both]
     for column in columns.drop(key):
         old, new = before[column], after[column]
         for i in np.flatnonzero(~_same_values(old, new)):
@@ -158,20 +156,20 @@ def table_changes(
 
 
 def _differing_rows(
-    kept: pd.DataFrame, now: pd.DataFrame, key: list[str]
+    kept: pd.DataFrame, fresh: pd.DataFrame, key: list[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Leave out rows that are in both: nearly all, of a catalogue, and the rest is costly."""
-    if len(key) > 1 or not (kept[key[0]].is_unique and now[key[0]].is_unique):
-        return kept, now
-    place = pd.Index(now[key[0]]).get_indexer(pd.Index(kept[key[0]]))
-    mine = np.flatnonzero(place >= 0)
-    same = np.ones(len(mine), dtype=bool)
+    if len(key) > 1 or not (kept[key[0]].is_unique and fresh[key[0]].is_unique):
+        return kept, fresh
+    place = pd.Index(fresh[key[0]]).get_indexer(pd.Index(kept[key[0]]))
+    in_both = np.flatnonzero(place >= 0)
+    same = np.ones(len(in_both), dtype=bool)
     for column in kept.columns:
-        old, new = kept[column].iloc[mine], now[column].iloc[place[mine]]
+        old, new = kept[column].iloc[in_both], fresh[column].iloc[place[in_both]]
         same &= _same_values(old.reset_index(drop=True), new.reset_index(drop=True))
-    odd_kept, odd_now = np.ones(len(kept), dtype=bool), np.ones(len(now), dtype=bool)
-    odd_kept[mine[same]] = odd_now[place[mine[same]]] = False
-    return kept[odd_kept], now[odd_now]
+    odd_kept, odd_fresh = np.ones(len(kept), dtype=bool), np.ones(len(fresh), dtype=bool)
+    odd_kept[in_both[same]] = odd_fresh[place[in_both[same]]] = False
+    return kept[odd_kept], fresh[odd_fresh]
 
 
 def _same_values(old: pd.Series, new: pd.Series) -> npt.NDArray[np.bool_]:
@@ -219,11 +217,11 @@ def drift_text(
         "",
         f"{'table':<{width}} {'kept':>9} {'now':>9} {'added':>9} {'gone':>9} {'changed':>9}",
     ]
-    for table, (kept, now) in rows.items():
-        mine = changes[changes["table"] == table]
+    for table, (kept, fresh) in rows.items():
+        of_table = changes[changes["table"] == table]
         # of a row that has changed, each value is listed
-        counts = mine.groupby("what")["key"].nunique()
-        numbers = [kept, now, *(counts.get(what, 0) for what in ("added", "gone", "changed"))]
+        counts = of_table.groupby("what")["key"].nunique()
+        numbers = [kept, fresh, *(counts.get(what, 0) for what in ("added", "gone", "changed"))]
         lines.append(f"{table:<{width}} " + " ".join(f"{number:>9,}" for number in numbers))
     lines += [
         "",

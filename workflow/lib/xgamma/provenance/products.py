@@ -6,12 +6,12 @@ against what Snakemake knows of a real run, so a new rule needs an entry here.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from xgamma.errors import XgammaError
+from xgamma.stages.shard_file import ShardFile
 
 __all__ = ["all_sources", "description", "product_name"]
 
@@ -172,7 +172,8 @@ def product_name(path: str) -> str:
     The digest is of all that the shard depends on, the service's address among it: the same
     shard of another archive, or of a replay, has another.
     """
-    return re.sub(r"^(enrichment/[^/]+/.+)\.[0-9a-f]{16}\.parquet$", r"\1.parquet", path)
+    shard = ShardFile.of(path)
+    return path if shard is None else shard.name
 
 
 def all_sources(path: str, products: Iterable[str]) -> set[str]:

@@ -23,6 +23,7 @@ import pandas as pd
 from xgamma import __version__
 from xgamma.errors import XgammaError
 from xgamma.provenance.products import all_sources, product_name
+from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.files import write_text
 
@@ -273,22 +274,22 @@ def check_products(results: str | Path, provenance: Mapping[str, Any]) -> None:
         raise XgammaError(f"{path} {what}: remove the file, and run snakemake again")
 
 
-def differing_products(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+def differing_products(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
     """The products of two provenances that are not byte-identical, or only in one of them."""
     a, b = (
-        {product_name(path): described["sha256"] for path, described in one["products"].items()}
-        for one in (ours, theirs)
+        {product_name(path): product["sha256"] for path, product in provenance["products"].items()}
+        for provenance in (first, second)
     )
     return sorted(name for name in a.keys() | b.keys() if a.get(name) != b.get(name))
 
 
-def compare_replay(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: str) -> str:
-    """Say that a replay gave the products of the run that it repeats.
+def compare_replay(replay: Mapping[str, Any], repeated: Mapping[str, Any], folder: str) -> str:
+    """The line that says that a replay gave the products of the run that it repeats.
 
     Parameters
     ----------
-    ours, theirs : mapping
-        The provenance of the replay, and of the run.
+    replay, repeated : mapping
+        The provenance of the replay, and of the run that it repeats.
     folder : str
         Where that run's products are, for messages.
 
@@ -297,14 +298,14 @@ def compare_replay(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: s
     XgammaError
         Naming the products that differ, and software of another version.
     """
-    names = [product_name(path) for path in theirs["products"]]
-    differing = differing_products(ours, theirs)
+    names = [product_name(path) for path in repeated["products"]]
+    differing = differing_products(replay, repeated)
     if not differing:
         return f"xgamma: all {len(names)} products are byte-identical to those of {folder}"
     versions = [
-        f"{name} {ours['software'].get(name, 'none')} instead of {other}"
-        for name, other in theirs["software"].items()
-        if ours["software"].get(name) != other
+        f"{name} {replay['software'].get(name, 'none')} instead of {version_then}"
+        for name, version_then in repeated["software"].items()
+        if replay["software"].get(name) != version_then
     ]
     reason = f"; there is {', '.join(versions)}" if versions else ""
     raise XgammaError(
@@ -314,17 +315,16 @@ def compare_replay(ours: Mapping[str, Any], theirs: Mapping[str, Any], folder: s
 
 
 def run_record(
-    benchmarks: Path, manifest: Mapping[str, Mapping[str, str]], services: Collection[str]
+    benchmarks: Path, shards: Iterable[ShardFile], services: Collection[str]
 ) -> dict[str, Any]:
-    """Times and machine: what differs between two runs of the same answer.
+    """The times and the machine of a run: what differs between two runs of the same answers.
 
     Parameters
     ----------
     benchmarks : Path
         Folder of Snakemake's benchmark files of the jobs that have run so far.
-    manifest : mapping
-        Survey -> shard -> digest: shards of earlier settings have files there too, and do
-        not count.
+    shards : iterable of ShardFile
+        Those that count: shards of earlier settings have files there too.
     services : collection of str
         Those that are described; that of a survey which is gone does not count either.
 
@@ -335,14 +335,11 @@ def run_record(
         rule are added up. A job too short to be sampled has no memory.
     """
     # that of the job which asks: an earlier one, and not there in the first run
-    others = {p.stem for p in benchmarks.glob("describe_service_*.tsv")}
-    left_out = {"provenance"} | others - {f"describe_service_{service}" for service in services}
-    files = [(p.stem, p) for p in sorted(benchmarks.glob("*.tsv")) if p.stem not in left_out]
-    files += [
-        (f"enrich_shard_{survey}", benchmarks / "enrichment" / survey / f"{shard}.{digest}.tsv")
-        for survey, shards in manifest.items()
-        for shard, digest in shards.items()
-    ]
+    described = {path.stem for path in benchmarks.glob("describe_service_*.tsv")}
+    left_out = {"provenance"} | described - {f"describe_service_{service}" for service in services}
+    paths = [path for path in sorted(benchmarks.glob("*.tsv")) if path.stem not in left_out]
+    files = [(path.stem, path) for path in paths]
+    files += [(f"enrich_shard_{shard.survey}", benchmarks / f"{shard.job}.tsv") for shard in shards]
     seconds: dict[str, float] = {}
     memory: dict[str, float] = {}
     for rule, path in files:

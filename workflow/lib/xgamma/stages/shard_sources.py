@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import pandas as pd
 
 from xgamma.tables.columns import Column, conform
 
-__all__ = ["TARGET_COLUMNS", "build_targets", "shard_digests"]
+__all__ = ["TARGET_COLUMNS", "ShardBasis", "build_targets", "shard_digests"]
 
 TARGET_COLUMNS = [
     Column("target_id", "int", "", "Running number within the shard"),
@@ -125,21 +126,60 @@ def build_targets(
     return conform(targets, TARGET_COLUMNS)
 
 
-def shard_digests(targets: pd.DataFrame, depends_on: Mapping[str, Any]) -> dict[str, str]:
-    """Shard -> sixteen hexadecimal digits for its rows and all else that matters.
+@dataclass(frozen=True)
+class ShardBasis:
+    """What every shard of a survey depends on, besides its own targets.
+
+    A field here is a part of the digest; what the rule enrich_shard reads and is not here
+    would leave shards as they are when it changes.
+
+    Attributes
+    ----------
+    url : str
+        Of the service that is asked.
+    survey : mapping
+        Settings of the survey: service, table, id, ra, dec, columns, optional. Values that
+        JSON can hold.
+    missing : sequence of str
+        The optional columns that the service lacks.
+    nearest : int
+        How many sources are kept around a Fermi position.
+    sky : str or None
+        The record of the simulated sky, if that answers: its address is always the same.
+    kept_answers : str or None
+        Digest of the answers that a replay reads.
+    code : str
+        Digest of the code of the rule enrich_shard.
+    """
+
+    url: str
+    survey: Mapping[str, Any]
+    missing: Sequence[str]
+    nearest: int
+    sky: str | None
+    kept_answers: str | None
+    code: str
+
+    def text(self) -> str:
+        """All of it as JSON: the same text for the same values."""
+        # a shard has its columns in the order of the settings, which sorted keys do not show
+        survey = {**self.survey, "columns": list(self.survey["columns"].items())}
+        return json.dumps({**vars(self), "survey": survey}, sort_keys=True, allow_nan=False)
+
+
+def shard_digests(targets: pd.DataFrame, basis: ShardBasis) -> dict[str, str]:
+    """Shard -> sixteen hexadecimal digits for its targets and all else that it depends on.
 
     Parameters
     ----------
     targets : DataFrame
         `TARGET_COLUMNS`.
-    depends_on : mapping
-        What every shard of a survey depends on: service, table, columns, number kept,
-        code; values that JSON can hold.
+    basis : ShardBasis
     """
-    common = json.dumps(depends_on, sort_keys=True, allow_nan=False)
+    basis_text = basis.text()
     digests = {}
     for shard, rows in targets.groupby("shard", sort=True):
-        digest = hashlib.sha256(common.encode())
+        digest = hashlib.sha256(basis_text.encode())
         for row in rows.itertuples(index=False):
             values = [row.around, row.fermi_name, row.csc_name]
             values += [float(v).hex() for v in (row.ra, row.dec, row.radius_deg)]
