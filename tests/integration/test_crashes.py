@@ -24,6 +24,7 @@ KILLS = [
     ("catalogs/csc.parquet", "catalogs/csc.parquet"),
     ("catalogs/csc.parquet", "catalogs/csc.provenance.json"),
     ("plane/fermilpsc.parquet", "plane/fermilpsc.parquet"),
+    ("crossmatch/pairs.parquet", "lineage/crossmatch.json"),
     ("crossmatch/pairs.parquet", "crossmatch/pairs.parquet"),
     ("crossmatch/pairs.parquet", "crossmatch/excluded.ecsv"),
     ("crossmatch/verification.json", "crossmatch/verification.json"),

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -14,13 +15,14 @@ import pytest
 from astropy.table import Table
 from project_copy import ProjectCopy
 
-from xgamma.provenance.products import all_sources
+from xgamma.run.lineage import read_lineage
+from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.files import read_parquet
 
 pytestmark = pytest.mark.timeout(300)
 
 # Folders of the archive whose files are no products.
-APART = ("answers", "archive", "benchmarks", "logs")
+APART = ("answers", "archive", "benchmarks", "lineage", "logs")
 
 
 def read(path: Path) -> dict:
@@ -58,28 +60,46 @@ def test_every_product_is_there_with_its_digest(results, provenance):
         assert described["bytes"] == len(content), name
 
 
-def test_what_is_made_from_what_is_what_snakemake_knows(demo_run, provenance):
-    """So a new rule, or a new input of one, has to be entered in xgamma.provenance.products."""
-    inputs = {}
+def lineage_of(project: ProjectCopy, products) -> dict[str, list[str]]:
+    """As the jobs of these products noted it."""
+    shards = [shard for name in products if (shard := ShardFile.of(name))]
+    assert len(shards) > 10
+    return read_lineage(project.results(), [shard.job for shard in shards])
+
+
+def test_the_lineage_is_what_snakemake_knows(demo_run, provenance):
+    """Every edge of it, neither missing nor too many."""
+    known = {}
     metadata = demo_run.project.folder / ".snakemake/metadata"
     for path in metadata.rglob("*"):
         if path.is_file():
             # long names are cut into folders, marked by an @
             name = "".join(part.lstrip("@") for part in path.relative_to(metadata).parts)
-            inputs[base64.b64decode(name).decode()] = read(path)["input"]
-    products = set(provenance["products"])
+            inputs = [one for one in read(path)["input"] if one.startswith("results/demo/")]
+            product = base64.b64decode(name).decode().removeprefix("results/demo/")
+            known[product] = {one.removeprefix("results/demo/") for one in inputs}
+    noted = lineage_of(demo_run.project, provenance["products"])
+    assert {*provenance["products"], "provenance.json"} < noted.keys()
+    assert {product: set(inputs) for product, inputs in noted.items()} == known
 
-    def sources(name: str) -> set[str]:
-        found, waiting = set(), [f"results/demo/{name}"]
-        while waiting:
-            one = waiting.pop()
-            if one not in found and one in inputs:
-                found.add(one)
-                waiting += inputs[one]
-        return {name.removeprefix("results/demo/") for name in found} & products
 
-    for name in products:
-        assert all_sources(name, products) == sources(name), name
+@pytest.mark.parametrize("killed_at", ["lineage/summarize.json", "demo/summary.json"])
+def test_no_product_loses_its_lineage_by_a_kill(demo_run, provenance, tmp_path, killed_at):
+    """Nor by the loss of what Snakemake remembers; jobs that do not run again have theirs."""
+    project = ProjectCopy(tmp_path / "project", demo_run.project)
+    killed = project.run("results/demo/summary.json", "--forcerun", "summarize", kill_at=killed_at)
+    assert killed.returncode == -9, killed.output
+    shutil.rmtree(project.folder / ".snakemake")
+    assert project.make().jobs == ["provenance", "summarize"]
+    assert read(project.results() / "provenance.json")["products"] == provenance["products"]
+    # without it, the run says so instead of recording products that rest on nothing
+    (project.results() / "lineage/plot_plane.json").unlink()
+    run = project.run("--forcerun", "provenance")
+    assert run.returncode == 1
+    assert (
+        "xgamma: provenance: no job noted what results/demo/figures/plane_histograms.png was made "
+        "from: run snakemake --forceall" in run.output
+    )
 
 
 def test_answers_are_kept_as_they_came(results, provenance):

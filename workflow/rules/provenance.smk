@@ -4,7 +4,7 @@
 #        drift/{drift.txt, drift.ecsv}.
 
 
-# All that has an entry in xgamma.provenance.products; the shards are known later.
+# All that xgamma.provenance.products describes; the shards are known later.
 PRODUCTS = [
     *DESCRIPTIONS,
     *expand(rules.fetch_catalog.output.catalog, catalog=["chanmaster", "csc", "fermilpsc"]),

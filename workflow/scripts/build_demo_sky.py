@@ -6,7 +6,7 @@ from xgamma.demo.sky.build import build_sky, content_digest
 from xgamma.run.job import job
 from xgamma.tables.files import write_json
 
-with job(snakemake.log[0]):
+with job(snakemake):
     size, seed = snakemake.params.size, snakemake.params.seed
     sky, truth = Path(snakemake.output.sky), Path(snakemake.output.truth)
     build_sky(sky, size=size, seed=seed, resource=Path(snakemake.input.fermi), truth_path=truth)

@@ -8,7 +8,7 @@ from xgamma.provenance.bundle import bundle_contents, write_bundle
 from xgamma.provenance.record import read_provenance
 from xgamma.run.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     p = snakemake.params
     if p.replay:
         raise XgammaError(

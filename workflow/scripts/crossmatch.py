@@ -9,7 +9,7 @@ from xgamma.stages.crossmatch import fetch_pairs
 from xgamma.stages.pairs import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources
 from xgamma.tables.files import read_parquet, write_ecsv, write_parquet
 
-with job(snakemake.log[0]):
+with job(snakemake):
     client = connect(load_config(snakemake.config), "heasarc", snakemake.input.get("sky"))
     cut, min_flux = snakemake.params.latitude_cut_deg, snakemake.params.min_flux
     available = read_description(snakemake.input.columns)

@@ -7,7 +7,7 @@ from xgamma.provenance.record import fetch_record, write_provenance
 from xgamma.run.job import job
 from xgamma.tables.files import write_ecsv
 
-with job(snakemake.log[0]):
+with job(snakemake):
     p, service = snakemake.params, snakemake.wildcards.service
     client = connect(load_config(snakemake.config), service, snakemake.input.get("sky"))
     described, answers = describe_service(client, p.surveys)

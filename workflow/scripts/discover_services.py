@@ -10,7 +10,7 @@ from xgamma.run.job import job
 from xgamma.tables.files import write_ecsv, write_text
 from xgamma.tables.printable import printable
 
-with job(snakemake.log[0]):
+with job(snakemake):
     urls = snakemake.params.urls
     found = {name: search_registry(REGISTRY_KEYWORDS[name]) for name in urls}
     frame, sentences = registered_services(urls, found)

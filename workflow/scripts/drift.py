@@ -13,7 +13,7 @@ from xgamma.provenance.record import check_products, read_provenance
 from xgamma.run.job import job
 from xgamma.tables.files import write_ecsv, write_text
 
-with job(snakemake.log[0]):
+with job(snakemake):
     p, results = snakemake.params, Path(snakemake.params.results)
     if p.replay:
         raise XgammaError(

@@ -9,7 +9,7 @@ from xgamma.run.job import job
 from xgamma.stages.enrich_shard import enrich_targets
 from xgamma.tables.files import read_parquet, write_parquet
 
-with job(snakemake.log[0]):
+with job(snakemake):
     p = snakemake.params
     service = p.survey["service"]
     missing = missing_of_survey(p.survey, read_description(snakemake.input.columns))

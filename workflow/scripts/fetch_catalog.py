@@ -8,7 +8,7 @@ from xgamma.provenance.record import fetch_record, write_provenance
 from xgamma.run.job import job
 from xgamma.tables.files import write_parquet
 
-with job(snakemake.log[0]):
+with job(snakemake):
     client = connect(load_config(snakemake.config), "heasarc", snakemake.input.get("sky"))
     catalogue = CATALOGUES[snakemake.wildcards.catalog]
     available = read_description(snakemake.input.columns)["heasarc", catalogue.table]

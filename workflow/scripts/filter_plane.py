@@ -4,7 +4,7 @@ from xgamma.run.job import job
 from xgamma.sky import within_latitude
 from xgamma.tables.files import read_columns, read_parquet, write_parquet
 
-with job(snakemake.log[0]):
+with job(snakemake):
     catalog = snakemake.input.catalog
     # on the service's own latitude, as its ADQL would cut
     latitude = read_parquet(catalog, ["bii"])["bii"]

@@ -5,7 +5,7 @@ from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, group_pairs
 from xgamma.stages.pairs import PAIR_COLUMNS
 from xgamma.tables.files import read_parquet, write_csv, write_ecsv
 
-with job(snakemake.log[0]):
+with job(snakemake):
     pairs = read_parquet(snakemake.input.pairs)
     grouped = group_pairs(pairs)
     write_ecsv(snakemake.output.pairs, pairs, PAIR_COLUMNS)

@@ -7,7 +7,7 @@ from xgamma.stages.merge_enrichment import merge_shards
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
 
-with job(snakemake.log[0]):
+with job(snakemake):
     pairs = read_parquet(snakemake.input.pairs)
     fermi_class = dict(zip(pairs["fermi_name"], pairs["fermi_class"], strict=True))
     counterparts = {}

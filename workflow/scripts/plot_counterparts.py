@@ -11,7 +11,7 @@ from xgamma.figures.style import save_figures
 from xgamma.run.job import job
 from xgamma.tables.files import read_parquet
 
-with job(snakemake.log[0]):
+with job(snakemake):
     p = snakemake.params
     pairs = read_parquet(snakemake.input.pairs)
     targets = read_parquet(snakemake.input.targets)

@@ -5,7 +5,7 @@ from xgamma.figures.style import save_figures
 from xgamma.run.job import job
 from xgamma.tables.files import read_parquet
 
-with job(snakemake.log[0]):
+with job(snakemake):
     p = snakemake.params
     observations = read_parquet(snakemake.input.chanmaster, ["ra", "dec", "exposure"])
     figures = {"exposure_map": plot_exposure_map(observations, p.latitude_cut_deg)}

@@ -5,7 +5,7 @@ from xgamma.figures.style import save_figures
 from xgamma.run.job import job
 from xgamma.tables.files import read_parquet
 
-with job(snakemake.log[0]):
+with job(snakemake):
     p = snakemake.params
     csc = read_parquet(snakemake.input.csc, ["name", "lii", "bii", "b_flux_ap"])
     figures = {

@@ -8,7 +8,7 @@ from xgamma.stages.class_subsample import SHARE_COLUMNS, class_subsample, subsam
 from xgamma.tables.files import read_parquet
 from xgamma.tables.page import write_table_and_page
 
-with job(snakemake.log[0]):
+with job(snakemake):
     i, o, p = snakemake.input, snakemake.output, snakemake.params
     fermi, pairs = read_parquet(i.fermi), read_parquet(i.pairs)
     counterparts = {

@@ -7,10 +7,11 @@ from xgamma.config.settings import completed
 from xgamma.provenance.crate import crate_metadata
 from xgamma.provenance.record import run_provenance, run_record, write_provenance
 from xgamma.run.job import job
+from xgamma.run.lineage import read_lineage
 from xgamma.stages.shard_file import read_manifest
 from xgamma.tables.files import write_json
 
-with job(snakemake.log[0]):
+with job(snakemake):
     i, p = snakemake.input, snakemake.params
     results = Path(snakemake.output.provenance).parent
     # not inputs: the merged tables are made of them, and thousands would slow every start
@@ -23,6 +24,7 @@ with job(snakemake.log[0]):
             *(Path(path).relative_to(results).as_posix() for path in i.products),
             *(shard.path for shard in shards),
         ],
+        made_from=read_lineage(results, [shard.job for shard in shards]),
         fetched=[json.loads(Path(path).read_text(encoding="utf-8")) for path in records],
         about={
             "archive": p.archive,

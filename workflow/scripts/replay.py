@@ -4,7 +4,7 @@ from xgamma.errors import XgammaError
 from xgamma.provenance.record import compare_replay, read_provenance
 from xgamma.run.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     p = snakemake.params
     if not p.replayed:
         raise XgammaError(

@@ -8,7 +8,7 @@ from xgamma.run.job import job
 from xgamma.stages.shard_sources import TARGET_COLUMNS, ShardBasis, build_targets, shard_digests
 from xgamma.tables.files import read_parquet, write_json, write_parquet
 
-with job(snakemake.log[0]):
+with job(snakemake):
     i, p = snakemake.input, snakemake.params
     targets = build_targets(
         read_parquet(i.pairs),

@@ -9,7 +9,7 @@ from xgamma.stages.pairs import EXCLUDED_COLUMNS
 from xgamma.stages.summarize import build_summary, summary_text
 from xgamma.tables.files import read_ecsv, read_parquet, write_json, write_text
 
-with job(snakemake.log[0]):
+with job(snakemake):
     i, p = snakemake.input, dict(snakemake.params.items())
     summary = build_summary(
         settings={key: value for key, value in p.items() if key != "code"},

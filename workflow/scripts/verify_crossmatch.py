@@ -6,7 +6,7 @@ from xgamma.run.job import job
 from xgamma.stages.verify_crossmatch import verify_pairs
 from xgamma.tables.files import read_parquet, write_json
 
-with job(snakemake.log[0]):
+with job(snakemake):
     verification = verify_pairs(
         read_parquet(snakemake.input.pairs),
         read_parquet(snakemake.input.fermi),

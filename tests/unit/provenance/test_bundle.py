@@ -80,7 +80,8 @@ class Project:
             "surveys": {"z": {"columns": {"b": "1", "a": "2"}}, "a": {"unit": "Å"}},
         }
         about = {"archive": "live", "config": config, "codes": CODES}
-        self.provenance = run_provenance(self.results, ["catalogs/csc.parquet"], [fetched], about)
+        made_from = {"catalogs/csc.parquet": []}
+        self.provenance = run_provenance(self.results, made_from, made_from, [fetched], about)
         write_provenance(self.results / "provenance.json", self.provenance)
 
     @staticmethod

@@ -136,5 +136,5 @@ def test_rocrate_reads_it_back(tmp_path):
 
 
 def test_a_product_without_a_description_is_an_error():
-    with pytest.raises(XgammaError, match="without an entry"):
+    with pytest.raises(XgammaError, match="without a description: enter one in"):
         crate_metadata(provenance(products={"new.csv": {"sha256": "0", "bytes": 0}}))

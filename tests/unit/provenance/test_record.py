@@ -1,6 +1,6 @@
 """Provenance: the digest of a content, what rests on which answers, and the comparison of runs.
 
-The small run below has one catalogue, its plane part, the pairs and a figure; which answers
+The small run below has two catalogues, a plane part, the pairs and a figure; which answers
 each product rests on is written down by hand.
 """
 
@@ -16,7 +16,7 @@ import pytest
 
 from xgamma.answers.store import answers_digest
 from xgamma.errors import XgammaError
-from xgamma.provenance.products import all_sources, description, product_name
+from xgamma.provenance.products import description, product_name
 from xgamma.provenance.record import (
     check_products,
     compare_replay,
@@ -157,18 +157,34 @@ FILES = {
     "catalogs/fermilpsc.parquet": b"fermi",
     "plane/fermilpsc.parquet": b"plane",
     "catalogs/csc.parquet": b"csc",
+    "crossmatch/joined.parquet": b"pairs",
     "crossmatch/pairs.parquet": b"pairs",
     "crossmatch/verification.json": b"{}",
     "enrichment/targets.parquet": b"targets",
     "enrichment/gaia/a.0123456789abcdef.parquet": b"shard",
     "figures/separations.png": b"figure",
 }
+_JOINED = ["crossmatch/joined.parquet", "catalogs/fermilpsc.parquet", "catalogs/csc.parquet"]
+MADE_FROM = {
+    "services/gaia.ecsv": [],
+    # what is no product takes part as well
+    "services/heasarc.ecsv": ["archive/sky.duckdb"],
+    "catalogs/fermilpsc.parquet": ["services/heasarc.ecsv"],
+    "plane/fermilpsc.parquet": ["catalogs/fermilpsc.parquet"],
+    "catalogs/csc.parquet": ["services/heasarc.ecsv"],
+    "crossmatch/joined.parquet": ["services/heasarc.ecsv"],
+    "crossmatch/pairs.parquet": _JOINED,
+    "crossmatch/verification.json": _JOINED,
+    "enrichment/targets.parquet": ["crossmatch/pairs.parquet", "services/gaia.ecsv"],
+    "enrichment/gaia/a.0123456789abcdef.parquet": ["enrichment/targets.parquet"],
+    "figures/separations.png": ["crossmatch/pairs.parquet"],
+}
 FETCHED = [
     entry("services/gaia.ecsv", [answer("0")]),
     entry("services/heasarc.ecsv", [answer("1")]),
     entry("catalogs/fermilpsc.parquet", [answer("2", count_key="3", counted=3)]),
     entry("catalogs/csc.parquet", [answer("4", count_key="5", counted=3)]),
-    entry("crossmatch/pairs.parquet", [answer("6", count_key="7", counted=3)]),
+    entry("crossmatch/joined.parquet", [answer("6", count_key="7", counted=3)]),
     entry("enrichment/gaia/a.0123456789abcdef.parquet", [answer("8")]),
 ]
 RESTS_ON = {
@@ -177,7 +193,8 @@ RESTS_ON = {
     "catalogs/fermilpsc.parquet": "123",
     "plane/fermilpsc.parquet": "123",
     "catalogs/csc.parquet": "145",
-    "crossmatch/pairs.parquet": "12367",
+    "crossmatch/joined.parquet": "167",
+    "crossmatch/pairs.parquet": "1234567",
     "crossmatch/verification.json": "1234567",
     "enrichment/targets.parquet": "01234567",
     "enrichment/gaia/a.0123456789abcdef.parquet": "012345678",
@@ -198,7 +215,7 @@ def results(tmp_path):
 
 @pytest.fixture
 def provenance(results):
-    return run_provenance(results, FILES, FETCHED, {"archive": "demo", "codes": {}})
+    return run_provenance(results, FILES, MADE_FROM, FETCHED, {"archive": "demo", "codes": {}})
 
 
 class TestRunProvenance:
@@ -224,13 +241,17 @@ class TestRunProvenance:
     def test_of_two_answers_to_one_question_the_newer(self, results, order):
         path = "enrichment/gaia/a.0123456789abcdef.parquet"
         both = [answer("8", "2026-01-02T00:00:00+00:00"), answer("8", "2026-01-03T00:00:00+00:00")]
-        found = run_provenance(results, [path], [entry(path, both[::order])], {})
+        fetched = [entry(path, both[::order])]
+        found = run_provenance(results, [path], MADE_FROM, fetched, {})
         assert found["answers"]["8"]["started"].startswith("2026-01-03")
 
-    def test_a_product_that_nobody_has_described_is_an_error(self, results):
-        (results / "figures/new.png").write_bytes(b"")
-        with pytest.raises(XgammaError, match=r"figures/new\.png is a product without an entry"):
-            run_provenance(results, [*FILES, "figures/new.png"], FETCHED, {})
+    def test_a_product_of_which_no_job_noted_anything_is_an_error(self, results):
+        """It would seem to rest on no answer at all."""
+        made_from = {path: sources for path, sources in MADE_FROM.items() if "targets" not in path}
+        with pytest.raises(
+            XgammaError, match=r"no job noted what .*demo/enrichment/targets\.parquet .*--forceall"
+        ):
+            run_provenance(results, FILES, made_from, FETCHED, {})
 
     def test_written_and_read_in_the_order_of_the_config(self, results, provenance):
         provenance["config"] = {"surveys": {"z": {"b": "1", "a": "2"}, "a": {}}}
@@ -292,7 +313,7 @@ class TestCompareReplay:
 
     def test_the_same(self, provenance):
         said = compare_replay(self.replayed(provenance), provenance, "results/demo")
-        assert said == "xgamma: all 10 products are byte-identical to those of results/demo"
+        assert said == "xgamma: all 11 products are byte-identical to those of results/demo"
 
     def test_different_missing_and_more(self, provenance):
         ours = self.replayed(provenance, software={"python": "0", "astropy": "1"})
@@ -309,7 +330,7 @@ class TestCompareReplay:
         ]
         with pytest.raises(XgammaError) as error:
             compare_replay(ours, theirs, "results/demo")
-        assert str(error.value).startswith("replay: 7 of 10 products are byte-identical")
+        assert str(error.value).startswith("replay: 8 of 11 products are byte-identical")
         assert "figures/separations.png" in str(error.value)
         assert str(error.value).endswith("there is astropy 1 instead of 2, numpy none instead of 3")
 
@@ -322,15 +343,13 @@ def test_product_names_are_those_of_any_archive():
         assert product_name(same) == same
 
 
-def test_sources_and_descriptions():
-    there = [*FILES, "tables/counterparts_gaia.parquet", "figures/offsets.svg"]
-    assert all_sources("plane/fermilpsc.parquet", there) == {
-        "plane/fermilpsc.parquet",
-        "catalogs/fermilpsc.parquet",
-        "services/heasarc.ecsv",
-    }
-    assert all_sources("figures/offsets.svg", there) == {*there} - {"figures/separations.png"}
-    assert all(description(path) for path in there)
+def test_descriptions():
+    """The pattern of the shards is the widest: what else is in their folder has its own."""
+    described = {path: description(path) for path in FILES}
+    assert len(set(described.values())) == len(FILES) - 1, "both descriptions of a service alike"
+    assert described["enrichment/targets.parquet"].startswith("Positions around which")
+    with pytest.raises(XgammaError, match=r"figures/new\.png is a product without a description"):
+        description("figures/new.png")
 
 
 def test_digest_of_kept_answers(tmp_path):

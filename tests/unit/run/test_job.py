@@ -12,10 +12,11 @@ from xgamma.run.job import clear_failures, failures
 
 JOB = """
 import logging, sys, warnings
+from types import SimpleNamespace
 from xgamma.errors import XgammaError
 from xgamma.run.job import job
 
-with job(sys.argv[1]) as logger:
+with job(SimpleNamespace(log=[sys.argv[1]], input=[], output=[])) as logger:
     logger.info("started")
     exec(sys.argv[2])
 """

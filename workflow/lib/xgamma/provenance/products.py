@@ -1,169 +1,84 @@
-"""The products of a run: what each one is, and which others it is made from.
+"""The products of a run, by their paths: what each one is, and its name in any archive.
 
-Snakemake knows the second too, but forgets it; provenance keeps it. A test holds this table
-against what Snakemake knows of a real run, so a new rule needs an entry here.
+What a product is made from stands elsewhere: its job noted that (`xgamma.run.lineage`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from xgamma.errors import XgammaError
 from xgamma.stages.shard_file import ShardFile
 
-__all__ = ["all_sources", "description", "product_name"]
+__all__ = ["description", "product_name"]
 
+_CHANMASTER = "All Chandra observations (chanmaster)"
+_CSC = "Chandra Source Catalog"
+_FERMI = "Fermi LAT point sources (4FGL-DR4)"
 
-@dataclass(frozen=True)
-class _Entry:
-    """Products whose paths match one of `paths`; `made_from` matches what they are made from."""
-
-    paths: tuple[str, ...]
-    description: str
-    made_from: tuple[str, ...] = ()
-
-
-_DESCRIBED, _HEASARC = "services/*.ecsv", "services/heasarc.ecsv"
-_CATALOGUES = {
-    "chanmaster": "All Chandra observations (chanmaster)",
-    "csc": "Chandra Source Catalog",
-    "fermilpsc": "Fermi LAT point sources (4FGL-DR4)",
+# Pattern of a path -> what the product is. The first that matches counts.
+_DESCRIPTIONS = {
+    "services/*.ecsv": "Every column of a service's tables that are used, as it describes them",
+    "catalogs/chanmaster.parquet": f"{_CHANMASTER}, as fetched",
+    "catalogs/csc.parquet": f"{_CSC}, as fetched",
+    "catalogs/fermilpsc.parquet": f"{_FERMI}, as fetched",
+    "plane/csc.parquet": f"{_CSC}, within the latitude cut",
+    "plane/fermilpsc.parquet": f"{_FERMI}, within the latitude cut",
+    "crossmatch/joined.parquet": "The pairs as the service joined them, not verified yet",
+    "crossmatch/pairs.parquet": "Chandra sources inside the error circles of Fermi sources",
+    "crossmatch/excluded.ecsv": (
+        "Fermi sources of the plane that have no error ellipse, with the reason"
+    ),
+    "crossmatch/verification.json": (
+        "The service's join against the same join from the fetched catalogues"
+    ),
+    "tables/csc_fermi_pairs.ecsv": "One row per Fermi-Chandra pair, with separations and flags",
+    "tables/grouped_csc_fermi_pairs.*": "One row per Fermi source, its Chandra sources as lists",
+    "enrichment/targets.parquet": "Positions around which the surveys are searched",
+    "enrichment/*/*.parquet": "Survey sources around the targets of one shard",
+    "tables/counterparts_*": "Survey sources around the Fermi positions and the Chandra candidates",
+    "tables/grouped_csc_fermi_gaia_2mass_pairs.*": (
+        "One row per Fermi source, with the nearest survey sources as lists"
+    ),
+    "summary.json": "Every number of the run",
+    "summary.txt": "Every number of the run",
+    "figures/exposure_map.*": "Chandra observations on the sky, by exposure",
+    "figures/plane_sky.*": "Chandra sources of the plane on the sky, by flux",
+    "figures/plane_map.*": "Chandra sources of the plane in strips of longitude",
+    "figures/plane_histograms.*": "Chandra sources of the plane by longitude and latitude",
+    "figures/association_map.*": "Fermi sources with Chandra sources in their circles",
+    "figures/match_map.*": "Chandra sources inside Fermi error circles, by flux ratio",
+    "figures/matches_by_position.*": "Chandra sources per circle by longitude and latitude",
+    "figures/matches_by_flux.*": "Chandra sources per circle against gamma-ray flux",
+    "figures/separations.*": "Separations of the pairs in units of R95",
+    "figures/flux_ratio_by_position.*": "X-ray over gamma-ray flux by longitude and latitude",
+    "figures/flux_ratio_by_class.*": "X-ray over gamma-ray flux by 4FGL class",
+    "figures/counterparts_by_class.*": "Fermi sources with survey sources, by 4FGL class",
+    "figures/variability_by_class.*": "Gaia sources by 4FGL class and variability flag",
+    "figures/variable_fraction.*": "Fraction of Gaia sources flagged as variable, by 4FGL class",
+    "figures/offsets.*": "Survey sources around the Chandra candidates, by separation",
+    "figures/class_shares.*": "Fermi sources of the plane by group of class",
+    "figures/class_subsample.*": "Fluxes of the sources of the chosen classes",
+    "tables/class_shares.*": "Classes of the Fermi sources by latitude",
+    "tables/class_subsample.*": "Fermi sources of the chosen classes",
 }
-_CSC, _FERMI = "catalogs/csc.parquet", "catalogs/fermilpsc.parquet"
-_PAIRS, _VERIFIED = "crossmatch/pairs.parquet", "crossmatch/verification.json"
-_TARGETS, _SHARDS = "enrichment/targets.parquet", "enrichment/*/*.parquet"
-_LONG = "tables/counterparts_*.parquet"
-
-
-def _figures(made_from: tuple[str, ...], descriptions: Mapping[str, str]) -> list[_Entry]:
-    return [_Entry((f"figures/{name}.*",), text, made_from) for name, text in descriptions.items()]
-
-
-# The first entry that matches counts.
-_ENTRIES = [
-    _Entry((_DESCRIBED,), "Every column of a service's tables that are used, as it describes them"),
-    *(
-        _Entry((f"catalogs/{name}.parquet",), f"{text}, as fetched", (_HEASARC,))
-        for name, text in _CATALOGUES.items()
-    ),
-    *(
-        _Entry(
-            (f"plane/{name}.parquet",),
-            f"{_CATALOGUES[name]}, within the latitude cut",
-            (f"catalogs/{name}.parquet",),
-        )
-        for name in ("csc", "fermilpsc")
-    ),
-    _Entry(
-        (_PAIRS,),
-        "Chandra sources inside the error circles of Fermi sources",
-        (_HEASARC, "plane/fermilpsc.parquet"),
-    ),
-    _Entry(
-        ("crossmatch/excluded.ecsv",),
-        "Fermi sources of the plane that have no error ellipse, with the reason",
-        (_HEASARC, "plane/fermilpsc.parquet"),
-    ),
-    _Entry(
-        (_VERIFIED,),
-        "The service's join against the same join from the fetched catalogues",
-        (_PAIRS, _FERMI, _CSC),
-    ),
-    _Entry(
-        ("tables/csc_fermi_pairs.ecsv",),
-        "One row per Fermi-Chandra pair, with separations and flags",
-        (_PAIRS, _VERIFIED),
-    ),
-    _Entry(
-        ("tables/grouped_csc_fermi_pairs.*",),
-        "One row per Fermi source, its Chandra sources as lists",
-        (_PAIRS, _VERIFIED),
-    ),
-    _Entry(
-        (_TARGETS,),
-        "Positions around which the surveys are searched",
-        (_PAIRS, _VERIFIED, _DESCRIBED),
-    ),
-    _Entry((_SHARDS,), "Survey sources around the targets of one shard", (_TARGETS, _DESCRIBED)),
-    _Entry(
-        ("tables/counterparts_*",),
-        "Survey sources around the Fermi positions and the Chandra candidates",
-        (_PAIRS, _TARGETS, _SHARDS),
-    ),
-    _Entry(
-        ("tables/grouped_csc_fermi_gaia_2mass_pairs.*",),
-        "One row per Fermi source, with the nearest survey sources as lists",
-        (_PAIRS, _TARGETS, _SHARDS),
-    ),
-    _Entry(
-        ("summary.json", "summary.txt"),
-        "Every number of the run",
-        (
-            _DESCRIBED,
-            "catalogs/*.parquet",
-            _PAIRS,
-            "crossmatch/excluded.ecsv",
-            _VERIFIED,
-            _LONG,
-        ),
-    ),
-    *_figures(
-        ("catalogs/chanmaster.parquet",),
-        {"exposure_map": "Chandra observations on the sky, by exposure"},
-    ),
-    *_figures(
-        ("plane/csc.parquet",),
-        {
-            "plane_sky": "Chandra sources of the plane on the sky, by flux",
-            "plane_map": "Chandra sources of the plane in strips of longitude",
-            "plane_histograms": "Chandra sources of the plane by longitude and latitude",
-        },
-    ),
-    *_figures(
-        (_PAIRS, _VERIFIED),
-        {
-            "association_map": "Fermi sources with Chandra sources in their circles",
-            "match_map": "Chandra sources inside Fermi error circles, by flux ratio",
-            "matches_by_position": "Chandra sources per circle by longitude and latitude",
-            "matches_by_flux": "Chandra sources per circle against gamma-ray flux",
-            "separations": "Separations of the pairs in units of R95",
-            "flux_ratio_by_position": "X-ray over gamma-ray flux by longitude and latitude",
-            "flux_ratio_by_class": "X-ray over gamma-ray flux by 4FGL class",
-        },
-    ),
-    *_figures(
-        (_PAIRS, _TARGETS, _LONG),
-        {
-            "counterparts_by_class": "Fermi sources with survey sources, by 4FGL class",
-            "variability_by_class": "Gaia sources by 4FGL class and variability flag",
-            "variable_fraction": "Fraction of Gaia sources flagged as variable, by 4FGL class",
-            "offsets": "Survey sources around the Chandra candidates, by separation",
-        },
-    ),
-    *(
-        _Entry(paths, text, (_FERMI, "plane/fermilpsc.parquet", _PAIRS, _LONG))
-        for paths, text in (
-            (("figures/class_shares.*",), "Fermi sources of the plane by group of class"),
-            (("figures/class_subsample.*",), "Fluxes of the sources of the chosen classes"),
-            (("tables/class_shares.*",), "Classes of the Fermi sources by latitude"),
-            (("tables/class_subsample.*",), "Fermi sources of the chosen classes"),
-        )
-    ),
-]
-
-
-def _entry(path: str) -> _Entry:
-    for entry in _ENTRIES:
-        if any(fnmatchcase(path, pattern) for pattern in entry.paths):
-            return entry
-    raise XgammaError(f"provenance: {path} is a product without an entry in xgamma/products.py")
 
 
 def description(path: str) -> str:
-    """What a product is, in a few words."""
-    return _entry(path).description
+    """What a product is, in a few words.
+
+    Raises
+    ------
+    XgammaError
+        If it is none of the products that are known here.
+    """
+    for pattern, text in _DESCRIPTIONS.items():
+        if fnmatchcase(path, pattern):
+            return text
+    raise XgammaError(
+        f"provenance: {path} is a product without a description: enter one in "
+        f"xgamma/provenance/products.py"
+    )
 
 
 def product_name(path: str) -> str:
@@ -174,28 +89,3 @@ def product_name(path: str) -> str:
     """
     shard = ShardFile.of(path)
     return path if shard is None else shard.name
-
-
-def all_sources(path: str, products: Iterable[str]) -> set[str]:
-    """The products that a product is made from, directly or not, itself included.
-
-    Parameters
-    ----------
-    path : str
-        Relative to the archive's folder.
-    products : iterable of str
-        All of them.
-
-    Raises
-    ------
-    XgammaError
-        If a product has no entry here.
-    """
-    there = list(products)
-    found, waiting = {path}, [path]
-    while waiting:
-        patterns = _entry(waiting.pop()).made_from
-        new = {p for p in there if any(fnmatchcase(p, pattern) for pattern in patterns)} - found
-        found |= new
-        waiting += new
-    return found

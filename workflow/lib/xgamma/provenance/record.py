@@ -1,8 +1,9 @@
 """Where every product comes from: the answers it rests on, the settings, the software.
 
-Each job that asks a service writes a record beside its product (`fetch_record`); one file
-per run joins them (`run_provenance`) and says of each product its digest and the answers it
-rests on. Times and the machine are there, and in no product.
+Each job that asks a service writes a record beside its product (`fetch_record`), and each job
+notes what it makes from what (`xgamma.run.lineage`). One file per run joins them
+(`run_provenance`): it has of each product its digest and the answers that it rests on. Times and
+the machine are there, and in no product.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import pandas as pd
 
 from xgamma import __version__
 from xgamma.errors import XgammaError
-from xgamma.provenance.products import all_sources, product_name
+from xgamma.provenance.products import product_name
+from xgamma.run.lineage import all_sources
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.files import write_text
@@ -193,10 +195,11 @@ def read_provenance(results: str | Path) -> dict[str, Any]:
 def run_provenance(
     results: str | Path,
     products: Iterable[str],
+    made_from: Mapping[str, Sequence[str]],
     fetched: Iterable[Mapping[str, Any]],
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What a run's products are, and what each one rests on.
+    """The provenance of a run: what its products are, and what each one rests on.
 
     Parameters
     ----------
@@ -204,6 +207,8 @@ def run_provenance(
         The archive's folder.
     products : iterable of str
         Paths in it.
+    made_from : mapping
+        Product -> paths of what its job read, as `xgamma.run.lineage.read_lineage` gives it.
     fetched : iterable of mapping
         What `fetch_record` gave for those of them that were fetched.
     about : mapping
@@ -214,12 +219,17 @@ def run_provenance(
     dict
         `about`, software, answers (key -> record) and products (path -> sha256, bytes, the
         keys of the answers; for fetched ones also rows, content and config).
+
+    Raises
+    ------
+    XgammaError
+        Naming the first product of which no job noted what it was made from.
     """
     products = sorted(products)
-    own = {entry["product"]["path"]: entry for entry in fetched}
-    keys = {path: _keys(entry["answers"]) for path, entry in own.items()}
+    records = {record["product"]["path"]: record for record in fetched}
+    keys = {path: _keys(record["answers"]) for path, record in records.items()}
     answers: dict[str, dict[str, Any]] = {}
-    for answer in (answer for entry in own.values() for answer in entry["answers"]):
+    for answer in (answer for record in records.values() for answer in record["answers"]):
         # two shards may have asked the same: the answer that was kept last
         known = answers.get(answer["key"])
         if known is None or known["started"] < answer["started"]:
@@ -227,16 +237,21 @@ def run_provenance(
     described = {}
     for path in products:
         file = Path(results) / path
-        rests_on = {k for s in all_sources(path, products) for k in keys.get(s, ())}
+        if path not in made_from:
+            raise XgammaError(
+                f"provenance: no job noted what {file} was made from: run snakemake --forceall, "
+                f"which makes the products anew from the kept answers"
+            )
+        sources = all_sources(path, made_from)
         described[path] = {
             "sha256": _file_digest(file),
             "bytes": file.stat().st_size,
-            "answers": sorted(rests_on),
+            "answers": sorted({key for source in sources for key in keys.get(source, ())}),
         }
-        if path in own:
-            entry = own[path]["product"]
-            described[path] |= {name: entry[name] for name in ("rows", "content")}
-            described[path]["config"] = own[path]["config"]
+        if path in records:
+            table = records[path]["product"]
+            described[path] |= {name: table[name] for name in ("rows", "content")}
+            described[path]["config"] = records[path]["config"]
     return {
         **about,
         "software": software_versions(),

@@ -14,8 +14,10 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from xgamma.errors import XgammaError
+from xgamma.run.lineage import note_lineage
 from xgamma.tables.printable import one_line, printable, shortened
 
 __all__ = ["clear_failures", "failures", "for_user", "job"]
@@ -94,13 +96,21 @@ def _keep_error(log_path: str, words: str) -> None:
 
 
 @contextlib.contextmanager
-def job(log_path: str) -> Iterator[logging.Logger]:
-    """Send the library's messages to `log_path`; end with status 1 and one line on error.
+def job(snakemake: Any) -> Iterator[logging.Logger]:
+    """Note what the job makes from what; send the library's messages to its log.
+
+    An error ends the job with status 1 and one line.
 
     Waiting for a service is also said on standard error, since a silent program looks
     dead; the traceback of an unforeseen error goes to the log only. A job that is told to
     stop (Ctrl-C, SIGTERM) cleans up, says so, and ends with status 130 or 143.
+
+    Parameters
+    ----------
+    snakemake
+        What Snakemake gives a script; used are its `log`, `input` and `output`.
     """
+    log_path = snakemake.log[0]
     # a log that cannot be written (full disk) is no reason for tracebacks of logging itself
     logging.raiseExceptions = False
     logger = logging.getLogger("xgamma")
@@ -121,6 +131,8 @@ def job(log_path: str) -> Iterator[logging.Logger]:
     # without this, SIGTERM leaves half-written files, and jobs at the services
     signal.signal(signal.SIGTERM, _terminate)
     try:
+        if snakemake.output:
+            note_lineage(log_path, snakemake.input, snakemake.output)
         yield logger
     except KeyboardInterrupt:
         logger.warning("interrupted (log: %s)", log_path)
