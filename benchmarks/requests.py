@@ -212,7 +212,7 @@ class Workflow:
         tap = {"reuse": False}
         settings = {"archive": "bench", "archives": {"bench": archive}, "tap": tap}
         self._config = ("--configfile", self._project.configure("bench.yaml", settings))
-        self._project.make(*self._config, "--", "results/bench/crossmatch/verification.json")
+        self._project.make(*self._config, "--", "results/bench/crossmatch/pairs.parquet")
         self._pairs = self._project.results("bench") / "crossmatch/pairs.parquet"
         self.all_pairs = read_parquet(self._pairs)
 

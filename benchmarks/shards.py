@@ -79,7 +79,7 @@ def print_table(heads: list[str], rows: list[tuple]) -> None:
 def enrichment(folder: Path) -> None:
     """Time the enrichment of the demo, from the pairs to the merged tables, by each division."""
     project = ProjectCopy(folder)
-    project.make("results/demo/crossmatch/verification.json")
+    project.make("results/demo/crossmatch/pairs.parquet")
     rows = []
     for division in DIVISIONS:
         # each division asks for everything, as a first run does

@@ -37,7 +37,8 @@ def test_the_bundle_holds_no_sky_and_nothing_twice(bundle):
         names = archive.namelist()
     assert len(names) == len(set(names))
     assert not [name for name in names if "archive/sky" in name or "/tests/" in name]
-    for wanted in ("Snakefile", "Makefile", "requirements.lock", "workflow/lib/xgamma/tap.py"):
+    module = "workflow/lib/xgamma/archive/client.py"
+    for wanted in ("Snakefile", "Makefile", "requirements.lock", module):
         assert f"xgamma-demo/{wanted}" in names
 
 

@@ -285,8 +285,8 @@ def test_figures_and_code(bench, tmp_path):
     bench.append("lib/xgamma/figures/plane.py")
     bench.append("scripts/group_by_fermi.py")
     bench.check("subsample.classes", "a module of one figure", "a script", shards="none")
-    bench.append("lib/xgamma/tap.py")
-    bench.check("xgamma/tap.py", shards="all")
+    bench.append("lib/xgamma/archive/client.py")
+    bench.check("xgamma/archive/client.py", shards="all")
     upgraded = tmp_path / "upgraded"
     (upgraded / "matplotlib-99.0.dist-info").mkdir(parents=True)
     (upgraded / "matplotlib-99.0.dist-info/METADATA").write_text(

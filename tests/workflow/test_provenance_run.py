@@ -83,6 +83,14 @@ def test_the_lineage_is_what_snakemake_knows(demo_run, provenance):
     assert {product: set(inputs) for product, inputs in noted.items()} == known
 
 
+def test_rows_that_are_not_verified_go_no_further(demo_run, provenance):
+    noted = lineage_of(demo_run.project, provenance["products"])
+    readers = {name for name, inputs in noted.items() if "crossmatch/joined.parquet" in inputs}
+    verified = ("pairs.parquet", "excluded.ecsv", "verification.json")
+    about = {"provenance.json", "ro-crate-metadata.json"}
+    assert readers == {f"crossmatch/{name}" for name in verified} | about
+
+
 @pytest.mark.parametrize("killed_at", ["lineage/summarize.json", "demo/summary.json"])
 def test_no_product_loses_its_lineage_by_a_kill(demo_run, provenance, tmp_path, killed_at):
     """Nor by the loss of what Snakemake remembers; jobs that do not run again have theirs."""

@@ -1,18 +1,17 @@
 # Which Chandra sources lie inside the error circles of the Fermi sources of the plane.
-# Needs: the HEASARC service, services/heasarc.ecsv, catalogs/*.parquet, plane/fermilpsc.parquet.
-# Makes: crossmatch/{pairs.parquet, pairs.provenance.json, excluded.ecsv, verification.json},
+# Needs: the HEASARC service, services/heasarc.ecsv, catalogs/{csc,fermilpsc}.parquet.
+# Makes: crossmatch/{joined.parquet, joined.provenance.json},
+#        crossmatch/{pairs.parquet, excluded.ecsv, verification.json},
 #        tables/{csc_fermi_pairs.ecsv, grouped_csc_fermi_pairs.csv, .ecsv}.
 
 
 rule crossmatch:
     input:
         columns=f"{RESULTS}/services/heasarc.ecsv",
-        fermi=f"{RESULTS}/plane/fermilpsc.parquet",
         sky=demo_sky,
     output:
-        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
-        provenance=f"{RESULTS}/crossmatch/pairs.provenance.json",
-        excluded=f"{RESULTS}/crossmatch/excluded.ecsv",
+        joined=f"{RESULTS}/crossmatch/joined.parquet",
+        provenance=f"{RESULTS}/crossmatch/joined.provenance.json",
     log:
         f"{RESULTS}/logs/crossmatch.log",
     benchmark:
@@ -36,12 +35,15 @@ rule crossmatch:
         "../scripts/crossmatch.py"
 
 
+# Nothing else reads the joined rows: pairs are what was verified.
 rule verify_crossmatch:
     input:
-        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        joined=f"{RESULTS}/crossmatch/joined.parquet",
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
         csc=f"{RESULTS}/catalogs/csc.parquet",
     output:
+        pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        excluded=f"{RESULTS}/crossmatch/excluded.ecsv",
         verification=f"{RESULTS}/crossmatch/verification.json",
     log:
         f"{RESULTS}/logs/verify_crossmatch.log",
@@ -65,8 +67,6 @@ rule verify_crossmatch:
 rule group_by_fermi:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
-        # pairs that are not verified go no further
-        verification=f"{RESULTS}/crossmatch/verification.json",
     output:
         pairs=f"{RESULTS}/tables/csc_fermi_pairs.ecsv",
         grouped_csv=f"{RESULTS}/tables/grouped_csc_fermi_pairs.csv",

@@ -1,5 +1,5 @@
 # Optical and infrared sources around the Fermi sources and their Chandra candidates.
-# Needs: crossmatch/{pairs.parquet, verification.json}, services/*.ecsv, the services themselves.
+# Needs: crossmatch/pairs.parquet, services/*.ecsv, the services themselves.
 # Makes: enrichment/{targets.parquet, shards.json}, enrichment/{survey}/{shard}.{digest}.parquet
 #        with .provenance.json,
 #        tables/{counterparts_{survey}.parquet, .ecsv, grouped_csc_fermi_gaia_2mass_pairs.csv, .ecsv}.
@@ -10,7 +10,6 @@
 checkpoint shard_sources:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
-        verification=f"{RESULTS}/crossmatch/verification.json",
         columns=DESCRIPTIONS,
         sky_record=demo_sky_record,
     output:

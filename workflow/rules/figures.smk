@@ -1,6 +1,6 @@
 # The figures, and the tables of classes that go with them.
 # Needs: catalogs/{chanmaster,fermilpsc}.parquet, plane/{csc,fermilpsc}.parquet,
-#        crossmatch/{pairs.parquet, verification.json}, enrichment/targets.parquet,
+#        crossmatch/pairs.parquet, enrichment/targets.parquet,
 #        tables/counterparts_{survey}.parquet.
 # Makes: FIGURES = figures/*.{png,pdf,svg} as the config says, and
 #        tables/{class_shares,class_subsample}.{ecsv,html}.
@@ -69,8 +69,6 @@ rule plot_plane:
 rule plot_associations:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
-        # pairs that are not verified go no further
-        verification=f"{RESULTS}/crossmatch/verification.json",
     output:
         association_map=figure_files("association_map", "Associations"),
         match_map=figure_files("match_map", "Associations"),

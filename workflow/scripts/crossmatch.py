@@ -6,21 +6,19 @@ from xgamma.config.settings import load_config
 from xgamma.provenance.record import fetch_record, write_provenance
 from xgamma.run.job import job
 from xgamma.stages.crossmatch import fetch_pairs
-from xgamma.stages.pairs import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources
-from xgamma.tables.files import read_parquet, write_ecsv, write_parquet
+from xgamma.stages.pairs import PAIR_COLUMNS
+from xgamma.tables.files import write_parquet
 
 with job(snakemake):
+    p = snakemake.params
     client = connect(load_config(snakemake.config), "heasarc", snakemake.input.get("sky"))
-    cut, min_flux = snakemake.params.latitude_cut_deg, snakemake.params.min_flux
     available = read_description(snakemake.input.columns)
-    pairs, answers = fetch_pairs(client, cut, min_flux, available)
-    excluded = excluded_sources(read_parquet(snakemake.input.fermi), cut)
-    write_parquet(snakemake.output.pairs, pairs, PAIR_COLUMNS)
-    write_ecsv(snakemake.output.excluded, excluded, EXCLUDED_COLUMNS)
+    joined, answers = fetch_pairs(client, p.latitude_cut_deg, p.min_flux, available)
+    write_parquet(snakemake.output.joined, joined, PAIR_COLUMNS)
     settings = {
-        "url": snakemake.params.url,
-        "latitude_cut_deg": cut,
-        "min_flux": min_flux,
+        "url": p.url,
+        "latitude_cut_deg": p.latitude_cut_deg,
+        "min_flux": p.min_flux,
     }
-    record = fetch_record(snakemake.output.pairs, pairs, PAIR_COLUMNS, answers, settings)
+    record = fetch_record(snakemake.output.joined, joined, PAIR_COLUMNS, answers, settings)
     write_provenance(snakemake.output.provenance, record)

@@ -1,17 +1,19 @@
-"""Hold the service's pairs against the same join of the fetched catalogues."""
+"""Let the service's pairs pass if they are those of the same join of the fetched catalogues."""
 
 import dataclasses
 
 from xgamma.run.job import job
+from xgamma.stages.pairs import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources
 from xgamma.stages.verify_crossmatch import verify_pairs
-from xgamma.tables.files import read_parquet, write_json
+from xgamma.tables.files import read_parquet, write_ecsv, write_json, write_parquet
 
 with job(snakemake):
-    verification = verify_pairs(
-        read_parquet(snakemake.input.pairs),
-        read_parquet(snakemake.input.fermi),
-        read_parquet(snakemake.input.csc, ["name", "ra", "dec", "b_flux_ap"]),
-        snakemake.params.latitude_cut_deg,
-        snakemake.params.min_flux,
-    )
+    p = snakemake.params
+    joined = read_parquet(snakemake.input.joined)
+    fermi = read_parquet(snakemake.input.fermi)
+    csc = read_parquet(snakemake.input.csc, ["name", "ra", "dec", "b_flux_ap"])
+    verification = verify_pairs(joined, fermi, csc, p.latitude_cut_deg, p.min_flux)
+    excluded = excluded_sources(fermi, p.latitude_cut_deg)
     write_json(snakemake.output.verification, dataclasses.asdict(verification))
+    write_ecsv(snakemake.output.excluded, excluded, EXCLUDED_COLUMNS)
+    write_parquet(snakemake.output.pairs, joined, PAIR_COLUMNS)

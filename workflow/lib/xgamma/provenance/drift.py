@@ -87,7 +87,7 @@ def ask_again(
         kept = read_parquet(results / f"catalogs/{name}.parquet")
         yield Asked(name, kept, fresh, (catalogue.key,))
 
-    path = "crossmatch/pairs.parquet"
+    path = "crossmatch/joined.parquet"
     cut, min_flux = settings[path]["latitude_cut_deg"], settings[path]["min_flux"]
     fresh, _ = fetch_pairs(clients["heasarc"], cut, min_flux, available)
     yield Asked("pairs", read_parquet(results / path), fresh, ("fermi_name", "csc_name"))
