@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from xgamma.answers.checks import check_asked, check_positions, check_unique, check_units
 from xgamma.errors import XgammaError
-from xgamma.tables.columns import Column, conform
+from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 from xgamma.tap.mirror_names import Names
 
 __all__ = [
@@ -77,7 +76,6 @@ _RA = _float("ra", "deg", "Right ascension, ICRS")
 _DEC = _float("dec", "deg", "Declination, ICRS")
 _LII = _float("lii", "deg", "Galactic longitude, as the archive gives it")
 _BII = _float("bii", "deg", "Galactic latitude, as the archive gives it")
-_FLUX = "erg / (s cm2)"
 
 CATALOGUES = {
     "chanmaster": Catalogue(
@@ -117,7 +115,7 @@ CATALOGUES = {
                 "Position angle of the error ellipse, east of north",
                 required=False,
             ),
-            _float("b_flux_ap", _FLUX, "Aperture flux, 0.5-7 keV, absorbed"),
+            _float("b_flux_ap", ENERGY_FLUX, "Aperture flux, 0.5-7 keV, absorbed"),
             _float("significance", "", "Highest flux significance", required=False),
         ),
         key="name",
@@ -143,8 +141,10 @@ CATALOGUES = {
                 "Position angle of the error ellipse, east of north",
                 required=False,
             ),
-            _float("energy_flux", _FLUX, "Energy flux, 0.1-100 GeV"),
-            _float("energy_flux_error", _FLUX, "1-sigma error of the energy flux", required=False),
+            _float("energy_flux", ENERGY_FLUX, "Energy flux, 0.1-100 GeV"),
+            _float(
+                "energy_flux_error", ENERGY_FLUX, "1-sigma error of the energy flux", required=False
+            ),
             _float("detection_significance", "", "Significance, sigma", required=False),
             _text("source_type", "Class; upper case identified, lower case associated"),
             _text("assoc_name", "Name of the associated source"),
@@ -250,8 +250,7 @@ def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     frame = frame.copy(deep=False)
     for column in columns:
         if column.name not in frame.columns:
-            null = {"text": "", "nullable_int": pd.NA}.get(column.kind, np.nan)
-            frame[column.name] = null
+            frame[column.name] = column.null
     frame = conform(frame, columns)
     for column in columns:
         if column.kind == "text":

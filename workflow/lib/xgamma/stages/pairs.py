@@ -12,7 +12,7 @@ import pandas as pd
 
 from xgamma.classes import group_of
 from xgamma.sky import elliptical_distance, position_angle, separation, within_latitude
-from xgamma.tables.columns import Column, conform
+from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 
 __all__ = [
     "EXCLUDED_COLUMNS",
@@ -23,8 +23,6 @@ __all__ = [
     "log_flux_ratio",
 ]
 
-_FLUX = "erg / (s cm2)"
-
 PAIR_COLUMNS = [
     Column("fermi_name", "text", "", "4FGL name"),
     Column("fermi_ra", "float", "deg", "Fermi right ascension, ICRS"),
@@ -34,7 +32,7 @@ PAIR_COLUMNS = [
     Column("fermi_r95", "float", "deg", "95 % error ellipse, semi-major axis"),
     Column("fermi_semi_minor_95", "float", "deg", "95 % error ellipse, semi-minor axis"),
     Column("fermi_position_angle_95", "float", "deg", "Its position angle, east of north"),
-    Column("fermi_flux", "float", _FLUX, "Fermi energy flux, 0.1-100 GeV"),
+    Column("fermi_flux", "float", ENERGY_FLUX, "Fermi energy flux, 0.1-100 GeV"),
     Column("fermi_class", "text", "", "4FGL class, blank if unassociated"),
     Column("fermi_flags", "nullable_int", "", "4FGL analysis flags"),
     Column("csc_name", "text", "", "Chandra Source Catalog name"),
@@ -42,7 +40,7 @@ PAIR_COLUMNS = [
     Column("csc_dec", "float", "deg", "Chandra declination, ICRS"),
     Column("csc_l", "float", "deg", "Chandra Galactic longitude"),
     Column("csc_b", "float", "deg", "Chandra Galactic latitude"),
-    Column("csc_flux", "float", _FLUX, "Chandra aperture flux, 0.5-7 keV, absorbed"),
+    Column("csc_flux", "float", ENERGY_FLUX, "Chandra aperture flux, 0.5-7 keV, absorbed"),
     Column("csc_error_r0", "float", "arcsec", "Chandra 95 % position error, semi-major axis"),
     Column("sep_deg", "float", "deg", "Separation"),
     Column("separation_r95", "float", "", "Separation in units of fermi_r95"),
@@ -55,7 +53,7 @@ EXCLUDED_COLUMNS = [
     Column("fermi_name", "text", "", "4FGL name"),
     Column("fermi_l", "float", "deg", "Galactic longitude"),
     Column("fermi_b", "float", "deg", "Galactic latitude"),
-    Column("fermi_flux", "float", _FLUX, "Energy flux, 0.1-100 GeV"),
+    Column("fermi_flux", "float", ENERGY_FLUX, "Energy flux, 0.1-100 GeV"),
     Column("fermi_class", "text", "", "4FGL class"),
     Column("assoc_name", "text", "", "Name of the associated source"),
     Column("reason", "text", "", "Why it takes no part in the cross-match"),
@@ -84,7 +82,7 @@ def finish_pairs(joined: pd.DataFrame) -> pd.DataFrame:
     pairs["separation_r95"] = pairs["sep_deg"] / pairs["fermi_r95"]
     for column in PAIR_COLUMNS:
         if column.name not in pairs and column.name not in _MADE_HERE:
-            pairs[column.name] = {"text": "", "nullable_int": pd.NA}.get(column.kind, np.nan)
+            pairs[column.name] = column.null
     angle = position_angle(pairs["fermi_ra"], pairs["fermi_dec"], pairs["csc_ra"], pairs["csc_dec"])
     pairs["elliptical_distance"] = elliptical_distance(
         pairs["sep_deg"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,19 +12,32 @@ import pandas as pd
 from xgamma.errors import XgammaError
 from xgamma.tables.printable import shortened
 
-__all__ = ["Column", "conform", "empty_frame"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-# how text is kept: by Arrow, which takes a third of the room of Python's strings
-_TEXT = pd.StringDtype(na_value=np.nan)
+__all__ = ["ENERGY_FLUX", "Column", "conform", "empty_frame", "kind_of"]
 
-_DTYPES = {
-    "text": "str",
-    "float": "float64",
-    "float32": "float32",
-    "int": "int64",
-    "nullable_int": "Int64",
-    "bool": "bool",
-    "list": "object",
+ENERGY_FLUX = "erg / (s cm2)"
+"""Unit of energy fluxes, X-ray and gamma-ray, as astropy spells it."""
+
+
+class _Kind(NamedTuple):
+    """How a kind of values is kept in memory and in files, and what its null is."""
+
+    dtype: np.dtype | pd.api.extensions.ExtensionDtype
+    null: Any
+    arrow: str  # an alias of pyarrow, which is imported only where files are read or written
+
+
+_KINDS = {
+    # by Arrow, which takes a third of the room of Python's strings
+    "text": _Kind(pd.StringDtype(na_value=np.nan), "", "string"),
+    "float": _Kind(np.dtype("float64"), np.nan, "float64"),
+    "float32": _Kind(np.dtype("float32"), np.nan, "float32"),
+    "int": _Kind(np.dtype("int64"), None, "int64"),
+    "nullable_int": _Kind(pd.Int64Dtype(), pd.NA, "int64"),
+    "bool": _Kind(np.dtype("bool"), None, "bool"),
+    "list": _Kind(np.dtype("object"), None, ""),
 }
 
 
@@ -35,8 +49,8 @@ class Column:
     ----------
     name : str
     kind : {'text', 'float', 'float32', 'int', 'nullable_int', 'bool', 'list'}
-        Null is '' for text and NaN for floats; `int` has no null (identifiers: they
-        stay exact 64-bit integers); `list` holds Python lists, JSON in text files.
+        `int` and `bool` have no null (identifiers: they stay exact 64-bit integers);
+        `list` holds Python lists, JSON in text files.
     unit : str
         In the spelling of astropy; '' if it has none.
     description : str
@@ -46,6 +60,32 @@ class Column:
     kind: str
     unit: str = ""
     description: str = ""
+
+    @property
+    def dtype(self) -> np.dtype | pd.api.extensions.ExtensionDtype:
+        """The type of its values in a frame."""
+        return _KINDS[self.kind].dtype
+
+    @property
+    def null(self) -> Any:
+        """What stands where there is no value: '', NaN or NA; None if each row must have one."""
+        return _KINDS[self.kind].null
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """The type of its values in Parquet; XgammaError for lists, which our files do not hold."""
+        import pyarrow as pa
+
+        if self.kind == "list":
+            raise XgammaError(f"table: {self.name} holds lists, and Parquet files of ours do not")
+        return pa.type_for_alias(_KINDS[self.kind].arrow)
+
+
+def kind_of(dtype: np.dtype | pd.api.extensions.ExtensionDtype) -> str:
+    """The kind of a column that came with a type of NumPy or pandas; text if it is no number."""
+    if isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize in (4, 8):
+        return "float32" if dtype.itemsize == 4 else "float"
+    return "nullable_int" if pd.api.types.is_integer_dtype(dtype) else "text"
 
 
 def empty_frame(columns: Sequence[Column]) -> pd.DataFrame:
@@ -69,14 +109,14 @@ def conform(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
         values = frame[column.name]
         if column.kind == "text":
             # the detour for what is no text yet: of each row it makes an object
-            kept = values if values.dtype == _TEXT else values.astype("object")
-            values = kept.where(kept.notna(), "")
+            kept = values if values.dtype == column.dtype else values.astype("object")
+            values = kept.where(kept.notna(), column.null)
         elif column.kind in ("int", "bool") and values.isna().any():
             row = int(np.flatnonzero(values.isna())[0])
             raise XgammaError(f"table: {column.name} is null in row {row}, where it must not be")
         _refuse_silent_change(column, values)
         try:
-            made[column.name] = values.astype(_DTYPES[column.kind]).reset_index(drop=True)
+            made[column.name] = values.astype(column.dtype).reset_index(drop=True)
         except (ValueError, TypeError, OverflowError) as error:
             # the message quotes the value, which may be anything
             raise XgammaError(
@@ -89,9 +129,9 @@ def conform(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
 def _refuse_silent_change(column: Column, values: pd.Series) -> None:
     """Raise where pandas would make another value of one: 1.5 into 1, 'False' into True."""
     if column.kind in ("int", "nullable_int") and values.dtype.kind == "f":
-        there = values.dropna()
+        numbers = values.dropna()
         # above 2**53 a float no longer tells neighbouring integers apart
-        if not ((there % 1 == 0) & (there.abs() <= 2**53)).all():
+        if not ((numbers % 1 == 0) & (numbers.abs() <= 2**53)).all():
             raise XgammaError(f"table: {column.name} came as a float and may have lost digits")
     elif column.kind in ("int", "nullable_int") and values.dtype.kind == "u":
         if (values > 2**63 - 1).any():

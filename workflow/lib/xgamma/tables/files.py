@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from xgamma.tables.columns import _TEXT, Column, conform
+from xgamma.tables.columns import Column, conform
 from xgamma.tables.printable import printable, shortened
 
 if TYPE_CHECKING:
@@ -77,19 +77,6 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n")
 
 
-def _arrow_type(kind: str):
-    import pyarrow as pa
-
-    return {
-        "text": pa.string(),
-        "float": pa.float64(),
-        "float32": pa.float32(),
-        "int": pa.int64(),
-        "nullable_int": pa.int64(),
-        "bool": pa.bool_(),
-    }[kind]
-
-
 def write_parquet(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
     """Write plain Parquet: unit and description in each field's metadata.
 
@@ -102,17 +89,16 @@ def write_parquet(path: str | Path, frame: pd.DataFrame, columns: Sequence[Colum
     frame = conform(frame, columns)
     arrays, fields = [], []
     for column in columns:
-        kind = _arrow_type(column.kind)
         # from_pandas only where a null is not a number: NaN in a float column stays NaN
         arrays.append(
-            pa.array(frame[column.name], type=kind, from_pandas=column.kind == "nullable_int")
+            pa.array(frame[column.name], type=column.arrow_type, from_pandas=column.null is pd.NA)
         )
         metadata = {
             "kind": column.kind,
             "unit": column.unit,
             "description": column.description,
         }
-        fields.append(pa.field(column.name, kind, metadata=metadata))
+        fields.append(pa.field(column.name, column.arrow_type, metadata=metadata))
     table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
     with atomic_path(path) as beside:
         pq.write_table(table, beside, compression="zstd", store_schema=True)
@@ -158,26 +144,26 @@ def read_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    known = {c.name: c for c in read_columns(path)}
-    names = list(known) if columns is None else list(columns)
-    made = {}
+    in_file = {column.name: column for column in read_columns(path)}
+    read = list(in_file.values()) if columns is None else [in_file[name] for name in columns]
+    series = {}
     with pq.ParquetFile(path) as file:
-        for name in names:
-            column = file.read([name]).column(name)
+        for column in read:
+            values = file.read([column.name]).column(column.name)
             if rows is not None:
-                column = column.filter(pa.array(rows))
-            made[name] = _series_of(column, known[name].kind)
-    return conform(pd.DataFrame(made, columns=names, copy=False), [known[n] for n in names])
+                values = values.filter(pa.array(rows))
+            series[column.name] = _series(values, column)
+    frame = pd.DataFrame(series, columns=[column.name for column in read], copy=False)
+    return conform(frame, read)
 
 
-def _series_of(column: pa.ChunkedArray, kind: str) -> pd.Series:
-    """A column of Parquet as pandas has it."""
-    if kind in ("text", "nullable_int"):
-        dtype = _TEXT if kind == "text" else pd.Int64Dtype()
-        return column.to_pandas(types_mapper={column.type: dtype}.get)
-    values = column.to_numpy()
+def _series(values: pa.ChunkedArray, column: Column) -> pd.Series:
+    """The values of a column of Parquet as pandas has them."""
+    if isinstance(column.dtype, pd.api.extensions.ExtensionDtype):
+        return values.to_pandas(types_mapper={values.type: column.dtype}.get)
+    array = values.to_numpy()
     # what is Arrow's own memory cannot be written to
-    return pd.Series(values if values.flags.writeable else values.copy())
+    return pd.Series(array if array.flags.writeable else array.copy())
 
 
 def _plain(value: Any) -> Any:
@@ -201,13 +187,14 @@ def _json_cell(value: list) -> str:
     return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
-def _cell(value: Any, kind: str) -> str:
+def _csv_cell(value: Any, column: Column) -> str:
+    """A value as CSV shows it: nothing where it is null."""
     value = _plain(value)
     if value is None:
         return ""
     if isinstance(value, list):
         return _json_cell(value)
-    if kind == "text":
+    if column.kind == "text":
         text = printable(value)
         # spreadsheets compute what starts so, and an apostrophe makes it text to them; tab and
         # carriage return, which do the same, are escapes by now
@@ -226,14 +213,12 @@ def csv_text(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([c.name for c in columns])
-    for row in zip(
-        *(
-            frame[c.name].tolist() if c.kind != "float32" else frame[c.name].to_numpy()
-            for c in columns
-        ),
-        strict=True,
-    ):
-        writer.writerow([_cell(value, c.kind) for value, c in zip(row, columns, strict=True)])
+    # a list of Python's floats would give a float32 the digits of a float64
+    values = [
+        frame[c.name].to_numpy() if c.kind == "float32" else frame[c.name].tolist() for c in columns
+    ]
+    for row in zip(*values, strict=True):
+        writer.writerow([_csv_cell(value, c) for value, c in zip(row, columns, strict=True)])
     return stream.getvalue()
 
 
@@ -245,9 +230,9 @@ def write_csv(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) 
 def _without_comments(ecsv: str) -> str:
     """Quote first values that start with '#', or readers take their lines for comments."""
     lines = ecsv.split("\n")
-    names = next(place for place, line in enumerate(lines) if not line.startswith("#"))
+    header = next(place for place, line in enumerate(lines) if not line.startswith("#"))
     # astropy has quoted those that hold a blank or a quote already
-    lines[names + 1 :] = [re.sub(r"^#\S*", r'"\g<0>"', line) for line in lines[names + 1 :]]
+    lines[header + 1 :] = [re.sub(r"^#\S*", r'"\g<0>"', line) for line in lines[header + 1 :]]
     return "\n".join(lines)
 
 
@@ -290,15 +275,12 @@ def read_ecsv(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:
     from astropy.table import Table
 
     table = Table.read(path, format="ascii.ecsv")
-    made = {}
+    series = {}
     for column in columns:
         data = table[column.name]
-        if column.kind == "text":
-            made[column.name] = [("" if v is np.ma.masked else str(v)) for v in data]
-        elif column.kind == "nullable_int":
-            made[column.name] = pd.array(
-                [(pd.NA if v is np.ma.masked else int(v)) for v in data], dtype="Int64"
-            )
+        if isinstance(column.dtype, pd.api.extensions.ExtensionDtype):
+            values = [column.null if value is np.ma.masked else value for value in data]
+            series[column.name] = pd.array(values, dtype=column.dtype)
         else:
-            made[column.name] = np.asarray(data)
-    return conform(pd.DataFrame(made), columns)
+            series[column.name] = np.asarray(data)
+    return conform(pd.DataFrame(series), columns)
