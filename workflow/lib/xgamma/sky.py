@@ -262,16 +262,16 @@ def match_within(
     steps = np.round(np.log2(np.maximum(reach[usable], _SMALLEST_CELL_DEG)) / 2)
     indexes = []
     for step in sorted(set(steps.tolist())):
-        mine = usable[steps == step]
-        indexes.append((mine, _Index(4.0**step, ra_1[mine], dec_1[mine], reach[mine])))
+        circles = usable[steps == step]
+        indexes.append((circles, _Index(4.0**step, ra_1[circles], dec_1[circles], reach[circles])))
     sieve = _sieve(len(ra_2), ra_1[usable], dec_1[usable], reach[usable])
     pairs = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))]
     for start in range(0, len(ra_2), _BLOCK):
         block = ra_2[start : start + _BLOCK], dec_2[start : start + _BLOCK]
         near = start + (sieve(*block) if sieve else np.arange(len(block[0])))
-        for mine, index in indexes:
+        for circles, index in indexes:
             for circle, place in index.candidates(ra_2[near], dec_2[near]):
-                centre, point = mine[circle], near[place]
+                centre, point = circles[circle], near[place]
                 level = np.abs(dec_2[point] - dec_1[centre]) <= reach[centre]
                 centre, point = centre[level], point[level]
                 apart = separation(*(c[centre] for c in centres), *(p[point] for p in points))

@@ -87,9 +87,9 @@ def plot_association_map(pairs: pd.DataFrame, latitude_cut_deg: float) -> Figure
     ratio = shown["ratio"].to_numpy(float)
     scale, points = robust_scale(ratio), None
     for panel in panels:
-        here = panel.holds(shown["csc_l"])
+        inside = panel.holds(shown["csc_l"])
         points = panel.axes.scatter(
-            panel.x(shown["csc_l"][here]), shown["csc_b"][here], c=ratio[here], s=9, lw=0,
+            panel.x(shown["csc_l"][inside]), shown["csc_b"][inside], c=ratio[inside], s=9, lw=0,
             cmap=colour_scale(), norm=scale, zorder=3, rasterized=True,
         )  # fmt: skip
         for longitude, latitude, r95 in sources[["fermi_l", "fermi_b", "fermi_r95"]].to_numpy():
@@ -162,11 +162,11 @@ def plot_match_map(pairs: pd.DataFrame, latitude_cut_deg: float) -> Figure:
     )
     per_match = _area_per_match(sources["num_csc_matches"])
     for panel in panels:
-        here = sources[panel.holds(sources["fermi_l"])]
+        inside = sources[panel.holds(sources["fermi_l"])]
         panel.axes.scatter(
-            panel.x(here["fermi_l"]), here["fermi_b"], s=per_match * here["num_csc_matches"],
-            facecolors=[(*to_rgb(GROUP_COLOURS[group]), 0.45) for group in here["group"]],
-            edgecolors=[GROUP_COLOURS[group] for group in here["group"]], lw=0.5, zorder=3,
+            panel.x(inside["fermi_l"]), inside["fermi_b"], s=per_match * inside["num_csc_matches"],
+            facecolors=[(*to_rgb(GROUP_COLOURS[group]), 0.45) for group in inside["group"]],
+            edgecolors=[GROUP_COLOURS[group] for group in inside["group"]], lw=0.5, zorder=3,
         )  # fmt: skip
     figure.legend(**_two_rows(group_handles(sources["group"]), _size_handles(sources, per_match)))
     if pairs.empty:

@@ -91,14 +91,14 @@ def plot_plane_map(csc: pd.DataFrame, latitude_cut_deg: float) -> Figure:
     log_flux = np.log10(some["b_flux_ap"].to_numpy(float))
     scale, points = robust_scale(log_flux), None
     for panel in panels:
-        here = panel.holds(none["lii"])
+        inside = panel.holds(none["lii"])
         panel.axes.scatter(
-            panel.x(none["lii"][here]), none["bii"][here], s=point_size(len(csc)), lw=0,
+            panel.x(none["lii"][inside]), none["bii"][inside], s=point_size(len(csc)), lw=0,
             color=GREY, rasterized=True,
         )  # fmt: skip
-        here = panel.holds(some["lii"])
+        inside = panel.holds(some["lii"])
         points = panel.axes.scatter(
-            panel.x(some["lii"][here]), some["bii"][here], c=log_flux[here], lw=0,
+            panel.x(some["lii"][inside]), some["bii"][inside], c=log_flux[inside], lw=0,
             s=point_size(len(csc)),
             cmap=colour_scale(), norm=scale, rasterized=True, zorder=3,
         )  # fmt: skip
