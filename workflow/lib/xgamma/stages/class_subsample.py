@@ -1,18 +1,19 @@
-"""A table of the Fermi sources of chosen classes, with their Chandra candidates summed up."""
+"""The tables of classes: shares by latitude, and the Fermi sources of chosen classes.
+
+Rule plot_subsample writes both; the shares are those of `xgamma.classes.class_shares`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from xgamma.classes import ordered_classes
-from xgamma.tables.columns import Column, conform
+from xgamma.stages.pairs import log_flux_ratio
+from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 
 __all__ = ["SHARE_COLUMNS", "class_subsample", "subsample_columns"]
-
-_FLUX = "erg / (s cm2)"
 
 _SUBSAMPLE = [
     Column("fermi_name", "text", "", "4FGL name"),
@@ -21,12 +22,12 @@ _SUBSAMPLE = [
     Column("fermi_l", "float", "deg", "Galactic longitude"),
     Column("fermi_b", "float", "deg", "Galactic latitude"),
     Column("fermi_r95", "float", "deg", "Semi-major axis of the 95 % ellipse; null: not searched"),
-    Column("fermi_flux", "float", _FLUX, "Gamma-ray energy flux, 0.1-100 GeV"),
+    Column("fermi_flux", "float", ENERGY_FLUX, "Gamma-ray energy flux, 0.1-100 GeV"),
     Column("num_csc_matches", "int", "", "Chandra sources within R95"),
     Column("num_in_ellipse", "int", "", "Of these, within the 95 % ellipse"),
     Column("nearest_csc_name", "text", "", "Chandra source nearest to the Fermi position"),
     Column("nearest_separation_r95", "float", "", "Its separation over R95"),
-    Column("nearest_csc_flux", "float", _FLUX, "Its X-ray flux, 0.5-7 keV"),
+    Column("nearest_csc_flux", "float", ENERGY_FLUX, "Its X-ray flux, 0.5-7 keV"),
     Column("nearest_log_flux_ratio", "float", "", "log10 of its X-ray over gamma-ray flux"),
     Column("brightest_csc_name", "text", "", "Chandra source with the greatest flux"),
     Column("brightest_separation_r95", "float", "", "Its separation over R95"),
@@ -107,19 +108,19 @@ def class_subsample(
             "fermi_flux": chosen["energy_flux"],
         }
     )
-    mine = pairs[pairs["fermi_name"].isin(table["fermi_name"])].copy()
-    usable = (mine["csc_flux"] > 0) & (mine["fermi_flux"] > 0)
-    mine["log_flux_ratio"] = np.log10((mine["csc_flux"] / mine["fermi_flux"]).where(usable))
-    by_source = mine.groupby("fermi_name")
+    candidates = pairs[pairs["fermi_name"].isin(table["fermi_name"])]
+    candidates = candidates.assign(log_flux_ratio=log_flux_ratio(candidates))
+    with_ratio = candidates[candidates["log_flux_ratio"].notna()]
+    by_source = candidates.groupby("fermi_name")
     names = table["fermi_name"]
     table["num_csc_matches"] = names.map(by_source.size()).fillna(0)
     table["num_in_ellipse"] = names.map(by_source["in_ellipse_95"].sum()).fillna(0)
-    nearest = mine.sort_values(["separation_r95", "csc_name"]).drop_duplicates("fermi_name")
-    bright = mine[usable].sort_values(["csc_flux", "csc_name"], ascending=[False, True])
-    for which, row in (("nearest", nearest), ("brightest", bright.drop_duplicates("fermi_name"))):
-        row = row.set_index("fermi_name")
+    nearest = candidates.sort_values(["separation_r95", "csc_name"])
+    brightest = with_ratio.sort_values(["csc_flux", "csc_name"], ascending=[False, True])
+    for which, ordered in (("nearest", nearest), ("brightest", brightest)):
+        first = ordered.drop_duplicates("fermi_name").set_index("fermi_name")
         for column in ("csc_name", "separation_r95", "csc_flux", "log_flux_ratio"):
-            table[f"{which}_{column}"] = names.map(row[column])
+            table[f"{which}_{column}"] = names.map(first[column])
     for survey, found in counterparts.items():
         near = found[found["around"] == "csc"].drop_duplicates(["fermi_name", "id"])
         table[f"num_{survey}"] = names.map(near.groupby("fermi_name").size()).fillna(0)
