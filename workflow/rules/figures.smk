@@ -117,7 +117,7 @@ rule plot_counterparts:
         mem_mb=scaled_by_attempt(1500),
         runtime=scaled_by_attempt(10),
     params:
-        surveys=list(CONFIG.surveys),
+        surveys=SURVEY_TABLES,
         radius_deg=CONFIG.enrichment.radius_deg,
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
         dpi=CONFIG.figures.dpi,

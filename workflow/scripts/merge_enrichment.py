@@ -2,8 +2,8 @@
 
 from xgamma.archive.surveys import SurveyTable
 from xgamma.run.job import job
-from xgamma.stages.group_by_fermi import COUNTERPART_COLUMNS, add_counterparts, group_pairs
-from xgamma.stages.merge_enrichment import merge_shards
+from xgamma.stages.group_by_fermi import group_pairs
+from xgamma.stages.merge_enrichment import COUNTERPART_COLUMNS, add_counterparts, merge_shards
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
 
@@ -22,6 +22,6 @@ with job(snakemake):
         counterparts[name], columns = merge_shards(shards, SurveyTable.of(survey), fermi_class)
         write_parquet(parquet, counterparts[name], columns)
         write_ecsv(ecsv, counterparts[name], columns)
-    grouped = add_counterparts(group_pairs(pairs), counterparts)
+    grouped = add_counterparts(group_pairs(pairs), counterparts, snakemake.params.surveys)
     write_csv(snakemake.output.grouped_csv, grouped, COUNTERPART_COLUMNS)
     write_ecsv(snakemake.output.grouped_ecsv, grouped, COUNTERPART_COLUMNS)

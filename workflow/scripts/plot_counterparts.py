@@ -4,7 +4,7 @@ from xgamma.figures.counterparts import (
     plot_counterparts_by_class,
     plot_variability_by_class,
     plot_variable_fraction,
-    with_variability,
+    variability_flags,
 )
 from xgamma.figures.offsets import plot_offsets
 from xgamma.figures.style import save_figures
@@ -19,11 +19,11 @@ with job(snakemake):
         survey: read_parquet(path)
         for survey, path in zip(p.surveys, snakemake.input.counterparts, strict=True)
     }
-    gaia, radii = with_variability(counterparts), (p.radius_deg, p.csc_radius_arcsec)
+    flags, radii = variability_flags(counterparts, p.surveys), (p.radius_deg, p.csc_radius_arcsec)
     figures = {
         "counterparts_by_class": plot_counterparts_by_class(pairs, counterparts, *radii),
-        "variability_by_class": plot_variability_by_class(gaia, *radii),
-        "variable_fraction": plot_variable_fraction(gaia, *radii),
+        "variability_by_class": plot_variability_by_class(flags, *radii),
+        "variable_fraction": plot_variable_fraction(flags, *radii),
         "offsets": plot_offsets(counterparts, targets),
     }
     save_figures(figures, snakemake.output, p.dpi, p.simulated)

@@ -23,7 +23,7 @@ from xgamma.config.settings import (
     load_config,
 )
 from xgamma.errors import XgammaError
-from xgamma.stages.enrich_shard import counterpart_columns
+from xgamma.stages.counterparts import counterpart_columns
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG_FILE = ROOT / "config" / "config.yaml"

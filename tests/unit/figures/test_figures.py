@@ -21,7 +21,7 @@ from xgamma.figures.counterparts import (
     plot_variability_by_class,
     plot_variable_fraction,
     variability_counts,
-    with_variability,
+    variability_flags,
 )
 from xgamma.figures.flux_ratios import plot_ratio_by_class, plot_ratio_by_position, spread
 from xgamma.figures.matches import (
@@ -118,6 +118,12 @@ def found(pairs):
     )  # fmt: skip
     flags = ["VARIABLE", "NOT_AVAILABLE", "NOT_AVAILABLE", ""]
     return table.assign(gaia_variability=[flags[i % 4] for i in range(len(table))])
+
+
+def flags_of(found):
+    """The variability flags, of the survey as the config has it."""
+    gaia = {"columns": {"phot_variable_flag": "gaia_variability"}}
+    return variability_flags({"gaia": found}, {"gaia": gaia})
 
 
 @pytest.fixture
@@ -407,7 +413,7 @@ def test_variability_labels_hold_with_more_classes_than_usual():
     found = pd.DataFrame(
         rows, columns=["around", "fermi_name", "fermi_class", "csc_name", "id", "gaia_variability"]
     )
-    axes = plot_variability_by_class(found, *RADII).axes[0]
+    axes = plot_variability_by_class(flags_of(found), *RADII).axes[0]
     labels = rows_of(axes)
     assert list(labels) == [name or "unclassified" for name in classes]
     bars = [p for p in axes.patches if isinstance(p, Rectangle)]
@@ -420,19 +426,19 @@ def test_variability_labels_hold_with_more_classes_than_usual():
 def test_flags_are_counted_once_and_null_is_not_constant(found):
     doubled = pd.concat([found, found.iloc[-3:].assign(csc_name="another candidate")])
     for around in ("fermi", "csc"):
-        counts = variability_counts(doubled, around)
+        counts = variability_counts(flags_of(doubled), around)
         own = found[found["around"] == around]
         assert counts["all"].sum() == len(own)
         assert counts["variable"].sum() == (own["gaia_variability"] == "VARIABLE").sum()
         assert counts["constant"].sum() == 0
         assert counts["no_flag"].sum() == (own["gaia_variability"] != "VARIABLE").sum()
-    text = words(plot_variability_by_class(found, *RADII))
+    text = words(plot_variability_by_class(flags_of(found), *RADII))
     assert "not 'constant'" in text
 
 
 def test_fraction_variable_is_over_all_rows(found):
-    axes = plot_variable_fraction(found, *RADII).axes[0]
-    counts = variability_counts(found, "fermi")
+    axes = plot_variable_fraction(flags_of(found), *RADII).axes[0]
+    counts = variability_counts(flags_of(found), "fermi")
     (line,) = [item for item in axes.lines if item.get_marker() == "o"]
     assert line.get_xdata() == pytest.approx(counts["variable"] / counts["all"])
     assert list(line.get_ydata()) == list(range(len(counts)))
@@ -440,12 +446,28 @@ def test_fraction_variable_is_over_all_rows(found):
 
 
 def test_variability_is_not_available_without_the_column(found):
-    bare = found.drop(columns="gaia_variability")
-    assert with_variability({"twomass": bare}) is None
-    assert with_variability({"twomass": bare, "gaia": found}) is found
+    surveys = {"twomass": {"columns": {"j_m": "gaia_variability"}}}
+    # called like it, and another one
+    assert variability_flags({"twomass": found}, surveys) is None
     for draw in (plot_variability_by_class, plot_variable_fraction):
-        assert "not available" in words(draw(None, *RADII))
-        assert "not available" in words(draw(bare, *RADII))
+        text = words(draw(None, *RADII))
+        assert "not available" in text and "phot_variable_flag" in text
+
+
+def test_variability_is_found_whatever_the_config_calls_it(found):
+    """`phot_variable_flag: varies` left the figures saying that no survey has it."""
+    surveys = {"twomass": {"columns": {}}, "dr3": {"columns": {"Phot_Variable_Flag": "varies"}}}
+    renamed = found.rename(columns={"gaia_variability": "varies"}).assign(variability="another")
+    flags = variability_flags({"twomass": found, "dr3": renamed}, surveys)
+    pd.testing.assert_frame_equal(flags, flags_of(found))
+    assert flags["variability"].value_counts()["VARIABLE"] > 5
+
+
+def test_a_flag_that_the_service_lacks_is_no_flag(found):
+    """Null in all rows, and so of a type that is not text."""
+    flags = flags_of(found.assign(gaia_variability=np.nan))
+    counts = variability_counts(flags, "fermi")
+    assert counts["no_flag"].sum() == counts["all"].sum() > 0
 
 
 def test_field_density_and_rings_by_hand():
@@ -554,8 +576,8 @@ def drawings(pairs, found, targets, csc, classes):
         "counterparts_by_class": lambda: plot_counterparts_by_class(
             pairs, {"gaia": found, "new": found}, *RADII
         ),
-        "variability_by_class": lambda: plot_variability_by_class(found, *RADII),
-        "variable_fraction": lambda: plot_variable_fraction(found, *RADII),
+        "variability_by_class": lambda: plot_variability_by_class(flags_of(found), *RADII),
+        "variable_fraction": lambda: plot_variable_fraction(flags_of(found), *RADII),
         "offsets": lambda: plot_offsets({"gaia": found, "new": found}, targets),
         "class_shares": lambda: plot_class_shares(fermi, 10.0),
         "class_subsample": lambda: plot_subsample(subsample_of(pairs, classes), pairs, classes),

@@ -27,7 +27,7 @@ from xgamma.archive.client import TapClient, TapError
 from xgamma.archive.connect import simulated
 from xgamma.archive.surveys import SurveyTable
 from xgamma.errors import XgammaError
-from xgamma.stages.enrich_shard import counterpart_columns, enrich_targets
+from xgamma.stages.enrich_shard import enrich_targets, shard_columns
 from xgamma.stages.merge_enrichment import merge_shards
 from xgamma.tables.files import read_columns, read_parquet, write_parquet
 
@@ -517,6 +517,6 @@ def test_columns_have_the_survey_s_units():
     spellings = ((units["extra_1"], "electron / s"), ("electron / s", "electron / s"))
     for last, expected in (*spellings, ("parsnips", "parsnips")):
         Described.units = {**units, "extra_1": last}
-        made = {c.name: c for c in counterpart_columns(survey, Described)}
+        made = {c.name: c for c in shard_columns(survey, Described)}
         assert (made["x_pmra"].unit, made["x_flux"].unit) == ("mas / yr", expected)
         assert made["x_pmra"].description == "t.pmra"

@@ -3,18 +3,17 @@
 import io
 import itertools
 import json
+import logging
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from astropy.table import Table
 
-from xgamma.stages.group_by_fermi import (
-    COUNTERPART_COLUMNS,
-    GROUPED_COLUMNS,
-    add_counterparts,
-    group_pairs,
-)
+from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, group_pairs
+from xgamma.stages.merge_enrichment import COUNTERPART_COLUMNS, add_counterparts
 from xgamma.tables.files import csv_text, write_ecsv
 
 # 2**53 + 3 is odd: a float would make 2**53 + 4 of it
@@ -47,6 +46,10 @@ def make_pairs(*rows):
         }
         for fermi, longitude, csc in rows
     )
+
+
+CONFIG_FILE = Path(__file__).parents[3] / "config" / "config.yaml"
+SURVEYS = yaml.safe_load(CONFIG_FILE.read_text(encoding="utf-8"))["surveys"]
 
 
 PAIRS = make_pairs(
@@ -111,7 +114,7 @@ def test_a_null_flux_is_null_in_the_csv():
 
 
 def test_no_pairs_give_a_table_of_no_rows():
-    found = add_counterparts(group_pairs(PAIRS.iloc[:0]), {})
+    found = add_counterparts(group_pairs(PAIRS.iloc[:0]), {}, {})
     assert len(found) == 0 and list(found.columns) == NOTEBOOK_COLUMNS
 
 
@@ -143,14 +146,22 @@ def gaia_table():
     return pd.concat([found, around_csc], ignore_index=True)
 
 
-@pytest.fixture
-def nested():
-    """The nested table of `gaia_table`, as a reader of the CSV sees it."""
-    frame = add_counterparts(group_pairs(PAIRS), {"gaia": gaia_table()})
+def twomass_table(rows=0):
+    return long_table(fermi_name=["4FGL A"] * rows, rank=range(rows), id=[""] * rows)
+
+
+def nested_csv(frame):
+    """A nested table as a reader of the CSV sees it."""
     rows = pd.read_csv(io.StringIO(csv_text(frame, COUNTERPART_COLUMNS)), keep_default_na=False)
     lists = [c.name for c in COUNTERPART_COLUMNS if c.kind == "list"]
     rows[lists] = rows[lists].map(json.loads)
     return rows.set_index("fermi_name")
+
+
+@pytest.fixture
+def nested():
+    found = {"gaia": gaia_table(), "twomass": twomass_table()}
+    return nested_csv(add_counterparts(group_pairs(PAIRS), found, SURVEYS))
 
 
 def test_counterparts_are_listed_nearest_first(nested):
@@ -173,20 +184,90 @@ def test_a_source_with_nothing_found_keeps_its_row(nested):
         assert row[name] == []
 
 
-def test_a_survey_that_was_not_asked_has_empty_lists(nested):
-    twomass = [name for name in NOTEBOOK_COLUMNS if name.startswith("twomass")]
-    assert all(cell == [] for name in twomass for cell in nested[name])
+def test_nothing_is_said_of_the_config_as_it_comes(nested, caplog):
+    """It takes all columns of the grouped table, in the spelling that is looked for."""
+    assert caplog.messages == []
 
 
-def test_text_identifiers_and_missing_columns():
-    """A survey configured without some of the columns gives nulls, one for each source."""
+def test_text_identifiers_and_columns_that_are_not_taken(caplog):
+    """A survey configured without some of the columns gives nulls, and a line that says so."""
     found = long_table(fermi_name=["4FGL A"] * 2, rank=[1, 2], id=["18261506-1450543", "1"])
-    made = add_counterparts(group_pairs(PAIRS), {"twomass": found, "gaia": found, "other": found})
+    kept = {"phot_g_mean_flux": "flux", "classprob_dsc_combmod_star": "star"}
+    surveys = {**SURVEYS, "gaia": {**SURVEYS["gaia"], "columns": kept}, "other": SURVEYS["gaia"]}
+    gaia = found.assign(flux=[1.0, 2.0], star=[0.5, 0.6])
+    made = add_counterparts(
+        group_pairs(PAIRS), {"twomass": found, "gaia": gaia, "other": found}, surveys
+    )
     row = made.set_index("fermi_name").loc["4FGL A"]
     assert row["twomass_names"] == ["18261506-1450543", "1"]
-    assert row["gaia_mean_g_mag"] == [None, None]
-    assert row["gaia_classes"] == [[None] * 3] * 2
+    assert row["gaia_mean_g_flux"] == [1.0, 2.0]
+    assert row["gaia_mean_g_mag"] == row["gaia_variability"] == [None, None]
+    assert row["gaia_classes"] == [[None, None, 0.5], [None, None, 0.6]]
     assert list(made.columns) == NOTEBOOK_COLUMNS
+    assert caplog.record_tuples == [
+        (
+            "xgamma.merge_enrichment",
+            logging.WARNING,
+            "grouped table: null in gaia_classes, gaia_mean_g_mag, gaia_variability: "
+            "surveys.gaia.columns of the config does not take classprob_dsc_combmod_quasar, "
+            "classprob_dsc_combmod_galaxy, phot_g_mean_mag, phot_variable_flag",
+        )
+    ]
+
+
+def renamed_survey():
+    """Gaia's columns of the config and of the table under other names; nothing else changes."""
+    names = SURVEYS["gaia"]["columns"]
+    # services take a name in capitals for the same
+    columns = {service.upper(): f"n{i}" for i, service in enumerate(names)}
+    new = dict(zip(names.values(), columns.values(), strict=True))
+    return {**SURVEYS["gaia"], "columns": columns}, gaia_table().rename(columns=new)
+
+
+def test_columns_are_found_whatever_the_config_calls_them(nested, caplog):
+    """`phot_g_mean_mag: gmag` filled the magnitudes with nulls, silently."""
+    gaia, found = renamed_survey()
+    assert "gaia_mean_g_mag" not in found
+    counterparts = {"gaia": found, "twomass": twomass_table()}
+    made = add_counterparts(group_pairs(PAIRS), counterparts, {**SURVEYS, "gaia": gaia})
+    pd.testing.assert_frame_equal(nested_csv(made), nested)
+    assert caplog.messages == []
+
+
+def test_a_name_does_not_make_another_column_the_magnitude(caplog):
+    """Blue magnitudes that the config calls gaia_mean_g_mag are not G magnitudes."""
+    columns = {**SURVEYS["gaia"]["columns"], "phot_bp_mean_mag": "gaia_mean_g_mag"}
+    del columns["phot_g_mean_mag"]
+    surveys = {**SURVEYS, "gaia": {**SURVEYS["gaia"], "columns": columns}}
+    counterparts = {"gaia": gaia_table(), "twomass": twomass_table()}
+    made = add_counterparts(group_pairs(PAIRS), counterparts, surveys)
+    assert nested_csv(made).loc["4FGL B", "gaia_mean_g_mag"] == [None, None]
+    assert ["phot_g_mean_mag" in message for message in caplog.messages] == [True]
+
+
+def test_a_survey_is_found_by_its_table_if_none_has_its_name(nested, caplog):
+    """A survey that the config calls dr3 left the lists of Gaia empty, silently."""
+    gaia, found = renamed_survey()
+    surveys = {"infrared": SURVEYS["twomass"], "dr3": gaia, "again": SURVEYS["gaia"]}
+    counterparts = {"infrared": twomass_table(), "dr3": found, "again": gaia_table().iloc[:0]}
+    made = add_counterparts(group_pairs(PAIRS), counterparts, surveys)
+    pd.testing.assert_frame_equal(nested_csv(made), nested)
+    assert caplog.messages == []
+    # one that has the name goes first, whatever it searches and wherever it stands
+    surveys["gaia"], counterparts["gaia"] = {"table": "dr4", "columns": {}}, twomass_table(1)
+    made = add_counterparts(group_pairs(PAIRS), counterparts, surveys)
+    assert nested_csv(made).loc["4FGL A", "gaia_names"] == [""]
+
+
+def test_a_survey_that_the_config_lacks_has_empty_lists_and_a_line_says_so(caplog):
+    surveys = {"gaia": SURVEYS["gaia"]}
+    made = nested_csv(add_counterparts(group_pairs(PAIRS), {"gaia": gaia_table()}, surveys))
+    twomass = [name for name in NOTEBOOK_COLUMNS if "2mass" in name or "twomass" in name]
+    assert len(twomass) == 5 and all(cell == [] for name in twomass for cell in made[name])
+    assert caplog.messages == [
+        "grouped table: its lists of twomass sources are empty: no survey of the config is called "
+        "twomass or searches fp_psc"
+    ]
 
 
 def test_equally_long_counterpart_lists_stay_lists():
@@ -195,6 +276,8 @@ def test_equally_long_counterpart_lists_stay_lists():
         rank=[1, 2, 3] * 3,
         id=np.arange(9) + ODD_ID,
     )
-    made = add_counterparts(group_pairs(PAIRS), {"gaia": found})
+    columns = dict.fromkeys(SURVEYS["gaia"]["columns"], "sep_csc_arcsec")
+    surveys = {"gaia": {**SURVEYS["gaia"], "columns": columns}}
+    made = add_counterparts(group_pairs(PAIRS), {"gaia": found}, surveys)
     assert made["gaia_names"].ndim == 1
     assert all(type(cell) is list and len(cell) == 3 for cell in made["gaia_glons"])

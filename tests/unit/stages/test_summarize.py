@@ -20,8 +20,18 @@ SETTINGS = {
     "nearest": 3,
     "csc_radius_arcsec": 2.0,
     "surveys": {
-        "gaia": {"service": "gaia", "table": "gaiadr3.gaia_source", "optional": []},
-        "twomass": {"service": "irsa", "table": "fp_psc", "optional": ["jdate"]},
+        "gaia": {
+            "service": "gaia",
+            "table": "gaiadr3.gaia_source",
+            "columns": {"phot_variable_flag": "gaia_variability"},
+            "optional": [],
+        },
+        "twomass": {
+            "service": "irsa",
+            "table": "fp_psc",
+            "columns": {"jdate": "twomass_jdate"},
+            "optional": ["jdate"],
+        },
     },
 }
 DESCRIBED = {("heasarc", c.table): [one.name for one in c.columns] for c in CATALOGUES.values()}
@@ -201,6 +211,21 @@ def test_counterparts():
             "candidates_with": 1,
         },
     }
+
+
+def test_the_variability_flag_is_counted_whatever_the_config_calls_it():
+    """It went uncounted, silently, unless it was called like the survey."""
+    stars = {**SETTINGS["surveys"]["gaia"], "columns": {"PHOT_VARIABLE_FLAG": "varies"}}
+    surveys = {"stars": stars, "twomass": SETTINGS["surveys"]["twomass"]}
+    renamed = GAIA.rename(columns={"gaia_variability": "varies"})
+    summary = summarize(
+        settings={**SETTINGS, "surveys": surveys},
+        # what is called like it is another column
+        counterparts={"stars": renamed, "twomass": TWOMASS.assign(twomass_variability="x")},
+    )
+    counted = summary["counterparts"]["by_survey"]
+    assert counted["stars"] == summarize()["counterparts"]["by_survey"]["gaia"]
+    assert "variability_around_fermi" not in counted["twomass"]
 
 
 def test_missing_columns_are_named():

@@ -20,14 +20,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xgamma.archive.surveys import SurveyTable
-from xgamma.stages.enrich_shard import counterpart_columns
+from xgamma.stages.counterparts import counterpart_columns
 from xgamma.stages.group_by_fermi import (
-    COUNTERPART_COLUMNS,
     GROUPED_COLUMNS,
-    add_counterparts,
     group_pairs,
 )
-from xgamma.stages.merge_enrichment import merge_shards
+from xgamma.stages.merge_enrichment import COUNTERPART_COLUMNS, add_counterparts, merge_shards
 from xgamma.stages.pairs import PAIR_COLUMNS
 from xgamma.stages.shard_sources import build_targets, shard_digests
 from xgamma.tables.columns import conform
@@ -169,7 +167,8 @@ def test_grouping_keeps_every_pair_once_in_the_order_of_the_names(sky):
 @SETTINGS
 @given(skies())
 def test_lists_of_counterparts_have_one_length_and_one_order(sky):
-    grouped = add_counterparts(group_pairs(sky.pair_frame()), {"gaia": sky.found_frame()})
+    found, surveys = {"gaia": sky.found_frame()}, {"gaia": dataclasses.asdict(GAIA)}
+    grouped = add_counterparts(group_pairs(sky.pair_frame()), found, surveys)
     lists = [name for name in grouped if name.startswith("gaia") or name.endswith("_gaia")]
     assert len(lists) == 9
     for row in grouped.to_dict("records"):

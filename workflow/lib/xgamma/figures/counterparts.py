@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from xgamma.figures.style import (
     new_figure,
     styled,
 )
+from xgamma.stages.counterparts import VARIABILITY_FLAG, product_name
 
 __all__ = [
     "class_counterparts",
@@ -36,11 +38,10 @@ __all__ = [
     "plot_variable_fraction",
     "survey_label",
     "variability_counts",
-    "with_variability",
+    "variability_flags",
 ]
 
-VARIABILITY = "gaia_variability"
-NOT_AVAILABLE = f"variability: not available\n(no survey has the column {VARIABILITY})"
+NOT_AVAILABLE = f"variability: not available\n(no survey has the column {VARIABILITY_FLAG})"
 
 _PUBLISHED_NAMES = {"gaia": "Gaia", "twomass": "2MASS"}
 
@@ -152,21 +153,40 @@ def plot_counterparts_by_class(
     return figure
 
 
-def with_variability(counterparts: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """Find the survey whose sources have a variability flag; None if there is none."""
-    for found in counterparts.values():
-        if VARIABILITY in found.columns:
-            return found
+def variability_flags(
+    counterparts: Mapping[str, pd.DataFrame], surveys: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame | None:
+    """Take Gaia's variability flags from the survey that has them.
+
+    Parameters
+    ----------
+    counterparts : mapping of str to DataFrame
+        Survey -> its sources: ``around, fermi_name, fermi_class, id``, and what the config takes.
+    surveys : mapping
+        Survey -> {columns, ...}, as in the config: the flag may have any name in our tables.
+
+    Returns
+    -------
+    DataFrame or None
+        ``around, fermi_name, fermi_class, id, variability``; text, blank where it is null. Of
+        the first survey that has the column; None if none has.
+    """
+    for survey, found in counterparts.items():
+        flag = product_name(surveys[survey]["columns"], VARIABILITY_FLAG)
+        if flag is not None:
+            sources = found[["around", "fermi_name", "fermi_class", "id"]]
+            # a column that the service lacks came as numbers, all of them null
+            return sources.assign(variability=found[flag].astype("str").fillna(""))
     return None
 
 
-def variability_counts(found: pd.DataFrame, around: str) -> pd.DataFrame:
+def variability_counts(flags: pd.DataFrame, around: str) -> pd.DataFrame:
     """Count variability flags by class of the Fermi source.
 
     Parameters
     ----------
-    found : DataFrame, shape (n,)
-        Counterparts: ``around, fermi_name, fermi_class, id, gaia_variability``.
+    flags : DataFrame, shape (n,)
+        As `variability_flags` gives it.
     around : {'fermi', 'csc'}
 
     Returns
@@ -177,12 +197,12 @@ def variability_counts(found: pd.DataFrame, around: str) -> pd.DataFrame:
         ``no_flag`` (NOT_AVAILABLE or null: not processed, which says nothing about the
         star), ``all``. A star near several candidates of one Fermi source counts once.
     """
-    found = found.assign(fermi_class=fold_unknown(found["fermi_class"]))
-    order = ordered_classes(found["fermi_class"])
-    rows = found[found["around"] == around].drop_duplicates(["fermi_name", "id"])
-    flags = rows[VARIABILITY].fillna("").str.strip().str.upper()
-    kind = flags.map({"VARIABLE": "variable", "CONSTANT": "constant"}).fillna("no_flag")
-    counts = pd.crosstab(rows["fermi_class"], kind)
+    flags = flags.assign(fermi_class=fold_unknown(flags["fermi_class"]))
+    order = ordered_classes(flags["fermi_class"])
+    stars = flags[flags["around"] == around].drop_duplicates(["fermi_name", "id"])
+    flag = stars["variability"].str.strip().str.upper()
+    kind = flag.map({"VARIABLE": "variable", "CONSTANT": "constant"}).fillna("no_flag")
+    counts = pd.crosstab(stars["fermi_class"], kind)
     counts = counts.reindex(index=order, columns=["variable", "constant", "no_flag"])
     counts = counts.fillna(0).astype("int64")
     counts["all"] = counts.sum(axis=1)
@@ -197,19 +217,19 @@ def _flag_columns(table: pd.DataFrame) -> list[NumberColumn]:
 
 
 def _open_variability(
-    found: pd.DataFrame | None,
+    flags: pd.DataFrame | None,
     title: str,
     subtitle: str,
     radius_deg: float,
     csc_radius_arcsec: float,
 ) -> tuple[Figure, list[Axes], list[pd.DataFrame]]:
     """Open a figure with a panel and `variability_counts` per search; none, and it says why."""
-    if found is None or VARIABILITY not in found.columns:
+    if flags is None:
         return empty_figure(title, NOT_AVAILABLE), [], []
-    if not len(found):
+    if not len(flags):
         return empty_figure(title, "no Gaia sources found"), [], []
     labels = _around_labels(radius_deg, csc_radius_arcsec)
-    tables = [variability_counts(found, around) for around in labels]
+    tables = [variability_counts(flags, around) for around in labels]
     classes = list(tables[0].index)
     figure = new_figure(title, subtitle, class_figure_height(len(classes)))
     columns = [_flag_columns(table) for table in tables]
@@ -218,14 +238,14 @@ def _open_variability(
 
 @styled
 def plot_variability_by_class(
-    found: pd.DataFrame | None, radius_deg: float, csc_radius_arcsec: float
+    flags: pd.DataFrame | None, radius_deg: float, csc_radius_arcsec: float
 ) -> Figure:
     """Draw the number of Gaia sources by class and variability flag, stacked.
 
     Parameters
     ----------
-    found : DataFrame or None
-        Counterparts with ``gaia_variability``; None if no survey has it.
+    flags : DataFrame or None
+        As `variability_flags` gives them.
     radius_deg, csc_radius_arcsec : float
         The radii of the two searches, for the titles.
 
@@ -236,7 +256,7 @@ def plot_variability_by_class(
         the numbers are printed, for bars too short to see.
     """
     figure, panels, tables = _open_variability(
-        found,
+        flags,
         "Gaia variability flag by class of the Fermi source",
         "Gaia sources near each class. 'No flag' is NOT_AVAILABLE or null: the star was not "
         "processed for variability; it is not 'constant'.",
@@ -267,7 +287,7 @@ def plot_variability_by_class(
 
 @styled
 def plot_variable_fraction(
-    found: pd.DataFrame | None, radius_deg: float, csc_radius_arcsec: float
+    flags: pd.DataFrame | None, radius_deg: float, csc_radius_arcsec: float
 ) -> Figure:
     """Draw the fraction of Gaia sources flagged VARIABLE, by class.
 
@@ -280,7 +300,7 @@ def plot_variable_fraction(
         few were processed. Bars are Wilson's 95 % intervals of that flagged fraction.
     """
     figure, panels, tables = _open_variability(
-        found,
+        flags,
         "Fraction of Gaia sources flagged VARIABLE (a lower limit)",
         "VARIABLE over all Gaia sources; bars: Wilson's 95 % interval. "
         "Gaia did not process all stars: unflagged ones may vary.",

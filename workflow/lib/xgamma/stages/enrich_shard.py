@@ -27,13 +27,14 @@ from xgamma.archive.client import KNOWN_CAPS, TapClient
 from xgamma.archive.surveys import SurveyTable
 from xgamma.errors import XgammaError
 from xgamma.sky import galactic, separation
+from xgamma.stages.counterparts import COLUMNS_DIFFER, counterpart_columns
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.printable import shortened
 from xgamma.tap.mirror_names import Names
 
 __all__ = [
-    "counterpart_columns",
     "enrich_targets",
+    "shard_columns",
 ]
 
 # Services round differently at the very edge of a circle: ask for 0.4 milliarcseconds
@@ -41,64 +42,20 @@ __all__ = [
 MARGIN_DEG = 1e-7
 
 
-_BEFORE = [
-    Column("around", "text", "", "fermi: found around the Fermi position; csc: a candidate"),
-    Column("fermi_name", "text", "", "4FGL name"),
-    Column("csc_name", "text", "", "Chandra source; blank around the Fermi position"),
-    Column("rank", "int", "", "1 for the nearest to the target"),
-]
-_AFTER = [
-    Column("sep_target_arcsec", "float", "arcsec", "Separation from the target"),
-    Column("sep_fermi_arcsec", "float", "arcsec", "Separation from the Fermi position"),
-    Column("sep_csc_arcsec", "float", "arcsec", "Separation from the nearest Chandra candidate"),
-    Column("nearest_csc_name", "text", "", "That candidate of the same Fermi source"),
-    Column("n_in_radius", "int", "", "Survey sources within the target's radius, kept or not"),
-]
-_CHANGED = (
-    "the types or units of its columns differ between answers: the service changed in between, "
-    "or a mirror gave some of them"
-)
+def shard_columns(survey: SurveyTable, answer: Answer) -> list[Column]:
+    """The columns of a shard; types and units of the survey's own as in `answer`."""
+    units = {
+        name: _astropy_unit(unit)
+        for name, unit in answer.units.items()
+        if name.startswith("extra_")
+    }
+    return counterpart_columns(survey, dict(answer.frame.dtypes), units)
 
 
-def _unit(text: str) -> str:
+def _astropy_unit(text: str) -> str:
     """A service's spelling of a unit in astropy's; unknown spellings as they are."""
     readings = unit_readings(text)
     return readings[0].to_string() if readings else text
-
-
-def counterpart_columns(survey: SurveyTable, answer: Answer | None = None) -> list[Column]:
-    """The columns of a shard; types and units of the survey's own as in `answer`.
-
-    Without an answer (no shard at all) identifiers are text, all else is float.
-    """
-    kinds, units = {}, {}
-    if answer is not None:
-        units = answer.units
-        for name, dtype in answer.frame.dtypes.items():
-            kinds[name] = {"f4": "float32", "f8": "float"}.get(
-                dtype.str[1:] if isinstance(dtype, np.dtype) else "",
-                "nullable_int" if pd.api.types.is_integer_dtype(dtype) else "text",
-            )
-    id_kind = "int" if kinds.get("survey_id") == "nullable_int" else "text"
-    own = [
-        Column(
-            ours,
-            kinds.get(f"extra_{i}", "float"),
-            _unit(units.get(f"extra_{i}", "")),
-            f"{survey.table}.{theirs}",
-        )
-        for i, (theirs, ours) in enumerate(survey.columns.items())
-    ]
-    return [
-        *_BEFORE,
-        Column("id", id_kind, "", f"{survey.table}.{survey.id}"),
-        Column("ra", "float", "deg", "Right ascension, ICRS, at the survey's epoch"),
-        Column("dec", "float", "deg", "Declination, ICRS, at the survey's epoch"),
-        Column("l", "float", "deg", "Galactic longitude, from ra and dec"),
-        Column("b", "float", "deg", "Galactic latitude, from ra and dec"),
-        *own,
-        *_AFTER,
-    ]
 
 
 def _asked(survey: SurveyTable) -> dict[str, str]:
@@ -176,10 +133,10 @@ def _ask_one_by_one(client: TapClient, survey: SurveyTable, targets: pd.DataFram
         circle = f"{target.ra!r}, {target.dec!r}, {target.radius_deg + MARGIN_DEG!r}"
         answer = _ask(client, survey, circle)
         frame = answer.frame.assign(target_id=target.target_id)
-        mine = targets.iloc[[row]]
-        parts.append(Part(frame, answer.units, answer.record, mine, numbered=False))
+        one = targets.iloc[[row]]
+        parts.append(Part(frame, answer.units, answer.record, one, numbered=False))
         if not same_columns([parts[0], parts[-1]]):
-            raise XgammaError(f"{client.name}: {survey.table}: {_CHANGED}; run again")
+            raise XgammaError(f"{client.name}: {survey.table}: {COLUMNS_DIFFER}; run again")
     return parts
 
 
@@ -200,14 +157,14 @@ def _checked(
     client: TapClient, survey: SurveyTable, answer: Answer, targets: pd.DataFrame
 ) -> pd.DataFrame:
     """The rows of an answer under our names, or an error if they cannot be used."""
-    here = client.name, survey.table
-    ours = {"survey_id": "id", "survey_ra": "ra", "survey_dec": "dec"}
+    place = client.name, survey.table
+    renamed = {"survey_id": "id", "survey_ra": "ra", "survey_dec": "dec"}
     extra = {f"extra_{i}": name for i, name in enumerate(survey.columns.values())}
     asked = {"target_id": "target_id", **_asked(survey)}
-    check_asked(*here, answer.frame, asked)
-    found = answer.frame.rename(columns={**ours, **extra})
-    units = {ours.get(name, name): unit for name, unit in answer.units.items()}
-    check_units(*here, units, {"ra": "deg", "dec": "deg"})
+    check_asked(*place, answer.frame, asked)
+    found = answer.frame.rename(columns={**renamed, **extra})
+    units = {renamed.get(name, name): unit for name, unit in answer.units.items()}
+    check_units(*place, units, {"ra": "deg", "dec": "deg"})
     ids = pd.to_numeric(found["target_id"], errors="coerce")
     if not (sent := ids.isin(targets["target_id"])).all():
         first = found["target_id"][~sent].iloc[0]
@@ -227,13 +184,13 @@ def _checked(
             f"{client.name}: rows of {survey.table} without {survey.id}: {int(null.sum())}; the "
             f"column that names a row must have no nulls: choose another as id in the config"
         )
-    check_positions(*here, found, "id")
+    check_positions(*place, found, "id")
     found["target_id"] = ids.astype("int64")
     for axis in ("ra", "dec"):
         found[axis] = found[axis].astype("float64")
-    check_unique(*here, found, ["target_id", "id"])
-    for theirs in survey.missing:
-        found[survey.columns[theirs]] = np.nan
+    check_unique(*place, found, ["target_id", "id"])
+    for service_name in survey.missing:
+        found[survey.columns[service_name]] = np.nan
     return found
 
 
@@ -293,7 +250,7 @@ def enrich_targets(
     parts, new = _gather(client, survey, targets)
     answer = joined(parts)
     found = _checked(client, survey, answer, targets)
-    columns = counterpart_columns(survey, answer)
+    columns = shard_columns(survey, answer)
     target = targets.set_index("target_id").loc[found["target_id"]].reset_index(drop=True)
     for name in ("around", "fermi_name", "csc_name"):
         found[name] = target[name].to_numpy()
@@ -309,9 +266,9 @@ def enrich_targets(
     found["n_in_radius"] = found.groupby("target_id")["rank"].transform("size")
     found = found[(found["around"] == "csc") | (found["rank"] <= nearest)].reset_index(drop=True)
     fermi = targets[targets["around"] == "fermi"].set_index("fermi_name")
-    there = fermi.loc[found["fermi_name"]]
+    position = fermi.loc[found["fermi_name"]]
     found["sep_fermi_arcsec"] = 3600.0 * separation(
-        found["ra"], found["dec"], there["ra"].to_numpy(), there["dec"].to_numpy()
+        found["ra"], found["dec"], position["ra"].to_numpy(), position["dec"].to_numpy()
     )
     found = _nearest_csc(found, targets)
     found["l"], found["b"] = galactic(found["ra"], found["dec"]) if len(found) else ([], [])

@@ -1,24 +1,116 @@
-"""The shards of a survey as one long table."""
+"""The long table of a survey, and the grouped table with the nearest sources of Gaia and 2MASS.
+
+The long table (one row per source found) holds the rows of all shards and is the truth; the
+grouped one is for reading. Its column names are those of the notebook that the workflow
+implements.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from xgamma.archive.surveys import SurveyTable
 from xgamma.errors import XgammaError
-from xgamma.stages.enrich_shard import _CHANGED, counterpart_columns
+from xgamma.stages.counterparts import (
+    COLUMNS_DIFFER,
+    VARIABILITY_FLAG,
+    counterpart_columns,
+    product_name,
+)
+from xgamma.stages.group_by_fermi import GROUPED_COLUMNS
 from xgamma.tables.columns import Column, conform, empty_frame
 
-__all__ = ["merge_shards"]
+__all__ = ["COUNTERPART_COLUMNS", "add_counterparts", "merge_shards"]
+
+logger = logging.getLogger("xgamma.merge_enrichment")
 
 _CLASS = Column("fermi_class", "text", "", "4FGL class, blank if unassociated")
 
 
+@dataclass(frozen=True)
+class _Nested:
+    """A column of lists: of each Fermi source, what the long table holds, nearest first.
+
+    Attributes
+    ----------
+    name, unit, description : str
+        Of the column of the grouped table.
+    own : str
+        The column of the long table, if every survey's has it.
+    at_service : tuple of str
+        Otherwise the survey's columns, as the service calls them; several make lists in the list.
+    """
+
+    name: str
+    unit: str
+    description: str
+    own: str = ""
+    at_service: tuple[str, ...] = ()
+
+
+# the names are the notebook's, which calls one survey twomass and 2mass
+_NESTED = {
+    "gaia": [
+        _Nested("gaia_names", "", "Gaia source identifiers, nearest first", "id"),
+        _Nested(
+            "gaia_classes",
+            "",
+            "Probabilities of [quasar, galaxy, star]",
+            at_service=(
+                "classprob_dsc_combmod_quasar",
+                "classprob_dsc_combmod_galaxy",
+                "classprob_dsc_combmod_star",
+            ),
+        ),
+        _Nested("gaia_glons", "deg", "Galactic longitudes", "l"),
+        _Nested("gaia_glats", "deg", "Galactic latitudes", "b"),
+        _Nested(
+            "gaia_mean_g_flux",
+            "electron / s",
+            "Mean G fluxes",
+            at_service=("phot_g_mean_flux",),
+        ),
+        _Nested("gaia_mean_g_mag", "mag", "Mean G magnitudes", at_service=("phot_g_mean_mag",)),
+        _Nested("gaia_variability", "", "Variability flags", at_service=(VARIABILITY_FLAG,)),
+        _Nested("sep_from_fermi_gaia", "arcsec", "Separations from Fermi", "sep_fermi_arcsec"),
+        _Nested(
+            "sep_from_csc_gaia",
+            "arcsec",
+            "Separations from the nearest Chandra source",
+            "sep_csc_arcsec",
+        ),
+    ],
+    "twomass": [
+        _Nested("twomass_names", "", "2MASS designations, nearest first", "id"),
+        _Nested("twomass_glons", "deg", "Galactic longitudes", "l"),
+        _Nested("twomass_glats", "deg", "Galactic latitudes", "b"),
+        _Nested("sep_from_fermi_2mass", "arcsec", "Separations from Fermi", "sep_fermi_arcsec"),
+        _Nested(
+            "sep_from_csc_2mass",
+            "arcsec",
+            "Separations from the nearest Chandra source",
+            "sep_csc_arcsec",
+        ),
+    ],
+}
+# what the two surveys search, for a config that gives them other names
+_SEARCHED_TABLE = {"gaia": "gaiadr3.gaia_source", "twomass": "fp_psc"}
+
+COUNTERPART_COLUMNS = GROUPED_COLUMNS + [
+    Column(nested.name, "list", nested.unit, nested.description)
+    for survey in _NESTED.values()
+    for nested in survey
+]
+
+
 def merge_shards(
     shards: Sequence[tuple[pd.DataFrame, list[Column]]],
-    survey: SurveyTable,
+    survey,
     fermi_class: Mapping[str, str],
 ) -> tuple[pd.DataFrame, list[Column]]:
     """One long table from a survey's shards, in an order that does not show them.
@@ -27,7 +119,7 @@ def merge_shards(
     ----------
     shards : sequence of (DataFrame, list of Column)
         May be empty: then the table has no rows.
-    survey : SurveyTable
+    survey : xgamma.stages.enrich_shard.SurveyTable
     fermi_class : mapping
         Fermi source -> class.
 
@@ -44,7 +136,9 @@ def merge_shards(
     """
     columns = shards[0][1] if shards else counterpart_columns(survey)
     if any(other != columns for _, other in shards):
-        raise XgammaError(f"{survey.table}: {_CHANGED}; remove the enrichment folder and run again")
+        raise XgammaError(
+            f"{survey.table}: {COLUMNS_DIFFER}; remove the enrichment folder and run again"
+        )
     merged = (
         pd.concat([frame for frame, _ in shards], ignore_index=True)
         if shards
@@ -56,3 +150,100 @@ def merge_shards(
         ["around", "fermi_name", "csc_name", "rank"], kind="stable", ignore_index=True
     )
     return conform(merged, columns), columns
+
+
+def _survey_of(which: str, surveys: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The config's survey for the columns of 'gaia' or 'twomass'; None if there is none.
+
+    That is the one of this name; if there is none, the first one that searches the same table.
+    """
+    if which in surveys:
+        return which
+    table = _SEARCHED_TABLE[which]
+    return next((name for name, one in surveys.items() if one["table"].lower() == table), None)
+
+
+def _product_names(survey: str, nested: list[_Nested], columns: Mapping[str, str]) -> dict:
+    """Name at the service -> in the long table; None, and a warning, if the config lacks it."""
+    names = {name: product_name(columns, name) for one in nested for name in one.at_service}
+    if lacking := [name for name, product in names.items() if product is None]:
+        null = [one.name for one in nested if set(one.at_service) & set(lacking)]
+        logger.warning(
+            "grouped table: null in %s: surveys.%s.columns of the config does not take %s",
+            ", ".join(null),
+            survey,
+            ", ".join(lacking),
+        )
+    return names
+
+
+def _listed(sources: pd.DataFrame, column: str | None) -> list:
+    """The values of a column, or None for each source if the column is None."""
+    if column is None:
+        return [None] * len(sources)
+    if column == "id":
+        # as text: readers of JSON take numbers above 2**53 for floats and damage them
+        return [str(value) for value in sources["id"]]
+    values = sources[column].to_numpy()
+    return list(values) if values.dtype == np.float32 else values.tolist()
+
+
+def _nested_cell(sources: pd.DataFrame, nested: _Nested, names: Mapping[str, str | None]) -> list:
+    """What the grouped table lists of one Fermi source's counterparts."""
+    if nested.own:
+        return _listed(sources, nested.own)
+    lists = [_listed(sources, names[name]) for name in nested.at_service]
+    return lists[0] if len(lists) == 1 else [list(values) for values in zip(*lists, strict=True)]
+
+
+def add_counterparts(
+    grouped: pd.DataFrame,
+    counterparts: Mapping[str, pd.DataFrame],
+    surveys: Mapping[str, Mapping[str, Any]],
+) -> pd.DataFrame:
+    """Add the survey sources nearest each Fermi position, as lists.
+
+    A column that the config does not take is null, and a survey that it does not have has empty
+    lists: the log says so. That is no error, since the long tables lack nothing.
+
+    Parameters
+    ----------
+    grouped : DataFrame
+        Of `xgamma.stages.group_by_fermi.group_pairs`. A source with nothing found keeps its
+        row, with empty lists.
+    counterparts : mapping of str to DataFrame
+        Survey -> its long table. Surveys other than Gaia and 2MASS have no columns
+        here: they are in their long table only.
+    surveys : mapping
+        Survey -> {table, columns, ...}, as in the config. A survey's columns are found by their
+        names at the service, so the config may call them, and the survey, as it likes.
+
+    Returns
+    -------
+    DataFrame
+        `COUNTERPART_COLUMNS`.
+    """
+    table = grouped.copy()
+    for which, columns in _NESTED.items():
+        survey = _survey_of(which, surveys)
+        found, names = {}, {}
+        if survey is None:
+            logger.warning(
+                "grouped table: its lists of %s sources are empty: no survey of the config is "
+                "called %s or searches %s",
+                which,
+                which,
+                _SEARCHED_TABLE[which],
+            )
+        else:
+            names = _product_names(survey, columns, surveys[survey]["columns"])
+            long = counterparts[survey]
+            around = long[long["around"] == "fermi"].sort_values(["fermi_name", "rank"])
+            found = dict(tuple(around.groupby("fermi_name")))
+        for nested in columns:
+            cells = [
+                _nested_cell(found[fermi], nested, names) if fermi in found else []
+                for fermi in table["fermi_name"]
+            ]
+            table[nested.name] = pd.Series(cells, index=table.index, dtype="object")
+    return conform(table, COUNTERPART_COLUMNS)

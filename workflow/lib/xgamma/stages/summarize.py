@@ -11,6 +11,7 @@ import pandas as pd
 
 from xgamma.archive.services import missing_optional
 from xgamma.sky import within_latitude
+from xgamma.stages.counterparts import VARIABILITY_FLAG, product_name
 from xgamma.tables.printable import printable
 
 __all__ = ["build_summary", "summary_text"]
@@ -81,11 +82,15 @@ def _pairs(pairs: pd.DataFrame, verification: Mapping[str, Any]) -> dict[str, An
     }
 
 
-def _counterparts(pairs: pd.DataFrame, found: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+def _counterparts(
+    pairs: pd.DataFrame,
+    counterparts: Mapping[str, pd.DataFrame],
+    surveys: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
     sources = set(pairs["fermi_name"])
     with_survey, numbers = {}, {}
-    for survey, frame in found.items():
-        around = {name: frame[frame["around"] == name] for name in ("fermi", "csc")}
+    for survey, found in counterparts.items():
+        around = {which: found[found["around"] == which] for which in ("fermi", "csc")}
         with_survey[survey] = set(around["fermi"]["fermi_name"])
         candidates = around["csc"][["fermi_name", "csc_name"]].drop_duplicates()
         numbers[survey] = {
@@ -95,11 +100,11 @@ def _counterparts(pairs: pd.DataFrame, found: Mapping[str, pd.DataFrame]) -> dic
             "rows_around_csc": len(around["csc"]),
             "candidates_with": len(candidates),
         }
-        flag = frame.get(f"{survey}_variability")
+        flag = product_name(surveys[survey]["columns"], VARIABILITY_FLAG)
         if flag is not None:
-            numbers[survey]["variability_around_fermi"] = _counts(flag[frame["around"] == "fermi"])
-    both = set.intersection(*with_survey.values()) if with_survey else set()
-    return {"by_survey": numbers, "fermi_sources_with_all_surveys": len(both)}
+            numbers[survey]["variability_around_fermi"] = _counts(around["fermi"][flag])
+    with_all = set.intersection(*with_survey.values()) if with_survey else set()
+    return {"by_survey": numbers, "fermi_sources_with_all_surveys": len(with_all)}
 
 
 def _number(value: Any) -> float | None:
@@ -157,54 +162,80 @@ def build_summary(
         "csc": _chandra(csc, cut, min_flux),
         "fermi": _fermi(fermi, excluded, cut),
         "pairs": _pairs(pairs, verification),
-        "counterparts": _counterparts(pairs, counterparts),
+        "counterparts": _counterparts(pairs, counterparts, settings["surveys"]),
         "run": {"archive": settings["archive"]},
     }
 
 
-def _e(value: float | None) -> str:
+def _flux(value: float | None) -> str:
     return "none" if value is None else f"{value:.2e}"
+
+
+def _line(label: str, count: int, rest: str) -> str:
+    return f"{label:<21} {count:>8,}   {rest}"
 
 
 def summary_text(summary: Mapping[str, Any]) -> str:
     """The numbers on a page of at most 80 columns."""
-    s, o, c = summary["settings"], summary["observations"], summary["csc"]
-    f, p, k = summary["fermi"], summary["pairs"], summary["counterparts"]
+    settings, observations, csc = summary["settings"], summary["observations"], summary["csc"]
+    fermi, pairs, counterparts = summary["fermi"], summary["pairs"], summary["counterparts"]
     sky = "SIMULATED sky (the Fermi sources are real)" if summary["simulated"] else "real sky"
-    cut = f"|b| <= {s['latitude_cut_deg']:g} deg"
-    flux_cut = "any flux" if s["min_flux"] is None else f"flux > {s['min_flux']:g}"
+    cut = f"|b| <= {settings['latitude_cut_deg']:g} deg"
+    flux_cut = "any flux" if settings["min_flux"] is None else f"flux > {settings['min_flux']:g}"
+    smallest, median, mean, largest = (
+        _flux(csc[f"flux_{which}"]) for which in ("min", "median", "mean", "max")
+    )
+    sources = pairs["fermi_sources_circle"]
     lines = [
         f"xgamma: archive {summary['run']['archive']}, {sky}",
         "",
-        f"Chandra observations  {o['rows']:>8,}   {o['without_exposure']:,} without exposure",
-        f"Chandra sources       {c['rows']:>8,}   {c['with_flux']:,} with a flux, "
-        f"{c['dropped_by_flux_cut']:,} dropped by the cut",
-        f"  fluxes, erg/s/cm2             smallest {_e(c['flux_min'])}, median "
-        f"{_e(c['flux_median'])},",
-        f"                                mean {_e(c['flux_mean'])}, largest {_e(c['flux_max'])}",
-        f"  {cut:<19} {c['in_plane']:>8,}   {c['in_plane_above_flux_cut']:,} with {flux_cut}",
-        f"Fermi sources         {f['rows']:>8,}   {f['in_plane']:,} with {cut}, "
-        f"{f['in_plane_confused']:,} confused",
-        f"  without R95         {f['excluded']:>8,}   excluded, see crossmatch/excluded.ecsv",
+        _line(
+            "Chandra observations",
+            observations["rows"],
+            f"{observations['without_exposure']:,} without exposure",
+        ),
+        _line(
+            "Chandra sources",
+            csc["rows"],
+            f"{csc['with_flux']:,} with a flux, {csc['dropped_by_flux_cut']:,} dropped by the cut",
+        ),
+        f"  fluxes, erg/s/cm2             smallest {smallest}, median {median},",
+        f"                                mean {mean}, largest {largest}",
+        _line(f"  {cut}", csc["in_plane"], f"{csc['in_plane_above_flux_cut']:,} with {flux_cut}"),
+        _line(
+            "Fermi sources",
+            fermi["rows"],
+            f"{fermi['in_plane']:,} with {cut}, {fermi['in_plane_confused']:,} confused",
+        ),
+        _line("  without R95", fermi["excluded"], "excluded, see crossmatch/excluded.ecsv"),
         "",
-        f"Pairs in the circle   {p['circle']:>8,}   of {p['fermi_sources_circle']:,} Fermi and "
-        f"{p['distinct_csc_sources']:,} Chandra sources",
-        f"  in the ellipse      {p['ellipse']:>8,}   of {p['fermi_sources_ellipse']:,} Fermi "
-        f"sources",
-        f"  at any flux         {p['circle_without_flux_cut']:>8,}   of "
-        f"{p['fermi_sources_without_flux_cut']:,} Fermi sources",
-        f"  most candidates     {p['matches_largest']:>8,}   {printable(p['matches_largest_of'])}",
-        f"  confused sources    {p['fermi_sources_confused']:>8,}   Fermi names that end in c",
+        _line(
+            "Pairs in the circle",
+            pairs["circle"],
+            f"of {sources:,} Fermi and {pairs['distinct_csc_sources']:,} Chandra sources",
+        ),
+        _line(
+            "  in the ellipse",
+            pairs["ellipse"],
+            f"of {pairs['fermi_sources_ellipse']:,} Fermi sources",
+        ),
+        _line(
+            "  at any flux",
+            pairs["circle_without_flux_cut"],
+            f"of {pairs['fermi_sources_without_flux_cut']:,} Fermi sources",
+        ),
+        _line(
+            "  most candidates", pairs["matches_largest"], printable(pairs["matches_largest_of"])
+        ),
+        _line("  confused sources", pairs["fermi_sources_confused"], "Fermi names that end in c"),
         "",
-        f"Of {p['fermi_sources_circle']:,} Fermi sources, within {s['radius_deg']:g} deg, and "
-        f"{p['circle']:,} candidates, within {s['csc_radius_arcsec']:g} arcsec:",
+        f"Of {sources:,} Fermi sources, within {settings['radius_deg']:g} deg, and "
+        f"{pairs['circle']:,} candidates, within {settings['csc_radius_arcsec']:g} arcsec:",
     ]
-    for survey, numbers in k["by_survey"].items():
-        lines.append(
-            f"  {survey:<19} {numbers['fermi_sources_with']:>8,}   "
-            f"and {numbers['candidates_with']:,} candidates have one"
-        )
-    lines.append(f"  all surveys         {k['fermi_sources_with_all_surveys']:>8,}")
+    for survey, numbers in counterparts["by_survey"].items():
+        candidates = f"and {numbers['candidates_with']:,} candidates have one"
+        lines.append(_line(f"  {survey}", numbers["fermi_sources_with"], candidates))
+    lines.append(f"  all surveys         {counterparts['fermi_sources_with_all_surveys']:>8,}")
     lines.append("A match without a probability is a candidate, not a counterpart.")
     if summary["missing_columns"]:
         lacking = f"Columns that the service lacks: {', '.join(summary['missing_columns'])}"

@@ -1,0 +1,100 @@
+"""The table of a survey's sources around the targets: its columns, and how one is found again.
+
+A shard's file has these columns, and so has the long table that is made of all shards. The
+survey's own columns have the names that the config gives them; whoever needs one of them asks
+for it by its name at the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xgamma.tables.columns import Column, kind_of
+
+__all__ = ["COLUMNS_DIFFER", "VARIABILITY_FLAG", "counterpart_columns", "product_name"]
+
+VARIABILITY_FLAG = "phot_variable_flag"
+"""Gaia's name of its flag: VARIABLE or NOT_AVAILABLE; the latter is not 'constant'."""
+
+COLUMNS_DIFFER = (
+    "the types or units of its columns differ between answers: the service changed in between, "
+    "or a mirror gave some of them"
+)
+"""Why rows of two answers are not put into one table; the way out follows it."""
+
+_TARGET_COLUMNS = [
+    Column("around", "text", "", "fermi: found around the Fermi position; csc: a candidate"),
+    Column("fermi_name", "text", "", "4FGL name"),
+    Column("csc_name", "text", "", "Chandra source; blank around the Fermi position"),
+    Column("rank", "int", "", "1 for the nearest to the target"),
+]
+_POSITION_COLUMNS = [
+    Column("ra", "float", "deg", "Right ascension, ICRS, at the survey's epoch"),
+    Column("dec", "float", "deg", "Declination, ICRS, at the survey's epoch"),
+    Column("l", "float", "deg", "Galactic longitude, from ra and dec"),
+    Column("b", "float", "deg", "Galactic latitude, from ra and dec"),
+]
+_SEPARATION_COLUMNS = [
+    Column("sep_target_arcsec", "float", "arcsec", "Separation from the target"),
+    Column("sep_fermi_arcsec", "float", "arcsec", "Separation from the Fermi position"),
+    Column("sep_csc_arcsec", "float", "arcsec", "Separation from the nearest Chandra candidate"),
+    Column("nearest_csc_name", "text", "", "That candidate of the same Fermi source"),
+    Column("n_in_radius", "int", "", "Survey sources within the target's radius, kept or not"),
+]
+
+
+def counterpart_columns(
+    survey, dtypes: Mapping[str, Any] | None = None, units: Mapping[str, str] | None = None
+) -> list[Column]:
+    """The columns of a shard.
+
+    Parameters
+    ----------
+    survey : xgamma.stages.enrich_shard.SurveyTable
+    dtypes : mapping of str to dtype, optional
+        The types in which the survey's columns came: ``survey_id``, and ``extra_0``, ``extra_1``
+        ... for its `columns`. Of what is not in it (no shard at all, or a column that the
+        service lacks) identifiers are text, all else is float.
+    units : mapping of str to str, optional
+        The units of the same columns, as astropy spells them.
+    """
+    kinds = {name: kind_of(dtype) for name, dtype in (dtypes or {}).items()}
+    units = units or {}
+    taken = [
+        Column(
+            name,
+            kinds.get(f"extra_{i}", "float"),
+            units.get(f"extra_{i}", ""),
+            f"{survey.table}.{service_name}",
+        )
+        for i, (service_name, name) in enumerate(survey.columns.items())
+    ]
+    # an identifier is never null
+    id_kind = "int" if kinds.get("survey_id") == "nullable_int" else "text"
+    return [
+        *_TARGET_COLUMNS,
+        Column("id", id_kind, "", f"{survey.table}.{survey.id}"),
+        *_POSITION_COLUMNS,
+        *taken,
+        *_SEPARATION_COLUMNS,
+    ]
+
+
+def product_name(columns: Mapping[str, str], service_name: str) -> str | None:
+    """The name that a survey's column has in our tables.
+
+    Parameters
+    ----------
+    columns : mapping of str to str
+        A survey's `columns` of the config: name at the service -> name in our tables.
+    service_name : str
+        Capitals and small letters are the same, as in ADQL.
+
+    Returns
+    -------
+    str or None
+        None if the config does not take the column.
+    """
+    names = {name.lower(): product for name, product in columns.items()}
+    return names.get(service_name.lower())
