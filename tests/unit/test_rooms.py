@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import xgamma
+from xgamma import stages
 
 LIBRARY = Path(xgamma.__file__).parent
 #: A room may import the rooms above it.
@@ -46,10 +48,26 @@ MODULES = {
 PACKAGES = sorted(path.parent for path in LIBRARY.rglob("__init__.py") if path.parent != LIBRARY)
 
 
+SCRIPTS = LIBRARY.parents[1] / "scripts"
+RULES = [
+    rule
+    for path in sorted((LIBRARY.parents[1] / "rules").glob("*.smk"))
+    for rule in re.findall(
+        r"^(?:rule|checkpoint) \w+:\n(?:    .*\n|\n)*", path.read_text(encoding="utf-8"), re.M
+    )
+]
+RULE_NAMES = sorted(re.split(r"[ :]", rule)[1] for rule in RULES)
+
+
 def imported(module: str) -> set[str]:
     """The library's modules that a module imports anywhere in it."""
+    return imports_of(MODULES[module])
+
+
+def imports_of(path: Path) -> set[str]:
+    """The library's modules that a file imports anywhere in it."""
     found = set()
-    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and not node.level:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
@@ -113,4 +131,26 @@ def test_what_rooms_hand_each_other_rests_on_little(module):
 def test_a_room_opens_with_a_few_lines(package):
     """What it knows, what it does not, where to start; and no code: every import would run it."""
     tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
-    assert len(tree.body) == 1 and 3 <= len(ast.get_docstring(tree).splitlines()) <= 4
+    assert len(tree.body) == 1 and 3 <= len(ast.get_docstring(tree).splitlines()) <= 7
+
+
+def test_every_rule_has_a_script_of_its_name_and_every_script_a_rule():
+    scripts = [
+        re.findall(r'^    script:\n        "../scripts/(.+).py"$', one, re.M) for one in RULES
+    ]
+    assert sorted(scripts) == [[name] for name in RULE_NAMES]
+    assert sorted(path.stem for path in SCRIPTS.glob("*.py")) == RULE_NAMES
+
+
+@pytest.mark.parametrize("rule", RULE_NAMES)
+def test_a_rule_s_stage_has_its_name_or_the_room_says_where_it_is(rule):
+    """Rule plot_subsample's work stood in subsample.py, verify_crossmatch's in verification.py."""
+    odd = rule.startswith("plot_") or f"`{rule}`" in stages.__doc__
+    assert odd != (f"stages.{rule}" in MODULES)
+    if not odd:
+        assert f"stages.{rule}" in imports_of(SCRIPTS / f"{rule}.py")
+
+
+def test_the_room_of_stages_names_the_modules_that_are_no_rule_s():
+    others = {name.split(".")[1] for name in MODULES if room(name) == "stages"} - set(RULE_NAMES)
+    assert {name for name in others if f"`{name}`" not in stages.__doc__} == set()
