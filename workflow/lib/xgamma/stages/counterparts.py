@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from xgamma.archive.surveys import SurveyTable
 from xgamma.tables.columns import Column, kind_of
 
 __all__ = ["COLUMNS_DIFFER", "VARIABILITY_FLAG", "counterpart_columns", "product_name"]
@@ -45,13 +46,15 @@ _SEPARATION_COLUMNS = [
 
 
 def counterpart_columns(
-    survey, dtypes: Mapping[str, Any] | None = None, units: Mapping[str, str] | None = None
+    survey: SurveyTable,
+    dtypes: Mapping[str, Any] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> list[Column]:
     """The columns of a shard.
 
     Parameters
     ----------
-    survey : xgamma.stages.enrich_shard.SurveyTable
+    survey : SurveyTable
     dtypes : mapping of str to dtype, optional
         The types in which the survey's columns came: ``survey_id``, and ``extra_0``, ``extra_1``
         ... for its `columns`. Of what is not in it (no shard at all, or a column that the

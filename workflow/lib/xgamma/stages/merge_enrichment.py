@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xgamma.archive.surveys import SurveyTable
 from xgamma.errors import XgammaError
 from xgamma.stages.counterparts import (
     COLUMNS_DIFFER,
@@ -110,7 +111,7 @@ COUNTERPART_COLUMNS = GROUPED_COLUMNS + [
 
 def merge_shards(
     shards: Sequence[tuple[pd.DataFrame, list[Column]]],
-    survey,
+    survey: SurveyTable,
     fermi_class: Mapping[str, str],
 ) -> tuple[pd.DataFrame, list[Column]]:
     """One long table from a survey's shards, in an order that does not show them.
@@ -119,7 +120,7 @@ def merge_shards(
     ----------
     shards : sequence of (DataFrame, list of Column)
         May be empty: then the table has no rows.
-    survey : xgamma.stages.enrich_shard.SurveyTable
+    survey : SurveyTable
     fermi_class : mapping
         Fermi source -> class.
 
