@@ -143,7 +143,7 @@ def stays_here(rule, over_the_network=scheduling.asks_the_network(CONFIG)):
     """Whether a rule's jobs run beside Snakemake itself when the others go to a cluster.
 
     Nodes of a cluster often reach no other machine. Where they do, the profile names a
-    partition for the rule (see profiles/README.md).
+    partition for the rule (see docs/cluster.md).
     """
     resources = snakemake_insides.resources_set_for(workflow, rule)
     return over_the_network and not scheduling.sets_partition(resources)
