@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -154,3 +156,13 @@ def test_a_rule_s_stage_has_its_name_or_the_room_says_where_it_is(rule):
 def test_the_room_of_stages_names_the_modules_that_are_no_rule_s():
     others = {name.split(".")[1] for name in MODULES if room(name) == "stages"} - set(RULE_NAMES)
     assert {name for name in others if f"`{name}`" not in stages.__doc__} == set()
+
+
+def test_what_the_snakefile_imports_loads_nothing_heavy():
+    """Each job reads it anew."""
+    text = (LIBRARY.parents[1] / "rules/common.smk").read_text(encoding="utf-8")
+    imports = re.findall(r"^from xgamma[.\w]* import (?:\([^)]*\)|.*)$", text, re.MULTILINE)
+    assert len(imports) > 5
+    code = "\n".join([*imports, "import sys", "print(*sys.modules)"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "pandas", "pyarrow", "astropy"} & set(done.stdout.split())

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -69,10 +67,3 @@ def test_a_manifest(tmp_path):
         "gaia": [SHARDS[0], ShardFile("gaia", "healpix1-003", DIGEST[::-1])],
         "twomass": [],
     }
-
-
-def test_it_loads_nothing_heavy():
-    """The Snakefile imports it, and each job reads the Snakefile."""
-    code = "import sys, xgamma.stages.shard_file; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"numpy", "pandas", "pyarrow", "astropy"} & set(done.stdout.split())
