@@ -156,8 +156,12 @@ class ProjectCopy:
             (self.folder / "start").mkdir(exist_ok=True)
             (self.folder / "start/sitecustomize.py").write_text(at_start, encoding="utf-8")
             variables["PYTHONPATH"] = str(self.folder / "start")
+        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+        if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+            # as a script's background jobs have it; the run would inherit that, and Ctrl-C be lost
+            command = ["env", "--default-signal=INT", *command]
         return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments],
+            command,
             cwd=self.folder,
             env=variables | environment,
             stdin=subprocess.DEVNULL,
