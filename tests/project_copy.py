@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import filecmp
 import json
 import os
 import re
@@ -120,6 +121,21 @@ class ProjectCopy:
         project = cls.__new__(cls)
         project.folder = folder
         return project
+
+    def not_as_in_the_project(self) -> list[str]:
+        """Files of the project that are missing here, or have another content."""
+        files = [
+            path.relative_to(PROJECT)
+            for name in _TAKEN
+            for path in (PROJECT / name, *(PROJECT / name).rglob("*"))
+            if path.is_file() and "__pycache__" not in path.parts
+        ]
+        return [
+            str(file)
+            for file in files
+            if not (self.folder / file).is_file()
+            or not filecmp.cmp(PROJECT / file, self.folder / file, shallow=False)
+        ]
 
     def results(self, archive: str = "demo") -> Path:
         """The folder of an archive's products."""
