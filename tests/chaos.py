@@ -172,7 +172,7 @@ def _outcome(
             settings = configure(project, proxy.url, one_service=upstream.one_service)
             while outcome.kills < kills:
                 end_by = INTERRUPTS[outcome.kills % 3]
-                if interrupt_after(project, settings, moments.uniform(3, 9), end_by):
+                if interrupt_after(project, settings, moments.uniform(0, 6), end_by):
                     outcome.kills += 1
                 else:  # done before its time: from the start again
                     _check(outcome, expected, project)

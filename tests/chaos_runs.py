@@ -35,6 +35,7 @@ __all__ = [
     "rerun_until_finished",
     "run",
     "service_urls",
+    "what_is_wrong",
 ]
 
 ARCHIVE = "chaos"
@@ -200,16 +201,28 @@ def jobs_left(urls: Iterable[str]) -> dict[str, float]:
     return left
 
 
+def what_is_wrong(
+    reference: Mapping[str, bytes], project: ProjectCopy, urls: Iterable[str]
+) -> list[str]:
+    """What may not be so in the end, whatever happened: other bytes, half files, lasting jobs."""
+    lasting = {url: seconds for url, seconds in jobs_left(urls).items() if seconds > SHORT_LIFE_S}
+    return [
+        *(f"other bytes: {name}" for name in differing(reference, project)),
+        *(f"half a file: {path}" for path in half_files(project)),
+        *(f"{url} lives for {seconds:.0f} s" for url, seconds in lasting.items()),
+    ]
+
+
 def interrupt_after(
     project: ProjectCopy, settings: str, seconds: float, end_by: signal.Signals = signal.SIGKILL
 ) -> bool:
-    """Run, and end it by a signal after so many seconds; False: it was done before.
+    """Run, and end it by a signal so long after its first job; False: it was done before.
 
     What was on record as finished before is not begun again.
     """
     finished = project.finished_jobs()
     try:
-        run(project, settings, timeout=seconds, end_by=end_by)
+        run(project, settings, timeout=seconds, timed_from_first_job=True, end_by=end_by)
     except subprocess.TimeoutExpired:
         return True
     finally:

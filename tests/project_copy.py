@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -195,6 +196,7 @@ class ProjectCopy:
         offline: bool = False,
         python_path: str = "",
         timeout: float = 900,
+        timed_from_first_job: bool = False,
         end_by: signal.Signals = signal.SIGKILL,
     ) -> Run:
         """Run Snakemake in the copy, to its end.
@@ -213,6 +215,9 @@ class ProjectCopy:
             A folder in which Python looks for packages first.
         timeout : float
             Seconds; what is still running then is ended, which is an error.
+        timed_from_first_job : bool
+            Whether they begin with the first job: on a busy machine Snakemake's own start may
+            take longer than all the rest.
         end_by : signal.Signals
             How: SIGINT to all, as Ctrl-C does, SIGTERM to Snakemake alone, or SIGKILL to all.
         """
@@ -222,6 +227,8 @@ class ProjectCopy:
         more = {"KILL_AT": kill_at} | ({"PYTHONPATH": python_path} if python_path else {})
         process = self.start(*arguments, cores=cores, at_start=at_start, **more)
         try:
+            while timed_from_first_job and process.poll() is None and not self.jobs_of_last_run():
+                time.sleep(0.05)
             output, _ = process.communicate(timeout=timeout)
         except BaseException:
             if end_by == signal.SIGINT:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
+from chaos_proxy import ChaosProxy
+from chaos_runs import configure, rerun_until_finished, what_is_wrong
 from export_sky import export_sky
 from project_copy import ProjectCopy, archive_at
 
@@ -38,12 +40,18 @@ def summary_of(project: ProjectCopy, archive: str) -> dict:
 
 
 @pytest.fixture(scope="module")
-def with_demo_rows(demo_run, dachs, tmp_path_factory) -> ProjectCopy:
+def url_of_demo_rows(demo_run, dachs, tmp_path_factory) -> str:
+    """The server with the demo sky's rows, for the tests before those on real rows."""
+    rows: Path = tmp_path_factory.mktemp("rows")
+    export_sky(demo_run.project.results() / "archive/sky.duckdb", rows)
+    return dachs.serve(rows)
+
+
+@pytest.fixture(scope="module")
+def with_demo_rows(url_of_demo_rows, tmp_path_factory) -> ProjectCopy:
     """Products from the server with the demo sky's rows, archive 'dachs'."""
     folder = tmp_path_factory.mktemp("dachs")
-    export_sky(demo_run.project.results() / "archive/sky.duckdb", folder / "rows")
-    url = dachs.serve(folder / "rows")
-    return run_against(folder / "project", url, "dachs", simulated=True)
+    return run_against(folder / "project", url_of_demo_rows, "dachs", simulated=True)
 
 
 class TestDemoRows:
@@ -63,6 +71,16 @@ class TestDemoRows:
 
     def test_nothing_is_asked_again(self, with_demo_rows):
         assert with_demo_rows.make("--configfile", "server.yaml").jobs == []
+
+    def test_faults_before_this_server(self, demo_run, url_of_demo_rows, tmp_path):
+        """Three in ten requests meet one (test_chaos.py); the same bytes come out."""
+        project = ProjectCopy(tmp_path / "project")
+        with ChaosProxy(url_of_demo_rows, rate=0.3, seed=3, stop_s=6) as proxy:
+            settings = configure(project, proxy.url, one_service=True)
+            rerun_until_finished(project, settings)
+        assert proxy.counts.faults.total() > 10
+        undisturbed = demo_run.project.products()
+        assert what_is_wrong(undisturbed, project, [url_of_demo_rows]) == []
 
 
 # Published positions in the names of the Chandra Source Catalog 2.1, and identifiers of the
