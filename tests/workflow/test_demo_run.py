@@ -187,6 +187,16 @@ def test_first_run_makes_everything_once(demo_run):
     assert not list(demo_run.project.results().rglob(".*.part"))
 
 
+def test_a_shard_is_written_last(demo_run):
+    """No other rule looks at anything but its name: if it is there, so must be its record."""
+    shards = sorted((demo_run.project.results() / "enrichment").rglob("*.parquet"))
+    shards = [path for path in shards if path.name != "targets.parquet"]
+    assert len(shards) == len(shard_jobs(demo_run.run.jobs)) > 5
+    for shard in shards:
+        record = shard.with_name(f"{shard.stem}.provenance.json")
+        assert record.stat().st_mtime_ns <= shard.stat().st_mtime_ns, shard
+
+
 def test_second_run_does_nothing(demo_run, tmp_path):
     run = ProjectCopy(tmp_path / "project", demo_run.project).make()
     assert run.jobs == []
@@ -229,20 +239,6 @@ def test_latitude_cut_asks_for_new_shards_only(small_cut, demo_run, tmp_path):
         if cut == 0.05:
             assert final_tables(project) == final_tables(small_cut)
     assert final_tables(project) == final_tables(demo_run.project)
-
-
-def test_one_core_and_a_shard_per_source_give_the_same_bytes(small_cut, tmp_path):
-    project = ProjectCopy(tmp_path / "project", small_cut)
-    by_source = {
-        **SMALL_CUT,
-        "enrichment": {"shards": {"by": "source"}},
-        "tap": {"reuse": False},  # or what the other shards asked would do
-    }
-    settings = project.configure("by_source.yaml", by_source)
-    run = project.make(*FINAL_TABLES, "--configfile", settings, cores=1)
-    sources = read_parquet(project.results() / "crossmatch/pairs.parquet")["fermi_name"].nunique()
-    assert len(shard_jobs(run.jobs)) == 2 * sources
-    assert final_tables(project) == final_tables(small_cut)
 
 
 def test_kill_in_the_middle_then_a_plain_run(small_cut, tmp_path):
