@@ -1,9 +1,10 @@
 """What an edit runs again, and what it asks: the table of config/README.md, on real runs.
 
-A server with the demo's rows stands behind a proxy that counts requests. One edit follows the
-other on the same products, each by a plain ``snakemake --cores 2``; the rules that ran are read
-from the jobs' logs and held against the table's row of that edit. Which shards may run is worked
-out from the targets: those that were never asked for with the same content.
+A server with the demo's rows stands behind a proxy that counts requests. Dry runs say what one
+edit alone would run again. Then one edit follows the other on the same products, or several at
+once, each by a plain ``snakemake --cores 2``; the rules that ran are read from the jobs' logs and
+held against the table's rows of the edits. Which shards may run is worked out from the targets:
+those that were never asked for with the same content.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -82,6 +83,13 @@ class Bench:
             block = block[name]
         block[last] = value
 
+    def set_all(self, *settings: Mapping[str, object]) -> None:
+        """Change keys of the config, and write it."""
+        for keys in settings:
+            for key, value in keys.items():
+                self.set(key, value)
+        self.write()
+
     def run(self, **options) -> tuple[list[str], int]:
         """The jobs that ran, and how many requests they made."""
         before = self.proxy.counts.requests.total()
@@ -90,18 +98,27 @@ class Bench:
         return run.jobs, self.proxy.counts.requests.total() - before
 
     def check(
-        self, *edits: str, shards: str = "new", described: str = "gaia heasarc irsa", **options
+        self,
+        *edits: str,
+        shards: str = "new",
+        described: str = "gaia heasarc irsa",
+        elsewhere: ChaosProxy | None = None,
+        **options,
     ) -> int:
         """Run after edits, hold the jobs against their rows; give the number of requests.
 
         `shards` are those that must run: all, those with new contents, those of one survey, or
-        none; `described` the services that must describe themselves again, if any must. Several
-        edits in one run save time, where none of them hides another.
+        none; `described` the services that must describe themselves again, if any must. All
+        requests must go to `elsewhere`, if it is given. Several edits in one run save time, where
+        none of them hides another, or `plan` has looked at each alone.
         """
         edit = "; ".join(edits)
         rules = set().union(*(TABLE[one][0] for one in edits))
         done.update(edits)
         jobs, requests = self.run(**options)
+        if elsewhere is not None:
+            assert requests == 0, edit
+            requests = elsewhere.counts.requests.total()
         new = self.seen.new_ones(self.project, ARCHIVE)
         ran = {rule_of(job) for job in jobs}
         assert ran - {"provenance"} == rules - ({"enrich_shard"} - ran), edit
@@ -128,6 +145,31 @@ class Bench:
             for shard, digest in shards.items()
         }
 
+    def plan(
+        self, edit: str, settings: Mapping[str, object] | None = None, code: str = "", **options
+    ) -> None:
+        """Hold what a dry run plans after one edit alone against its row; take the edit back.
+
+        A run does what is planned, but for the shards: which of them are new is known only when
+        the checkpoint is done.
+        """
+        before = copy.deepcopy(self.config)
+        for key, value in (settings or {}).items():
+            self.set(key, value)
+        self.write()
+        if code:
+            path = self.project.folder / "workflow" / code
+            content = path.read_bytes()
+            self.append(code)
+        planned = self.project.make("--dry-run", **options).planned
+        if code:
+            path.write_bytes(content)
+        self.config = before
+        self.write()
+        assert set(planned) - {"all", "provenance"} == TABLE[edit][0] - {"enrich_shard"}, edit
+        assert planned["provenance"] == 1, edit
+        done.add(edit)
+
     def append(self, name: str) -> None:
         path = self.project.folder / "workflow" / name
         path.write_text(path.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
@@ -149,9 +191,7 @@ def bench(server, tmp_path_factory) -> Iterator[Bench]:
         config["archive"] = ARCHIVE
         config["archives"][ARCHIVE] = archive_at(proxy.url)
         bench = Bench(project, proxy, config)
-        bench.set("sky.latitude_cut_deg", 0.1)
-        bench.set("figures.dpi", 50)
-        bench.write()
+        bench.set_all({"sky.latitude_cut_deg": 0.1, "figures.dpi": 50})
         jobs, requests = bench.run()
         assert {"describe_service_heasarc", "provenance"} <= set(jobs) and requests > 10
         assert shard_jobs(jobs) == bench.seen.new_ones(project, ARCHIVE)
@@ -167,12 +207,7 @@ def test_nothing_runs_where_nothing_changes(bench, tmp_path):
         bench.set(f"archives.{ARCHIVE}.gaia.{key}", value)
     bench.set("archives.live.gaia.url", "https://example.org/tap")
     bench.set("demo.seed", 5)
-    bench.write()
-    assert (
-        bench.check("tap, mirrors, max_requests, mode, upload; another archive", shards="none") == 0
-    )
-    bench.config = config
-    upside_down = {key: config[key] for key in reversed(config)}
+    upside_down = {key: bench.config[key] for key in reversed(bench.config)}
     text = "# a comment\n" + yaml.safe_dump(upside_down, sort_keys=False)
     text, spellings = re.subn("latitude_cut_deg: 0.1", "latitude_cut_deg: 1.0e-1  # same", text)
     assert spellings == 1
@@ -181,8 +216,10 @@ def test_nothing_runs_where_nothing_changes(bench, tmp_path):
         top = path.relative_to(bench.project.folder).parts[0]
         if path.is_file() and top in ("workflow", "resources", "config", "Snakefile", "envs"):
             os.utime(path)
-    edit = "comments, order, 5 or 5.0, --cores, a touched file of ours"
-    assert bench.check(edit, shards="none", cores=1) == 0
+    asked_otherwise = "tap, mirrors, max_requests, mode, upload; another archive"
+    written_otherwise = "comments, order, 5 or 5.0, --cores, a touched file of ours"
+    assert bench.check(asked_otherwise, written_otherwise, shards="none", cores=1) == 0
+    bench.config = config
     bench.write()
     clone = ProjectCopy(tmp_path / "clone")
     for path in clone.folder.rglob("*"):
@@ -196,111 +233,122 @@ def test_nothing_runs_where_nothing_changes(bench, tmp_path):
     assert other.check("a fresh clone around results/ alone", shards="none") == 0
 
 
-def test_smaller_questions_ask_nobody_and_larger_ones_only_what_is_new(bench):
+SMALLER_PLANE = {"sky.latitude_cut_deg": 0.05}
+BRIGHTER = {"crossmatch.min_flux": 1e-14}
+SMALLER_RADIUS = {"enrichment.radius_deg": 0.02}
+SMALLER_CSC_RADIUS = {"enrichment.csc_radius_arcsec": 1}
+FEWER = {"enrichment.nearest": 2}
+OTHER_SHARDS = {"enrichment.shards": {"by": "healpix", "order": 1}}
+# a module that every rule rests on
+(LIBRARY,) = (edit for edit in TABLE if re.fullmatch(r"xgamma/\S+\.py", edit))
+PLANS = [
+    ("sky.latitude_cut_deg smaller", SMALLER_PLANE, ""),
+    ("crossmatch.min_flux higher", BRIGHTER, ""),
+    ("enrichment.radius_deg smaller", SMALLER_RADIUS, ""),
+    ("enrichment.csc_radius_arcsec smaller", SMALLER_CSC_RADIUS, ""),
+    ("enrichment.nearest", FEWER, ""),
+    ("enrichment.shards", OTHER_SHARDS, ""),
+    ("figures.dpi, figures.formats", {"figures.dpi": 60}, ""),
+    ("subsample.classes", {"subsample.classes": ["PSR", "psr"]}, ""),
+    ("a module of one figure", {}, "lib/xgamma/figures/plane.py"),
+    ("a script", {}, "scripts/group_by_fermi.py"),
+    (LIBRARY, {}, f"lib/{LIBRARY}"),
+]
+
+
+@pytest.mark.parametrize(("edit", "settings", "code"), PLANS, ids=[plan[0] for plan in PLANS])
+def test_plan_of_one_edit_alone(bench, edit, settings, code):
+    bench.plan(edit, settings, code)
+
+
+def test_plan_with_another_version_of_a_package(bench, tmp_path):
+    (tmp_path / "matplotlib-99.0.dist-info").mkdir()
+    (tmp_path / "matplotlib-99.0.dist-info/METADATA").write_text(
+        "Metadata-Version: 2.1\nName: matplotlib\nVersion: 99.0\n"
+    )
+    bench.plan("another version of matplotlib", python_path=str(tmp_path))
+
+
+def test_another_plane_and_flux(bench):
+    """What is asked; rules of edits that are made together were planned alone before."""
+
     def sources() -> int:
         return len((bench.project.results(ARCHIVE) / CSV).read_text().splitlines()) - 1
 
-    bench.set("sky.latitude_cut_deg", 0.05)
-    bench.write()
-    at_first = sources()
-    bench.check("sky.latitude_cut_deg smaller")
-    at_005 = sources()
-    assert 0 < at_005 < at_first
-    bench.set("sky.latitude_cut_deg", 0.15)
-    bench.write()
+    config, at_first = copy.deepcopy(bench.config), sources()
+    bench.set_all(SMALLER_PLANE, BRIGHTER)
+    bench.check("sky.latitude_cut_deg smaller", "crossmatch.min_flux higher")
+    smaller = sources()
+    assert 0 < smaller < at_first
+    bench.set_all({"sky.latitude_cut_deg": 0.15})
     requests = bench.check("sky.latitude_cut_deg larger")
-    assert sources() > at_first
+    assert sources() > smaller
     # the join, its count, and one request for each shard with new sources
     assert 2 < requests <= 2 + len(bench.in_manifest("all"))
-    bench.set("sky.latitude_cut_deg", 0.1)
+    bench.config = config
     bench.write()
-    bench.check("sky.latitude_cut_deg: back", shards="none")
+    bench.check("sky.latitude_cut_deg: back", "crossmatch.min_flux: back", shards="none")
     assert sources() == at_first
-    before = bench.config["crossmatch"]["min_flux"]
-    bench.set("crossmatch.min_flux", 1e-14)
-    bench.write()
-    bench.check("crossmatch.min_flux higher")
-    assert 0 < sources() <= at_first
-    bench.set("crossmatch.min_flux", before)
-    bench.set("enrichment.radius_deg", 0.02)
-    bench.set("enrichment.nearest", 2)
-    bench.set("enrichment.csc_radius_arcsec", 1)
-    bench.write()
-    smaller = ("enrichment.radius_deg smaller", "enrichment.csc_radius_arcsec smaller")
-    bench.check("crossmatch.min_flux: back", *smaller, "enrichment.nearest", shards="all")
-    bench.set("enrichment.radius_deg", 0.04)
-    bench.write()
-    requests = bench.check("enrichment.radius_deg, csc_radius_arcsec larger", shards="all")
-    assert requests == len(bench.in_manifest("all"))
-    bench.set("enrichment.shards", {"by": "source"})
-    bench.write()
-    bench.check("enrichment.shards", shards="all")
-    bench.set("enrichment.shards", {"by": "healpix", "order": 0})
-    bench.set("enrichment.radius_deg", 0.02)
-    bench.write()
-    assert bench.check("enrichment: back", shards="none") == 0
 
 
 CSV = "tables/grouped_csc_fermi_pairs.csv"
 
 
 def test_a_survey_is_its_own_affair(bench, server):
-    at_first = bench.config["surveys"]["gaia"]["columns"]
-    columns = dict(at_first)
+    """Edits of one survey and of the other in the same run: each has its own service."""
+    config = copy.deepcopy(bench.config)
+    columns = dict(bench.config["surveys"]["gaia"]["columns"])
     del columns["parallax"]
-    bench.set("surveys.gaia.columns", {**columns, "pmra": "gaia_pm_ra"})
-    bench.write()
-    bench.check("a survey's columns: fewer, renamed", shards="gaia", described="gaia")
-    bench.set("surveys.gaia.columns", {**columns, "b": "gaia_b"})
-    bench.write()
-    requests = bench.check("a survey's columns: more", shards="gaia", described="gaia")
-    assert requests == len(bench.in_manifest("gaia"))
     with ChaosProxy(server.url) as proxy:
-        ours, bench.proxy = bench.proxy, proxy
-        bench.set(f"archives.{ARCHIVE}.irsa.url", f"{proxy.url}/irsa/tap")
-        bench.write()
-        # the columns, the capabilities, and the shards
-        expected = 2 + len(bench.in_manifest("twomass"))
-        edit = "a survey's table or endpoint"
-        assert bench.check(edit, shards="twomass", described="irsa") == expected
-        bench.proxy = ours
-    removed = bench.config["surveys"].pop("twomass")
+        endpoint = {f"archives.{ARCHIVE}.irsa.url": f"{proxy.url}/irsa/tap"}
+        bench.set_all(endpoint, {"surveys.gaia.columns": {**columns, "pmra": "gaia_pm_ra"}})
+        edits = "a survey's columns: fewer, renamed", "a survey's table or endpoint"
+        requests = bench.check(*edits, shards="all", described="gaia irsa", elsewhere=proxy)
+        # the columns, the capabilities, and the shards; and nothing of the other survey's
+        assert requests == 2 + len(bench.in_manifest("twomass"))
+    del bench.config["surveys"]["twomass"]
+    bench.set_all({"surveys.gaia.columns": {**columns, "b": "gaia_b"}})
+    edits = "a survey's columns: more", "a survey removed"
+    requests = bench.check(*edits, shards="gaia", described="gaia")
+    assert requests == len(bench.in_manifest("gaia"))
+    bench.config = config
     bench.write()
-    bench.check("a survey removed", shards="none")
-    bench.set(f"archives.{ARCHIVE}.irsa.url", f"{ours.url}/irsa/tap")
-    bench.set("surveys.twomass", removed)
-    bench.set("surveys.gaia.columns", at_first)
-    bench.write()
-    back = "a survey's columns, table or endpoint: back"
-    before = "a survey added that was there before"
-    bench.check(back, before, shards="none", described="gaia irsa")
-
-
-def test_figures_and_code(bench, tmp_path):
-    bench.set("figures.dpi", 60)
-    bench.write()
-    bench.check("figures.dpi, figures.formats", shards="none")
-    bench.set("subsample.classes", ["PSR", "psr"])
-    bench.write()
-    bench.append("lib/xgamma/figures/plane.py")
-    bench.append("scripts/group_by_fermi.py")
-    bench.check("subsample.classes", "a module of one figure", "a script", shards="none")
-    bench.append("lib/xgamma/archive/client.py")
-    bench.check("xgamma/archive/client.py", shards="all")
-    upgraded = tmp_path / "upgraded"
-    (upgraded / "matplotlib-99.0.dist-info").mkdir(parents=True)
-    (upgraded / "matplotlib-99.0.dist-info/METADATA").write_text(
-        "Metadata-Version: 2.1\nName: matplotlib\nVersion: 99.0\n"
+    edits = (
+        "a survey's columns, table or endpoint: back",
+        "a survey added that was there before",
     )
-    bench.check("another version of matplotlib", shards="none", python_path=str(upgraded))
+    bench.check(*edits, shards="none", described="gaia irsa")
+
+
+def test_heasarc_elsewhere(bench, server):
+    config = copy.deepcopy(bench.config)
+    with ChaosProxy(server.url) as proxy:
+        bench.set_all({f"archives.{ARCHIVE}.heasarc.url": f"{proxy.url}/heasarc/tap"})
+        edit = "HEASARC's endpoint, with the same rows"
+        # the columns, and three catalogues and the join, each with its count
+        requests = bench.check(edit, shards="none", described="heasarc", elsewhere=proxy)
+        assert requests == 1 + 2 * 4
+    bench.config = config
+
+
+def test_another_enrichment(bench):
+    """Everything at once asks nobody, a larger radius all; rules were planned one by one."""
+    bench.append(f"lib/{LIBRARY}")
+    bench.set_all(SMALLER_RADIUS, SMALLER_CSC_RADIUS, FEWER, OTHER_SHARDS)
+    edits = [edit for edit, _, _ in PLANS if edit == LIBRARY or "enrichment" in edit]
+    assert len(edits) == 5
+    bench.check(*edits, shards="all")
+    bench.set_all({"enrichment.radius_deg": 0.04})
+    requests = bench.check("enrichment.radius_deg, csc_radius_arcsec larger", shards="all")
+    assert requests == len(bench.in_manifest("all"))
+    bench.set_all(SMALLER_RADIUS)
+    assert bench.check("enrichment: back", shards="none") == 0
 
 
 def test_shards_that_fail_do_not_stop_the_others_and_are_named_at_the_end(bench):
     """Dense fields have more rows than are allowed; a larger limit runs these shards only."""
-    bench.set("sky.latitude_cut_deg", 0.15)
-    bench.set("enrichment.radius_deg", 0.031)
-    bench.set("tap.max_rows", 1000)
-    bench.write()
+    bench.set_all({"sky.latitude_cut_deg": 0.15, "enrichment.radius_deg": 0.031})
+    bench.set_all({"enrichment.shards": {"by": "healpix", "order": 0}, "tap.max_rows": 1000})
     run = bench.project.run()
     assert run.returncode == 1
     told = re.findall(
@@ -315,21 +363,10 @@ def test_shards_that_fail_do_not_stop_the_others_and_are_named_at_the_end(bench)
         line.split(" (http")[0].rpartition(": ")[0] for line in said[-1 - len(failed) : -1]
     }
     assert tried == bench.in_manifest("all")
-    bench.set("tap.max_rows", 5_000_000)
-    bench.write()
+    bench.set_all({"tap.max_rows": 5_000_000})
     jobs, _ = bench.run()
     assert shard_jobs(jobs) == failed
     assert {"merge_enrichment", "summarize", "provenance"} < set(jobs)
-
-
-def test_heasarc_elsewhere(bench, server):
-    with ChaosProxy(server.url) as proxy:
-        bench.proxy = proxy
-        bench.set(f"archives.{ARCHIVE}.heasarc.url", f"{proxy.url}/heasarc/tap")
-        bench.write()
-        edit = "HEASARC's endpoint, with the same rows"
-        # the columns, and three catalogues and the join, each with its count
-        assert bench.check(edit, shards="none", described="heasarc") == 1 + 2 * 4
 
 
 def test_the_demo_is_another_sky_with_another_seed(demo_run, tmp_path):
