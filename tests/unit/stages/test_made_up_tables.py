@@ -27,11 +27,14 @@ from xgamma.stages.group_by_fermi import (
 )
 from xgamma.stages.merge_enrichment import COUNTERPART_COLUMNS, add_counterparts, merge_shards
 from xgamma.stages.pairs import PAIR_COLUMNS
-from xgamma.stages.shard_sources import build_targets, shard_digests
+from xgamma.stages.shard_sources import ShardBasis, build_targets, shard_digests
 from xgamma.tables.columns import conform
 from xgamma.tables.files import csv_text, read_parquet, write_ecsv, write_parquet
 
 # the same examples everywhere and every time, however slow the machine
+BASIS = ShardBasis(
+    url="", survey={"columns": {}}, missing=(), nearest=3, sky=None, kept_answers=None, code="a"
+)
 SETTINGS = settings(
     max_examples=20,
     derandomize=True,
@@ -216,15 +219,15 @@ def test_every_target_is_in_one_shard_with_its_fermi_source(by, order, sky):
 @given(skies(), st.data())
 def test_a_digest_depends_on_the_shards_own_rows_only(by, order, sky, data):
     targets = sky.targets(by, order)
-    digests = shard_digests(targets, {"code": "a"})
+    digests = shard_digests(targets, BASIS)
     assert set(digests) == set(targets["shard"])
     for shard, rows in targets.groupby("shard"):
-        assert shard_digests(rows, {"code": "a"}) == {shard: digests[shard]}
+        assert shard_digests(rows, BASIS) == {shard: digests[shard]}
     if sky.pairs:
         gone = data.draw(st.sampled_from(sky.pairs))
         left = [pair for pair in sky.pairs if pair is not gone]
         home = targets.loc[targets["fermi_name"] == gone["fermi_name"], "shard"].iloc[0]
-        after = shard_digests(sky.targets(by, order, left), {"code": "a"})
+        after = shard_digests(sky.targets(by, order, left), BASIS)
         changed = {key for key in digests.keys() | after if digests.get(key) != after.get(key)}
         assert changed == {home}
 
