@@ -42,7 +42,8 @@ from xgamma.config.settings import load_config
 from xgamma.stages.enrich_shard import enrich_targets
 from xgamma.stages.merge_enrichment import merge_shards
 from xgamma.stages.pairs import PAIR_COLUMNS
-from xgamma.stages.shard_sources import build_targets, shard_digests
+from xgamma.stages.shard_file import ShardFile
+from xgamma.stages.shard_sources import ShardBasis, build_targets, shard_digests
 from xgamma.tables.files import read_parquet, write_ecsv, write_parquet
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -168,11 +169,20 @@ def xgamma_stage(url: str, pairs: pd.DataFrame, mode: str) -> Nearest:
             settings = {"mode": mode, "answers": f"{made}/answers", **vars(CONFIG.tap)}
             client = TapClient(survey.service, url, **settings)
             shards = []
-            digests = shard_digests(targets, {"survey": vars(survey), "url": url})
-            for shard, digest in digests.items():
+            basis = ShardBasis(
+                url=url,
+                survey=vars(survey),
+                missing=[],
+                nearest=chosen.nearest,
+                sky=None,
+                kept_answers=None,
+                code="",
+            )
+            for shard, digest in shard_digests(targets, basis).items():
                 rows = targets[targets["shard"] == shard]
                 frame, columns, _ = enrich_targets(client, table, rows, chosen.nearest)
-                write_parquet(f"{made}/{name}/{shard}.{digest}.parquet", frame, columns)
+                file = Path(made) / ShardFile(name, shard, digest).path
+                write_parquet(file, frame, columns)
                 shards.append((frame, columns))
             counterparts[name], columns = merge_shards(shards, table, fermi_class)
             write_parquet(f"{made}/{name}.parquet", counterparts[name], columns)
