@@ -29,8 +29,16 @@ from xgamma.tables.files import read_parquet
 __all__ = ["ProjectCopy", "Run", "ShardsSeen", "archive_at", "shard_jobs"]
 
 PROJECT = Path(__file__).parents[1]
-_FOLDERS = ("config", "envs", "profiles", "resources", "workflow")
-_FILES = ("CHANGELOG.md", "CITATION.cff", "LICENSE", "Makefile", "README.md", "Snakefile")
+_FOLDERS = ("config", "docs", "envs", "profiles", "resources", "workflow")
+_FILES = (
+    "CHANGELOG.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "Snakefile",
+)
 _TAKEN = (*_FOLDERS, *_FILES, "pyproject.toml", "requirements.lock")
 
 # Python reads this at its start: it ends the run's process group as `kill -9` does, at the

@@ -23,6 +23,8 @@ PROJECT_FILES = {
     "pyproject.toml": "",
     "requirements.lock": "",
     "README.md": "words",
+    "CONTRIBUTING.md": "",
+    "docs/products.md": "more words",
     "CHANGELOG.md": "",
     "LICENSE": "",
     "CITATION.cff": "",

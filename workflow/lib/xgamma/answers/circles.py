@@ -1,4 +1,4 @@
-"""Search circles of a survey that kept answers cover: the same position, as large or larger.
+"""Finds kept answers that already hold the sources around a position.
 
 A smaller radius, fewer kept sources, another division into shards, or fewer Fermi sources ask
 nothing that an earlier run did not ask: its kept answers hold the rows. Which position an answer

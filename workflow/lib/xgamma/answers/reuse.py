@@ -1,4 +1,4 @@
-"""The kept answers of one service: what a client need not ask, and what it keeps for later.
+"""`KeptAnswers`, the kept answers of one service: what need not be asked again, what is kept.
 
 An answer is used again only if a table was made of it: whoever made the table says so
 (`KeptAnswers.trust`), after all checks. A question may also be part of an earlier one, such as a

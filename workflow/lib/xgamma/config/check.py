@@ -1,7 +1,4 @@
-"""What the definition of one setting cannot say: how the values of several fit together.
-
-And the names that have a meaning of their own.
-"""
+"""Checks of several settings together, such as a mirror's release, and names with a meaning."""
 
 from __future__ import annotations
 

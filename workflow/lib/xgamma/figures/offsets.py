@@ -1,4 +1,4 @@
-"""Do the optical and infrared sources crowd around the Chandra candidates?"""
+"""Figure: numbers of optical and infrared sources around the candidates, beside those by chance."""
 
 from __future__ import annotations
 

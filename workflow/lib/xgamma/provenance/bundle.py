@@ -28,12 +28,13 @@ _FILES = (
     "pyproject.toml",
     "requirements.lock",
     "README.md",
+    "CONTRIBUTING.md",
     "CHANGELOG.md",
     "LICENSE",
     "CITATION.cff",
     "config/README.md",
 )
-_FOLDERS = ("workflow", "envs", "profiles", "resources")
+_FOLDERS = ("workflow", "docs", "envs", "profiles", "resources")
 _CONFIG_HEAD = """\
 # The settings of the run that is bundled, to be replayed from its kept answers.
 # config/README.md has each key's meaning.

@@ -1,4 +1,4 @@
-"""A digest of the code that a rule runs: its script, what that imports from us, and with what.
+"""A digest of all code that a rule runs: script, our modules, versions of packages.
 
 Snakemake's own trigger looks at a script's modification time, which changes in every
 clone, and not at the modules it imports; this one looks at contents, transitively, and at the

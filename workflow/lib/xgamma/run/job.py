@@ -1,4 +1,4 @@
-"""What a job tells: its log everything, the user one line, and the end of the run its error.
+"""Messages of a job: all of them to its log, one line to the user, an error to the end of the run.
 
 A job that fails leaves a small JSON file beside its log, `X.error.json` beside `X.log`, from which
 the end of the run says what failed. An attempt that follows removes it at its start.

@@ -1,4 +1,4 @@
-"""What we use of Snakemake that is not its interface, and with which versions that was tested.
+"""Our uses of Snakemake's private code, each with the versions for which it was tested.
 
 The next version may have changed it. The run then goes on, and the user is told once what it does
 not guarantee: each part here has a way on without it.

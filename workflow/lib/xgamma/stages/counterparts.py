@@ -1,4 +1,4 @@
-"""The table of a survey's sources around the targets: its columns, and how one is found again.
+"""The columns of the tables of counterparts, and how a survey's own column is found in them.
 
 A shard's file has these columns, and so has the long table that is made of all shards. The
 survey's own columns have the names that the config gives them; whoever needs one of them asks

@@ -1,4 +1,4 @@
-"""What a pair of a Fermi and a Chandra source is, and which Fermi sources have none.
+"""The columns of a Fermi-Chandra pair, and the Fermi sources that cannot be matched.
 
 The service's join gives both sources' columns; how far apart they are, and how far out in its
 error *ellipse* each Chandra source lies, is computed here.

@@ -1,4 +1,4 @@
-"""The enrichment's targets, and their division into shards with names that say it all.
+"""The positions to search, divided into shards, and the digest in the name of each shard's file.
 
 A shard's file carries a digest of everything that its content depends on. So a file
 that exists is right, whatever was edited or killed in between; going back to an earlier

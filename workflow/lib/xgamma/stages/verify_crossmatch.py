@@ -1,4 +1,4 @@
-"""The service's join held against the same join of the fetched catalogues."""
+"""Check of the service's join: the same join of the fetched catalogues must give the same pairs."""
 
 from __future__ import annotations
 
