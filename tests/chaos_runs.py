@@ -44,7 +44,8 @@ _TABLES = (
     *("counterparts_gaia", "counterparts_twomass"),
 )
 #: All but the figures, which ask nobody.
-TARGETS = ("summary.txt", "plane/csc.parquet", *(f"tables/{name}.ecsv" for name in _TABLES))
+_PLANE = ("plane/csc.parquet", "plane/fermilpsc.parquet")
+TARGETS = ("summary.txt", *_PLANE, *(f"tables/{name}.ecsv" for name in _TABLES))
 #: How runs are interrupted, in turn: a power cut, as far as files go; Ctrl-C; a batch system.
 INTERRUPTS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 #: Seconds that a job may be left to live when nobody follows it any more, and some more for
