@@ -7,16 +7,8 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from xgamma.classes import (
-    CLASSES,
-    GROUPS,
-    binomial_interval,
-    class_shares,
-    group_of,
-    label_of,
-    latitude_edges,
-    ordered_classes,
-)
+from xgamma.class_shares import binomial_interval, class_shares, latitude_edges
+from xgamma.classes import CLASSES, GROUPS, group_of, label_of, ordered_classes
 
 # 4FGL-DR4 within 10 deg of the plane: class, number, group; counted from the catalogue.
 PLANE = {

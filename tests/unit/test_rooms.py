@@ -20,6 +20,7 @@ ORDER = [
     "errors",
     "sky",
     "classes",
+    "class_shares",
     "tables",
     "config",
     "run",

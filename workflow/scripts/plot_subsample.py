@@ -1,6 +1,6 @@
 """Draw and tabulate the classes by latitude, and the sources of chosen classes."""
 
-from xgamma.classes import class_shares
+from xgamma.class_shares import class_shares
 from xgamma.figures.style import save_figures
 from xgamma.figures.subsample import plot_class_shares, plot_subsample
 from xgamma.run.job import job

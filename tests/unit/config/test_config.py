@@ -186,6 +186,18 @@ REFUSED = [
         "config: subsample.classes[0] is 'high mass binary'; a 4FGL class is a word such as HMB "
         "or psr",
     ),
+    (
+        {"subsample": {"classes": ["PSR", "blazar"]}},
+        "config: subsample.classes[1] is 'blazar'; 4FGL's classes are GC, PSR, MSP, PWN, SNR, GLC, "
+        "HMB, LMB, BIN, NOV, SFR, SPP, UNK, BCU, BLL, FSRQ, SSRQ, CSS, RDG, NLSY1, SEY, AGN, SBG, "
+        "GAL, in small letters if only associated",
+    ),
+    (
+        {"subsample": {"classes": ["Psr"]}},
+        "config: subsample.classes[0] is 'Psr'; 4FGL's classes are GC, PSR, MSP, PWN, SNR, GLC, "
+        "HMB, LMB, BIN, NOV, SFR, SPP, UNK, BCU, BLL, FSRQ, SSRQ, CSS, RDG, NLSY1, SEY, AGN, SBG, "
+        "GAL, in small letters if only associated; did you mean PSR?",
+    ),
     # archives
     (
         {"archive": "lve"},

@@ -106,11 +106,35 @@ def test_two_drawings_have_the_same_bytes(tmp_path, kind):
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"0.{kind}", f"1.{kind}"]
 
 
-def test_the_users_settings_do_not_matter(tmp_path):
-    save_figure(draw_something(), tmp_path / "a.png", dpi=60)
-    with matplotlib.rc_context({"font.size": 30, "lines.linewidth": 9, "axes.grid": False}):
-        save_figure(draw_something(), tmp_path / "b.png", dpi=60)
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+#: A user's matplotlibrc; without LaTeX on the machine, text.usetex alone ends in an error.
+HOSTILE = {
+    "text.usetex": True,
+    "font.size": 30,
+    "font.weight": "bold",
+    "font.style": "italic",
+    "text.antialiased": False,
+    "text.hinting": "none",
+    "patch.antialiased": False,
+    "path.sketch": (3, 20, 2),
+    "lines.linewidth": 9,
+    "axes.grid": False,
+    "savefig.dpi": 30,
+    "savefig.bbox": "tight",
+    "savefig.facecolor": "black",
+}
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
+def test_the_users_settings_reach_no_figure(tmp_path, kind):
+    """Neither what is drawn, nor the note, nor how it is saved."""
+
+    def save(name):
+        save_figures({"f": draw_something()}, {"f": [str(tmp_path / name)]}, 60, simulated=True)
+
+    save(f"plain.{kind}")
+    with matplotlib.rc_context(HOSTILE):
+        save(f"hostile.{kind}")
+    assert (tmp_path / f"plain.{kind}").read_bytes() == (tmp_path / f"hostile.{kind}").read_bytes()
 
 
 def test_a_figure_is_1350_pixels_wide_at_150_dpi(tmp_path):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hostile_names import HOSTILE_NAMES
 
-from xgamma.classes import class_shares
+from xgamma.class_shares import class_shares
 from xgamma.stages.class_subsample import SHARE_COLUMNS, class_subsample, subsample_columns
 from xgamma.tables.columns import Column
 from xgamma.tables.files import read_ecsv

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from xgamma.classes import CLASSES
 from xgamma.config.wording import nearest, value_text
 
 __all__ = ["DEMO_URL", "FIXED_COLUMNS", "REPLAY", "SERVICES", "clashes"]
@@ -61,6 +62,7 @@ def clashes(config: dict[str, Any]) -> Iterator[str]:
         yield from _archive_clashes(name, archive)
     for name, survey in config["surveys"].items():
         yield from _survey_clashes(name, survey)
+    yield from _unknown_classes(config["subsample"]["classes"])
     tap = config["tap"]
     if tap["timeout_s"] > tap["deadline_s"]:
         yield (
@@ -81,6 +83,20 @@ def _unknown_archives(config: dict[str, Any]) -> Iterator[str]:
         yield f"{key} is {value_text(archive)}; the archives are {', '.join(known)}{hint}"
     if REPLAY in archives:
         yield "archives.replay is no name to use; archive: replay repeats what another one answered"
+
+
+def _unknown_classes(classes: list[str]) -> Iterator[str]:
+    """Word classes that 4FGL does not have: no source would ever be of them."""
+    identified = [name for name in CLASSES if name.isupper()]
+    for i, name in enumerate(classes):
+        if name not in CLASSES:
+            other_case = [one for one in CLASSES if one.lower() == name.lower()]
+            near = other_case[0] if other_case else nearest(name, CLASSES)
+            hint = f"; did you mean {near}?" if near else ""
+            yield (
+                f"subsample.classes[{i}] is {value_text(name)}; 4FGL's classes are "
+                f"{', '.join(identified)}, in small letters if only associated{hint}"
+            )
 
 
 def _archive_clashes(name: str, archive: dict[str, Any]) -> Iterator[str]:

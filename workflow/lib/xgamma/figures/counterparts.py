@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from xgamma.classes import binomial_interval, fold_unknown, ordered_classes
+from xgamma.class_shares import binomial_interval
+from xgamma.classes import fold_unknown, ordered_classes
 from xgamma.figures.class_axes import (
     NumberColumn,
     class_figure_height,

@@ -283,6 +283,7 @@ def save_figure(figure: Figure, paths: str | Path | Sequence[str | Path], dpi: i
             beside.write_bytes(stream.getvalue())
 
 
+@styled
 def save_figures(
     figures: Mapping[str, Figure],
     outputs: Mapping[str, str | Sequence[str]],

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from xgamma.classes import class_shares, ordered_classes
+from xgamma.class_shares import class_shares
+from xgamma.classes import ordered_classes
 from xgamma.figures.class_axes import class_label, empty_figure
 from xgamma.figures.style import (
     BLUE,
