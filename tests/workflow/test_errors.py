@@ -107,6 +107,23 @@ def test_nobody_listens(project):
     assert "check its url in the config" in line
 
 
+def test_no_network(project):
+    """Names under .invalid are known nowhere: one line for three jobs that fail."""
+    archive = archive_at("http://xgamma.invalid")
+    for service in ("heasarc", "gaia", "irsa"):
+        archive[service]["url"] = f"http://{service}.invalid/tap"
+    settings = {"archive": "offline", "archives": {"offline": archive}}
+    run = project.run("--configfile", project.configure("offline.yaml", settings))
+    check_failed_plainly(project, run, "offline")
+    assert len(run.jobs) == 3
+    assert [line for line in run.output.splitlines() if line.startswith("xgamma: ")] == [
+        "xgamma: no network: gaia.invalid, heasarc.invalid, irsa.invalid are not known; connect "
+        "this machine, or check the urls in the config (3 jobs)",
+        "xgamma: failed jobs: 3, logs in results/offline/logs/; what is finished stays: the same "
+        "command goes on from there",
+    ]
+
+
 def test_page_for_people_instead_of_a_service(project):
     page = b"<!doctype html><html><head><title>Welcome</title></head><body>Hello<br></body></html>"
     with web_server(200, page, "text/html") as address:

@@ -66,6 +66,32 @@ def mirror(fake_tap):
     return fake_tap
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_where_the_service_s_name_is_not_known_the_mirror_is_asked(mirror, pauses, caplog, known):
+    """Without a network nothing is said but by the error; with one, who stands in."""
+    caplog.set_level("WARNING")
+    url = mirror.url if known else "http://mirror.invalid/tap"
+    maps = [{"name": "m", "url": url, "mode": "sync", "tables": MAP}]
+    client = TapClient("gaia", "http://gaia.invalid/tap", mirrors=maps)
+    if known:
+        assert client.query(rows_adql).record["mirror"] == "m"
+        (warning,) = caplog.messages
+        assert warning.startswith("gaia (http://gaia.invalid/tap) does not answer: its name is not")
+        return
+    with pytest.raises(ServiceDown) as caught:
+        client.query(rows_adql)
+    assert caught.value.unreachable == ("gaia.invalid", "mirror.invalid")
+    assert caplog.messages == []
+
+
+def test_a_mirror_that_is_down_shows_that_there_is_a_network(mirror, pauses):
+    mirror.answer = lambda *_: Reply(b"busy", 503, "text/plain")
+    maps = [{"name": "m", "url": mirror.url, "mode": "sync", "tables": MAP}]
+    with pytest.raises(ServiceDown) as caught:
+        TapClient("gaia", "http://gaia.invalid/tap", mirrors=maps).query(rows_adql)
+    assert caught.value.unreachable == ()
+
+
 @pytest.fixture
 def first(mirror):
     """The configured service; `mirror` sets what both need."""

@@ -18,10 +18,11 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def fail(project, job, error):
+def fail(project, job, error, *unreachable):
     path = project / f"results/live/logs/{job}.error.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"error": error}), encoding="utf-8")
+    record = {"error": error, "unreachable": unreachable}
+    path.write_text(json.dumps(record), encoding="utf-8")
 
 
 def report(project):
@@ -39,6 +40,27 @@ def test_each_failed_job_is_named_once(project):
         "xgamma: drift: a replay asks nobody",
         "xgamma: enrichment/gaia/a.01: gaia (https://a/tap) does not answer",
         f"xgamma: failed jobs: 2, logs in results/live/logs/; {NEXT}",
+    ]
+
+
+def test_without_a_network_one_line_names_all_hosts(project):
+    fail(project, "describe_service_gaia", "its name", "gaia.invalid", "mirror.invalid")
+    fail(project, "describe_service_irsa", "its name", "irsa.invalid", "mirror.invalid")
+    for number in range(30):
+        fail(project, f"enrichment/gaia/a.{number}", "its name", "gaia.invalid", "mirror.invalid")
+    assert report(project) == [
+        "xgamma: no network: gaia.invalid, irsa.invalid are not known (nor are their mirrors: "
+        "mirror.invalid); connect this machine, or check the urls in the config (32 jobs)",
+        f"xgamma: failed jobs: 32, logs in results/live/logs/; {NEXT}",
+    ]
+
+
+def test_one_name_that_is_not_known_may_be_misspelt(project):
+    fail(project, "describe_service_gaia", "its name", "gaja.invalid")
+    fail(project, "crossmatch", "heasarc (https://a/tap) does not answer")
+    assert report(project)[:2] == [
+        "xgamma: crossmatch: heasarc (https://a/tap) does not answer",
+        "xgamma: gaja.invalid is not known: check its url in the config, and the network (1 job)",
     ]
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from xgamma.run.job import clear_failures, failures
+from xgamma.run.job import clear_failures, failures, unreachable_hosts
 
 JOB = """
 import logging, sys, warnings
@@ -226,6 +226,18 @@ def test_each_failed_job_leaves_its_error_as_data(tmp_path):
     clear_failures(logs)
     assert failures(logs) == {}
     assert (logs / "crossmatch.log").exists()
+
+
+def test_a_job_without_a_network_leaves_its_words_to_the_end_of_the_run(log):
+    code = "error = XgammaError('gaia: no'); error.unreachable = ('gaia.invalid',); raise error"
+    assert run(log, code)[:2] == (1, "")
+    assert failures(log.parent) == {"job": "gaia: no"}
+    assert unreachable_hosts(log.parent) == {"job": ["gaia.invalid"]}
+    assert "ERROR gaia: no" in log.read_text()
+    # unless they cannot be kept
+    log.with_name("job.error.json").unlink()
+    log.with_name(".job.error.json.part").symlink_to("/dev/full")
+    assert run(log, code)[:2] == (1, "xgamma: gaia: no\n")
 
 
 def test_a_job_that_succeeds_at_a_later_attempt_is_no_failure(log):

@@ -3,6 +3,7 @@
 import bz2
 import datetime
 import email.utils
+import errno
 import gzip
 import io
 import itertools
@@ -90,12 +91,50 @@ def test_a_name_that_is_not_known(monkeypatch, pauses):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    said = refusal(TapClient("heasarc", "http://archive.invalid/tap", attempts=3))
-    assert said == (
-        "heasarc (http://archive.invalid/tap) does not answer: its name is not known (asked 3 "
+    client = TapClient("heasarc", "http://archive.invalid/tap", attempts=5)
+    with pytest.raises(TapError) as caught:
+        client.query("SELECT 1 AS n")
+    assert str(caught.value) == (
+        "heasarc (http://archive.invalid/tap) does not answer: its name is not known (asked 2 "
         "times); check its url in the config and the network, or run again later"
     )
-    assert len(pauses) == 2, "name servers fail and come back"
+    assert caught.value.unreachable == ("archive.invalid",)
+    assert pauses == [1.0], "a name server may drop a question, but a wrong name stays wrong"
+
+
+def test_no_network(monkeypatch, pauses):
+    """The name is known, from a cache or because it is an address."""
+
+    def unreachable(*_args, **_kwargs):
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", unreachable)
+    with pytest.raises(TapError, match="does not answer: the network is unreachable") as caught:
+        TapClient("heasarc", "http://192.0.2.1/tap").query("SELECT 1 AS n")
+    assert caught.value.unreachable == ("192.0.2.1",) and pauses == [1.0]
+
+
+@pytest.mark.parametrize("failing", [1, 4])
+def test_a_name_server_that_fails_in_passing(fake_tap, monkeypatch, pauses, caplog, failing):
+    """Once at first; as often as anything, where the service has answered before."""
+    fake_tap.answer = lambda *_: ONE_ROW
+    client, look_up = client_of(fake_tap, attempts=5), socket.getaddrinfo
+    answered = failing > 1
+    if answered:
+        client.query("SELECT 1 AS n")
+    left = [socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")] * failing
+
+    def flaky(*args, **kwargs):
+        if left:
+            raise left.pop()
+        return look_up(*args, **kwargs)
+
+    caplog.clear()
+    monkeypatch.setattr(socket, "getaddrinfo", flaky)
+    assert client.query("SELECT 1 AS n").record["attempts"] == 1 + failing
+    assert len(pauses) == failing
+    levels = {record.levelname for record in caplog.records if "asking again" in record.message}
+    assert levels == ({"WARNING"} if answered else set())
 
 
 def test_a_name_server_that_hangs(monkeypatch):

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pandas as pd
 import pyvo
@@ -29,7 +30,14 @@ from xgamma.answers.store import query_key
 from xgamma.errors import XgammaError
 from xgamma.tables.printable import one_line
 from xgamma.tap.endpoint import Endpoint, upload_votable
-from xgamma.tap.faults import UnreadableAnswer, is_down, is_too_large, plain_words, retry_after_s
+from xgamma.tap.faults import (
+    UnreadableAnswer,
+    is_down,
+    is_too_large,
+    is_unreachable,
+    plain_words,
+    retry_after_s,
+)
 from xgamma.tap.jobs import JobLost
 from xgamma.tap.mirror_names import MirrorLacks, Names
 from xgamma.tap.patience import Limits, Received
@@ -280,6 +288,7 @@ class TapClient:
     def _ask_in_turn(self, adql: Adql, uploads: Mapping[str, bytes]) -> tuple[Endpoint, Received]:
         """The answer of the service or, if that is down, of the first mirror that gives one."""
         failures: list[str] = []
+        hosts: list[tuple[str, ...]] = []  # of each that is down, if there is no way to it
         for endpoint in list(self._endpoints):
             try:
                 if endpoint.mirror is not None:
@@ -296,14 +305,21 @@ class TapClient:
                 else:
                     # the service comes first, whoever was asked first
                     failures.insert(0, str(error))
+                hosts.append(error.unreachable)
                 if len(self._endpoints) > 1:
-                    logger.warning("%s", error)
+                    # where there is a network, it is said when a mirror has answered
+                    logger.log(logging.INFO if error.unreachable else logging.WARNING, "%s", error)
             else:
+                if any(hosts):
+                    logger.warning("%s", failures[0])
                 # the next query goes there at once, and a count to whom it is a count of
                 self._endpoints.remove(endpoint)
                 self._endpoints.insert(0, endpoint)
                 return endpoint, received
-        raise ServiceDown("; ".join(failures))
+        down = ServiceDown("; ".join(failures))
+        if all(hosts):
+            down.unreachable = tuple(host for of_one in hosts for host in of_one)
+        raise down
 
     def _check_release(self, endpoint: Endpoint, adql: Adql) -> None:
         """Refuse a mirror whose table has another number of rows than its release has."""
@@ -387,7 +403,10 @@ def _tap_error(error: Exception, endpoint: Endpoint, adql: str) -> TapError:
     else:
         advice = "check its url in the config and the network, or run again later"
     kind = ServiceDown if is_down(error) else TapError
-    return kind(f"{whom} does not answer: {reason} {asked}; {advice}")
+    described = kind(f"{whom} does not answer: {reason} {asked}; {advice}")
+    if is_unreachable(error):
+        described.unreachable = (urlsplit(endpoint.url).hostname or endpoint.url,)
+    return described
 
 
 @contextlib.contextmanager

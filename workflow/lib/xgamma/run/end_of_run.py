@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from xgamma.run.job import failures, for_user
+from xgamma.run.job import failures, for_user, unreachable_hosts
 from xgamma.run.slurm import lost_jobs
 
 __all__ = ["failure_report", "success_report"]
@@ -33,13 +33,17 @@ def failure_report(results: str | Path, folder: Path, since: float) -> str:
         Several lines; one if nothing is known to have failed.
     """
     failed = failures(f"{results}/logs")
+    hosts = unreachable_hosts(f"{results}/logs")
+    others = [(job, error) for job, error in failed.items() if job not in hosts]
     lines = [
         # some errors begin with the job's name
         for_user(f"{job}: {error.removeprefix(f'{job}: ')}")
-        for job, error in list(failed.items())[:_MOST_NAMED]
+        for job, error in others[:_MOST_NAMED]
     ]
-    if len(failed) > _MOST_NAMED:
-        lines.append(f"xgamma: ... and {len(failed) - _MOST_NAMED} more")
+    if len(others) > _MOST_NAMED:
+        lines.append(f"xgamma: ... and {len(others) - _MOST_NAMED} more")
+    if hosts:
+        lines.append(for_user(_no_way_to(hosts)))
     lines = [*lost_jobs(folder, since), *lines]
     if failed:
         outcome = f"failed jobs: {len(failed)}, logs in {results}/logs/"
@@ -50,6 +54,24 @@ def failure_report(results: str | Path, folder: Path, since: float) -> str:
         outcome = "stopped, by you or for the reason above"
     next_step = "what is finished stays: the same command goes on from there"
     return "\n".join([*lines, f"xgamma: {outcome}; {next_step}"])
+
+
+def _no_way_to(hosts: dict[str, list[str]]) -> str:
+    """One line for all jobs that found no way to a service.
+
+    A single host may be misspelt; several are not all so at a time.
+    """
+    services = dict.fromkeys(tried[0] for tried in hosts.values())
+    mirrors = {host for tried in hosts.values() for host in tried} - {*services}
+    beside = f" (nor are their mirrors: {', '.join(sorted(mirrors))})" if mirrors else ""
+    jobs = f"{len(hosts)} job{'s' * (len(hosts) != 1)}"
+    if len(services) == 1:
+        (host,) = services
+        return f"{host} is not known{beside}: check its url in the config, and the network ({jobs})"
+    return (
+        f"no network: {', '.join(services)} are not known{beside}; connect this machine, or check "
+        f"the urls in the config ({jobs})"
+    )
 
 
 def success_report(results: str | Path, surveys: Collection[str]) -> str:

@@ -20,7 +20,7 @@ from xgamma.errors import XgammaError
 from xgamma.run.lineage import note_lineage
 from xgamma.tables.printable import one_line, printable, shortened
 
-__all__ = ["clear_failures", "failures", "for_user", "job"]
+__all__ = ["clear_failures", "failures", "for_user", "job", "unreachable_hosts"]
 
 # Characters of a message to the user; the log has all of it.
 _LONGEST_MESSAGE = 2000
@@ -85,21 +85,26 @@ def _error_path(log_path: str | Path) -> Path:
     return Path(log_path).with_suffix(_ERROR_FILE)
 
 
-def _keep_error(log_path: str, words: str) -> None:
-    """Write the error for the end of the run; on a full disk the line to the user must do."""
+def _keep_error(log_path: str, words: str, unreachable: tuple[str, ...]) -> bool:
+    """Write the error for the end of the run; False if the line to the user must do."""
     # only here: it loads pandas, which no job needs in order to succeed
     from xgamma.tables.files import write_json
 
     ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    with contextlib.suppress(OSError):
-        write_json(_error_path(log_path), {"error": words, "ended": ended})
+    record = {"error": words, "ended": ended, "unreachable": unreachable}
+    try:
+        write_json(_error_path(log_path), record)
+    except OSError:  # a full disk
+        return False
+    return True
 
 
 @contextlib.contextmanager
 def job(snakemake: Any) -> Iterator[logging.Logger]:
     """Note what the job makes from what; send the library's messages to its log.
 
-    An error ends the job with status 1 and one line.
+    An error ends the job with status 1 and one line; where there is no way to the services, the
+    end of the run has that line, once for all jobs.
 
     Waiting for a service is also said on standard error, since a silent program looks
     dead; the traceback of an unforeseen error goes to the log only. A job that is told to
@@ -145,7 +150,10 @@ def job(snakemake: Any) -> Iterator[logging.Logger]:
         # the user gets the words once, below
         to_user.setLevel(logging.CRITICAL)
         logger.error("%s", words, exc_info=not foreseen)
-        _keep_error(log_path, words)
+        unreachable = error.unreachable if isinstance(error, XgammaError) else ()
+        is_kept = _keep_error(log_path, words, unreachable)
+        if unreachable and is_kept:
+            sys.exit(1)
         sys.exit(for_user(words + _where_to_look(error, log_path)))
 
 
@@ -164,15 +172,37 @@ def failures(logs: str | Path) -> dict[str, str]:
     dict
         Log, relative to the folder and without its ending -> the error in one line; sorted.
     """
-    failed = {}
+    return {job_name: record["error"] for job_name, record in _error_records(logs).items()}
+
+
+def unreachable_hosts(logs: str | Path) -> dict[str, list[str]]:
+    """Give those of the failed jobs that found no way to a service, with the hosts they tried.
+
+    Parameters
+    ----------
+    logs : path-like
+        As for `failures`.
+
+    Returns
+    -------
+    dict
+        As `failures` names them -> the service's host, then its mirrors'.
+    """
+    records = _error_records(logs).items()
+    return {name: record["unreachable"] for name, record in records if record.get("unreachable")}
+
+
+def _error_records(logs: str | Path) -> dict[str, dict[str, Any]]:
+    records = {}
     for path in sorted(Path(logs).rglob(f"*{_ERROR_FILE}")):
         job_name = str(path.relative_to(logs)).removesuffix(_ERROR_FILE)
         try:
-            failed[job_name] = json.loads(path.read_text(encoding="utf-8"))["error"]
+            records[job_name] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             # one that cannot be read must not hide the others
-            failed[job_name] = f"why is in its log; {path} cannot be read: {error}"
-    return failed
+            words = f"why is in its log; {path} cannot be read: {error}"
+            records[job_name] = {"error": words}
+    return records
 
 
 def clear_failures(logs: str | Path) -> None:

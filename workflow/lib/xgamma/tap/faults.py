@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import errno
 import re
+import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -26,6 +28,7 @@ __all__ = [
     "is_timeout",
     "is_too_large",
     "is_too_slow",
+    "is_unreachable",
     "plain_words",
     "retry_after_s",
 ]
@@ -113,6 +116,17 @@ def is_too_slow(error: BaseException) -> bool:
     return is_timeout(error) or _status(error) in (502, 504)
 
 
+def is_unreachable(error: BaseException) -> bool:
+    """True if there is no way to the host: its name is not known, or there is no network."""
+    causes = [*_causes(error)]
+    if any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes):
+        return False  # the way to the proxy is not the way to the host
+    return any(
+        isinstance(cause, socket.gaierror) or getattr(cause, "errno", None) == errno.ENETUNREACH
+        for cause in causes
+    )
+
+
 def is_down(error: BaseException) -> bool:
     """True if it is the service that fails, and not the query that is wrong for it."""
     return is_passing(error) and not isinstance(error, pyvo.dal.DALQueryError)
@@ -158,6 +172,8 @@ def plain_words(error: BaseException) -> str:
                 return "connection refused"
             if any(mark in text for mark in _UNKNOWN_HOST):
                 return "its name is not known"
+            if "Network is unreachable" in text:
+                return "the network is unreachable"
             return "the connection broke"
         if isinstance(cause, requests.HTTPError) and cause.response is not None:
             status = f"HTTP {cause.response.status_code} {cause.response.reason}"

@@ -15,7 +15,7 @@ import tenacity
 from pyvo.utils.http import create_session, setup_user_agent
 
 from xgamma import __version__
-from xgamma.tap.faults import is_passing, plain_words, retry_after_s
+from xgamma.tap.faults import is_passing, is_unreachable, plain_words, retry_after_s
 from xgamma.tap.transport import Body, BoundedAdapter, body_of
 from xgamma.tap.votable import checked, parse_answer
 
@@ -25,6 +25,10 @@ logger = logging.getLogger("xgamma.tap")
 
 # a service that asks for more patience than this is left alone
 _LONGEST_WAIT_S = 120.0
+# To an address to which there was never a way, the way is looked for again once, and soon. A name
+# server that drops a question answers the next one; where there is no network, more patience
+# makes each job late with the same words. An address that has answered is known to be there.
+_TRIES_OF_THE_WAY, _NEXT_TRY_S, _LAST_TRY_S = 2, 1.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,8 @@ class PatientSession:
         action : callable
             Without arguments.
         retry : callable
-            Whether an error is a reason to do it again; by default, whether it passes.
+            Whether an error is a reason to do it again; by default, whether it passes. Where
+            there was never a way to the host, it is done again once, within seconds.
 
         Raises
         ------
@@ -158,26 +163,37 @@ class PatientSession:
         # jitter: jobs that failed together do not come back together
         backoff = tenacity.wait_exponential_jitter(initial=1, max=60)
 
+        def no_way(state: tenacity.RetryCallState) -> bool:
+            return not self._adapter.answered and is_unreachable(state.outcome.exception())
+
+        def tries(state: tenacity.RetryCallState) -> int:
+            attempts = self.limits.attempts
+            return min(attempts, _TRIES_OF_THE_WAY) if no_way(state) else attempts
+
         def asked_pause_s(state: tenacity.RetryCallState) -> float:
             return retry_after_s(state.outcome.exception()) or 0.0
 
         def pause_s(state: tenacity.RetryCallState) -> float:
             # where the service asks for none: nothing is gained by asking again at once
-            return min(asked_pause_s(state) or backoff(state), max(0.0, self.time_left()))
+            pause = asked_pause_s(state) or (_NEXT_TRY_S if no_way(state) else backoff(state))
+            return min(pause, max(0.0, self.time_left()))
 
         def give_up(state: tenacity.RetryCallState) -> bool:
             most_s = min(_LONGEST_WAIT_S, self.time_left())
-            return state.attempt_number >= self.limits.attempts or asked_pause_s(state) > most_s
+            late = no_way(state) and state.seconds_since_start > _LAST_TRY_S
+            return late or state.attempt_number >= tries(state) or asked_pause_s(state) > most_s
 
         def announce(state: tenacity.RetryCallState) -> None:
             self.attempts += 1
-            logger.warning(
+            # without a network all jobs would say so
+            logger.log(
+                logging.INFO if no_way(state) else logging.WARNING,
                 "%s: %s; asking again in %.0f s (attempt %d of %d)",
                 self.service,
                 plain_words(state.outcome.exception()),
                 state.upcoming_sleep,
                 state.attempt_number + 1,
-                self.limits.attempts,
+                tries(state),
             )
 
         return tenacity.Retrying(

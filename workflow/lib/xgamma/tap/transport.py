@@ -77,6 +77,8 @@ class BoundedAdapter(BaseAdapter):
     ----------
     end : float
         Time (monotonic) when whatever is going on has to end.
+    answered : bool
+        Whether anything was ever received whole.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class BoundedAdapter(BaseAdapter):
         self._inner, self._max_bytes = inner, max_bytes
         self._timeout_s, self._sync_timeout_s = timeout_s, sync_timeout_s
         self.end = float("inf")
+        self.answered = False
 
     def send(self, request: requests.PreparedRequest, *args, **kwargs) -> requests.Response:
         """Send, and give the answer when it is all there.
@@ -113,6 +116,7 @@ class BoundedAdapter(BaseAdapter):
             raise
         if exchange.error is not None:
             raise exchange.error
+        self.answered = True
         return exchange.response
 
     def close(self) -> None:
