@@ -291,6 +291,7 @@ def test_another_plane_and_flux(bench):
     assert sources() == at_first
 
 
+SURVEY_NOWHERE = {"service": "heasarc", "table": "nowhere", "id": "id", "position": ["ra", "dec"]}
 CSV = "tables/grouped_csc_fermi_pairs.csv"
 
 
@@ -329,6 +330,17 @@ def test_heasarc_elsewhere(bench, server):
         requests = bench.check(edit, shards="none", described="heasarc", elsewhere=proxy)
         assert requests == 1 + 2 * 4
     bench.config = config
+
+
+def test_a_misspelt_survey_spoils_nothing(bench):
+    """What describes the catalogues was removed for it, and all that rests on them made anew."""
+    bench.set_all({"surveys.x": SURVEY_NOWHERE})
+    run = bench.project.run()
+    assert run.jobs == ["describe_service_heasarc_surveys"]
+    assert "heasarc: TAP_SCHEMA lists no columns of table nowhere; " in run.output
+    del bench.config["surveys"]["x"]
+    bench.write()
+    bench.check("a survey removed whose table HEASARC does not have", shards="none")
 
 
 def test_another_enrichment(bench):

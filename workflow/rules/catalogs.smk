@@ -1,40 +1,41 @@
 # What each service says of its tables, the catalogues, and their part in the plane.
 # Needs: the services of the archive.
-# Makes: services/{service}.ecsv, catalogs/{catalog}.parquet, each with .provenance.json,
+# Makes: services/{description}.ecsv, catalogs/{catalog}.parquet, each with .provenance.json,
 #        plane/{catalog}.parquet.
 
 
-# A file for each service: an edit that concerns one of them makes nothing of another's anew.
+# A file for each service: an edit that concerns one of them makes nothing of another's anew. The
+# surveys that HEASARC has, if any, are apart from its catalogues.
 rule describe_service:
     input:
         sky=demo_sky,
     output:
-        columns=f"{RESULTS}/services/{{service}}.ecsv",
-        provenance=f"{RESULTS}/services/{{service}}.provenance.json",
+        columns=f"{RESULTS}/services/{{description}}.ecsv",
+        provenance=f"{RESULTS}/services/{{description}}.provenance.json",
     log:
-        f"{RESULTS}/logs/describe_service_{{service}}.log",
+        f"{RESULTS}/logs/describe_service_{{description}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/describe_service_{{service}}.tsv"
+        f"{RESULTS}/benchmarks/describe_service_{{description}}.tsv"
     localrule: stays_here("describe_service")
     conda:
         ENVIRONMENT
     resources:
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(FETCH_MINUTES),
-        heasarc=lambda wildcards: service_slots("heasarc", wildcards.service),
-        gaia=lambda wildcards: service_slots("gaia", wildcards.service),
-        irsa=lambda wildcards: service_slots("irsa", wildcards.service),
+        heasarc=lambda wildcards: description_slots(wildcards, "heasarc"),
+        gaia=lambda wildcards: description_slots(wildcards, "gaia"),
+        irsa=lambda wildcards: description_slots(wildcards, "irsa"),
     params:
-        url=lambda wildcards: url(wildcards.service),
+        url=lambda wildcards: url(service_described(wildcards.description)),
         surveys=lambda wildcards: {
             name: survey
             for name, survey in SURVEY_TABLES.items()
-            if survey["service"] == wildcards.service
+            if description_of(survey) == wildcards.description
         },
         kept_answers=kept_answers,
         code=code_digest("describe_service"),
     message:
-        "asking {wildcards.service} for its tables and columns"
+        "asking {wildcards.description} for its tables and columns"
     script:
         "../scripts/describe_service.py"
 

@@ -1,9 +1,9 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, ANSWERS, FETCH_MINUTES, SURVEY_TABLES, ASKED,
-#        DESCRIPTIONS, kept_answers(), code_digest(), digest_of_file(), url(), demo_sky(),
-#        demo_sky_record(), service_slots(), survey_slots(), scaled_by_attempt(), stays_here(),
-#        shards_of_manifest(), codes().
+# Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, ANSWERS, FETCH_MINUTES, SURVEY_TABLES,
+#        DESCRIBED, DESCRIPTIONS, kept_answers(), code_digest(), digest_of_file(), url(),
+#        demo_sky(), demo_sky_record(), service_slots(), description_slots(), survey_slots(),
+#        scaled_by_attempt(), stays_here(), shards_of_manifest(), codes().
 
 import functools
 import hashlib
@@ -21,6 +21,7 @@ if str(LIBRARY) not in sys.path:
 before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
 os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *before])))
 
+from xgamma.archive.surveys import description_of, service_described
 from xgamma.config.settings import ConfigError, load_config
 from xgamma.run import scheduling, snakemake_insides
 from xgamma.run.code_digest import code_digest as digest_of_script
@@ -70,7 +71,7 @@ else:
 
 wildcard_constraints:
     catalog="chanmaster|csc|fermilpsc",
-    service="heasarc|gaia|irsa",
+    description="heasarc|heasarc_surveys|gaia|irsa",
     survey=SURVEY_PATTERN,
     shard=SHARD_PATTERN,
     digest=DIGEST_PATTERN,
@@ -129,6 +130,11 @@ def service_slots(resource, *asked):
     return 0 if CONFIG.replay_of else scheduling.slots_taken(CONFIG.services, resource, asked)
 
 
+def description_slots(wildcards, resource):
+    """`service_slots` for a job that asks a service to describe itself."""
+    return service_slots(resource, service_described(wildcards.description))
+
+
 def survey_slots(wildcards, resource):
     """`service_slots` for a job that asks the service that has the survey."""
     return service_slots(resource, CONFIG.surveys[wildcards.survey].service)
@@ -163,9 +169,9 @@ SURVEY_TABLES = {
     }
     for name, survey in CONFIG.surveys.items()
 }
-# The services that are asked: HEASARC always, the others if a survey is theirs.
-ASKED = sorted({"heasarc", *(survey.service for survey in CONFIG.surveys.values())})
-DESCRIPTIONS = expand(f"{RESULTS}/services/{{service}}.ecsv", service=ASKED)
+# What services describe: HEASARC its catalogues always, each the surveys that it has.
+DESCRIBED = sorted({"heasarc", *map(description_of, SURVEY_TABLES.values())})
+DESCRIPTIONS = expand(f"{RESULTS}/services/{{description}}.ecsv", description=DESCRIBED)
 
 
 def shards_of_manifest(wildcards):

@@ -50,7 +50,7 @@ rule enrich_shard:
     input:
         targets=ancient(f"{RESULTS}/enrichment/targets.parquet"),
         columns=lambda wildcards: ancient(
-            f"{RESULTS}/services/{CONFIG.surveys[wildcards.survey].service}.ecsv"
+            f"{RESULTS}/services/{description_of(SURVEY_TABLES[wildcards.survey])}.ecsv"
         ),
         sky=lambda wildcards: ancient(demo_sky(wildcards)),
     output:

@@ -25,7 +25,7 @@ rule provenance:
         products=PRODUCTS,
         manifest=f"{RESULTS}/enrichment/shards.json",
         records=[
-            *expand(rules.describe_service.output.provenance, service=ASKED),
+            *expand(rules.describe_service.output.provenance, description=DESCRIBED),
             *expand(
                 rules.fetch_catalog.output.provenance, catalog=["chanmaster", "csc", "fermilpsc"]
             ),

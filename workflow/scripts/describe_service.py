@@ -2,13 +2,14 @@
 
 from xgamma.archive.connect import connect
 from xgamma.archive.services import DESCRIPTION_COLUMNS, describe_service
+from xgamma.archive.surveys import service_described
 from xgamma.config.settings import load_config
 from xgamma.provenance.record import fetch_record, write_provenance
 from xgamma.run.job import job
 from xgamma.tables.files import write_ecsv
 
 with job(snakemake):
-    p, service = snakemake.params, snakemake.wildcards.service
+    p, service = snakemake.params, service_described(snakemake.wildcards.description)
     client = connect(load_config(snakemake.config), service, snakemake.input.get("sky"))
     described, answers = describe_service(client, p.surveys)
     write_ecsv(snakemake.output.columns, described, DESCRIPTION_COLUMNS)

@@ -22,6 +22,7 @@ from xgamma.archive.services import (
     missing_optional,
     read_description,
 )
+from xgamma.archive.surveys import description_of, service_described
 from xgamma.errors import XgammaError
 from xgamma.tables.files import write_ecsv
 
@@ -92,6 +93,22 @@ def test_every_column_of_every_table_is_described(clients, tables, tmp_path):
     for name, frame in frames.items():
         write_ecsv(tmp_path / f"{name}.ecsv", frame, DESCRIPTION_COLUMNS)
     assert read_description(*tmp_path.glob("*.ecsv")) == available_of(heasarc) | available_of(gaia)
+
+
+def test_a_survey_that_heasarc_has_is_described_apart_from_the_catalogues(clients, tables):
+    """One whose table is misspelt took the catalogues' description with it."""
+    nowhere = {**GAIA, "service": "heasarc", "table": "nowhere"}
+    with pytest.raises(XgammaError, match="TAP_SCHEMA lists no columns of table nowhere;"):
+        describe_service(clients["heasarc"], {"nowhere": nowhere})
+    del tables["fermilpsc"]
+    survey = {**GAIA, "service": "heasarc", "table": "csc", "id": "name"}
+    frame, _ = describe_service(
+        clients["heasarc"], {"gaia": GAIA, "csc": {**survey, "columns": {"b_flux_ap": "flux"}}}
+    )
+    assert list(available_of(frame)) == [("heasarc", "csc")]
+    assert frame.loc[frame["used"], "column"].tolist() == ["b_flux_ap", "dec", "name", "ra"]
+    assert {description_of(one) for one in (GAIA, survey)} == {"gaia", "heasarc_surveys"}
+    assert service_described("heasarc_surveys") == service_described("heasarc") == "heasarc"
 
 
 @pytest.mark.parametrize(

@@ -34,15 +34,14 @@ DESCRIPTION_COLUMNS = [
 def describe_service(
     client: Any, surveys: Mapping[str, Mapping[str, Any]]
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The columns of every table of a service that is used, with types, units and descriptions.
+    """The columns of surveys' tables, or of HEASARC's catalogues: types, units, descriptions.
 
     Parameters
     ----------
     client : xgamma.archive.client.TapClient
-        HEASARC's catalogues are used whatever the surveys.
     surveys : mapping
         Survey -> its settings, see `xgamma.archive.surveys`; those of other services are left
-        out.
+        out. If none is left, the catalogues are described.
 
     Returns
     -------
@@ -58,7 +57,7 @@ def describe_service(
         is not complete does not say that the service lacks the column.
     """
     own_surveys = surveys_of(client.name, surveys)
-    catalogues = CATALOGUES.values() if client.name == "heasarc" else ()
+    catalogues = () if own_surveys else CATALOGUES.values()
     required = {
         c.table: [column.name for column in c.columns if column.required] for c in catalogues
     }

@@ -10,7 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["SurveyTable", "missing_of_survey", "required_of_survey", "surveys_of"]
+__all__ = [
+    "SurveyTable",
+    "description_of",
+    "missing_of_survey",
+    "required_of_survey",
+    "service_described",
+    "surveys_of",
+]
+
+# Nearly everything is made from HEASARC's catalogues: a survey there that is added, edited or
+# misspelt may not make their description anew.
+_APART = {"heasarc": "heasarc_surveys"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,17 @@ class SurveyTable:
         """From a survey's settings, which also say whom to ask and what may be missing."""
         table = {key: settings[key] for key in ("table", "id", "ra", "dec", "columns")}
         return cls(**table, missing=missing)
+
+
+def description_of(survey: Mapping[str, Any]) -> str:
+    """The name of the description in which a survey's table is: its service's, or one apart."""
+    return _APART.get(survey["service"], survey["service"])
+
+
+def service_described(description: str) -> str:
+    """The service that a description is of."""
+    services = {apart: service for service, apart in _APART.items()}
+    return services.get(description, description)
 
 
 def surveys_of(service: str, surveys: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:

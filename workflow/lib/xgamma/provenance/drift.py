@@ -14,7 +14,7 @@ import pandas as pd
 
 from xgamma.archive.catalogues import CATALOGUES, fetch_catalogue
 from xgamma.archive.services import DESCRIPTION_COLUMNS, describe_service, read_description
-from xgamma.archive.surveys import SurveyTable, missing_of_survey
+from xgamma.archive.surveys import SurveyTable, missing_of_survey, service_described
 from xgamma.stages.crossmatch import fetch_pairs
 from xgamma.stages.enrich_shard import enrich_targets
 from xgamma.stages.shard_file import ShardFile
@@ -71,7 +71,8 @@ def ask_again(
         # the format shows some text in another way, so both have to come from it
         fresh_files = [Path(folder) / Path(path).name for path in described]
         for path, file in zip(described, fresh_files, strict=True):
-            fresh, _ = describe_service(clients[file.stem], settings[path]["surveys"])
+            client = clients[service_described(file.stem)]
+            fresh, _ = describe_service(client, settings[path]["surveys"])
             write_ecsv(file, fresh, DESCRIPTION_COLUMNS)
         available = read_description(*fresh_files)
         both = [
