@@ -183,5 +183,5 @@ def shards_of_manifest(wildcards):
 def codes(wildcards):
     """Script -> digest of its code, of those that take part in products."""
     scripts = (Path(workflow.basedir) / "workflow" / "scripts").glob("*.py")
-    apart = ("bundle", "discover_services", "drift", "provenance", "replay")
+    apart = ("bundle", "discover_services", "drift", "preflight", "provenance", "replay")
     return {path.stem: digest_of(path.stem) for path in sorted(scripts) if path.stem not in apart}

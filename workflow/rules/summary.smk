@@ -1,6 +1,6 @@
-# The numbers, and whether the IVOA registry knows the configured services.
+# The numbers; and whether the services give what a run needs, and the IVOA registry knows them.
 # Needs: nearly every product.
-# Makes: summary.json, summary.txt; on demand services/registry.{ecsv,txt}.
+# Makes: summary.json, summary.txt; on demand services/{registry.ecsv, registry.txt, preflight.txt}.
 
 
 rule summarize:
@@ -63,3 +63,28 @@ rule discover_services:
         "searching the IVOA registry for the services"
     script:
         "../scripts/discover_services.py"
+
+
+# Not part of `all`: it is for the time before a first run. Without outputs, it runs whenever it is
+# asked for.
+rule preflight:
+    input:
+        sky=demo_sky,
+    log:
+        f"{RESULTS}/logs/preflight.log",
+    localrule: stays_here("preflight")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
+        heasarc=service_slots("heasarc", *CONFIG.services),
+        gaia=service_slots("gaia", *CONFIG.services),
+        irsa=service_slots("irsa", *CONFIG.services),
+    params:
+        report=f"{RESULTS}/services/preflight.txt",
+        surveys=SURVEY_TABLES,
+    message:
+        "asking the services for a little of all that a run needs"
+    script:
+        "../scripts/preflight.py"

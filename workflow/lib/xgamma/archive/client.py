@@ -56,10 +56,18 @@ Adql = str | Callable[[Names], str]
 
 
 class TapError(XgammaError):
-    """A service did not answer, or its answer cannot be trusted; in one line."""
+    """A service did not answer, or its answer cannot be trusted; in one line.
+
+    Attributes
+    ----------
+    reason : str
+        What came in place of an answer, without whom was asked and what to do; the message, if
+        that is all.
+    """
 
     def __init__(self, message: str):
         super().__init__(one_line(message))
+        self.reason = str(self)
 
 
 class ServiceDown(TapError):
@@ -288,6 +296,7 @@ class TapClient:
     def _ask_in_turn(self, adql: Adql, uploads: Mapping[str, bytes]) -> tuple[Endpoint, Received]:
         """The answer of the service or, if that is down, of the first mirror that gives one."""
         failures: list[str] = []
+        reason = ""  # of the service itself
         hosts: list[tuple[str, ...]] = []  # of each that is down, if there is no way to it
         for endpoint in list(self._endpoints):
             try:
@@ -305,6 +314,7 @@ class TapClient:
                 else:
                     # the service comes first, whoever was asked first
                     failures.insert(0, str(error))
+                    reason = error.reason
                 hosts.append(error.unreachable)
                 if len(self._endpoints) > 1:
                     # where there is a network, it is said when a mirror has answered
@@ -317,6 +327,7 @@ class TapClient:
                 self._endpoints.insert(0, endpoint)
                 return endpoint, received
         down = ServiceDown("; ".join(failures))
+        down.reason = reason or down.reason
         if all(hosts):
             down.unreachable = tuple(host for of_one in hosts for host in of_one)
         raise down
@@ -392,7 +403,9 @@ def _tap_error(error: Exception, endpoint: Endpoint, adql: str) -> TapError:
             f"smaller shards"
         )
     if isinstance(error, pyvo.dal.DALQueryError):
-        return TapError(f"{whom} refuses the query: {reason}; the query was: {adql}")
+        refused = TapError(f"{whom} refuses the query: {reason}; the query was: {adql}")
+        refused.reason = reason
+        return refused
     if is_too_large(error) or (isinstance(error, UnreadableAnswer) and not error.passing):
         return TapError(f"{whom}: {reason}; the query was: {adql}")
     wait_s = retry_after_s(error)
@@ -404,6 +417,7 @@ def _tap_error(error: Exception, endpoint: Endpoint, adql: str) -> TapError:
         advice = "check its url in the config and the network, or run again later"
     kind = ServiceDown if is_down(error) else TapError
     described = kind(f"{whom} does not answer: {reason} {asked}; {advice}")
+    described.reason = reason
     if is_unreachable(error):
         described.unreachable = (urlsplit(endpoint.url).hostname or endpoint.url,)
     return described

@@ -1,0 +1,519 @@
+"""Ask each service a little of all that a run needs, in a minute, before the first run.
+
+What fails does not end it: the next question is put, or the next service is asked. Each line says
+what a service can do and, where a run would stop, which key of the config mends that.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from astropy.table import Table
+
+from xgamma.answers.answer import Answer, parse_count
+from xgamma.archive.catalogues import CATALOGUES, Catalogue, count_adql, resolve_columns
+from xgamma.archive.client import ServiceDown, TapClient, TapError
+from xgamma.archive.connect import connect
+from xgamma.archive.surveys import missing_of_survey, required_of_survey, surveys_of
+from xgamma.config.settings import Config
+from xgamma.errors import XgammaError
+from xgamma.sky import galactic
+from xgamma.tables.printable import one_line, shortened
+from xgamma.tap.mirror_names import Names
+
+__all__ = ["Finding", "preflight"]
+
+# of one question, where the config gives more: a service that needs longer is not judged
+_LIMITS = {"timeout_s": 10.0, "sync_timeout_s": 15.0, "deadline_s": 20.0, "attempts": 2}
+# after which no more is asked of a service
+_SERVICE_S = 60.0
+
+# Table -> how many rows it has, if that is fixed, and where that stands
+_PUBLISHED_ROWS = {
+    # Evans et al. 2024, ApJS 274, 22
+    "csc": (407_806, "CSC 2.1 has"),
+    # the catalogue's file gll_psc_v35.fit, see resources/README.md
+    "fermilpsc": (7_195, "4FGL-DR4 has"),
+    "chanmaster": (None, "27,122 archived observations in September 2026, and growing"),
+}
+
+# LS 5039, Cyg X-3 and PSR B1259-63: all surveys of the plane have sources around them
+_POSITIONS = ((276.5627, -14.8484), (308.1074, 40.9577), (195.6986, -63.8357))
+_RADIUS_DEG = 0.03
+# numbers that a service which goes by way of floats or rounds would change
+_UPLOAD = {
+    "target_id": np.array([2**53 + 1, 1, 2], dtype="int64"),
+    "target_ra": np.array([position[0] + 1e-13 for position in _POSITIONS]),
+    "target_dec": np.array([position[1] for position in _POSITIONS]),
+    "radius_deg": np.array([_RADIUS_DEG + 1e-7] * 3),
+}
+_SOME_ROWS = 2_000
+
+# What a run with these catalogues found within 10 degrees of the plane: Fermi sources, and pairs
+_FERMI_SOURCES, _PAIRS, _CUT_DEG = 340, 9_162, 10.0
+# of CPU, on one core: benchmarks/README.md, whole runs, factor 1
+_OWN_WORK_S = 80.0
+# the columns; three catalogues and the join, each with its count
+_HEASARC_REQUESTS = 1 + 2 * 4
+# the columns and the capabilities
+_SURVEY_REQUESTS = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One line of the preflight.
+
+    Attributes
+    ----------
+    kind : {'ok', 'note', 'STOP', 'plan'}
+        STOP: a run would stop there.
+    place : str
+        Service, and table.
+    words : str
+    changes : tuple of str
+        Keys of the config, with the value that they should have.
+    """
+
+    kind: str
+    place: str
+    words: str
+    changes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        change = f"; in the config: {', '.join(self.changes)}" if self.changes else ""
+        return one_line(f"{self.kind:<4} {self.place}: {self.words}{change}")
+
+
+class _Line:
+    """A finding that is being made: its kind is the gravest of its parts'."""
+
+    def __init__(self, place: str):
+        self._place, self._kind = place, "ok"
+        self._words: list[str] = []
+        self._changes: list[str] = []
+
+    def ok(self, words: str) -> None:
+        self._words.append(words)
+
+    def note(self, words: str) -> None:
+        self._words.append(words)
+        self._kind = "STOP" if self._kind == "STOP" else "note"
+
+    def stop(self, words: str, *changes: str) -> None:
+        self._words.append(words)
+        self._changes += changes
+        self._kind = "STOP"
+
+    def failed(self, what: str, error: XgammaError, *changes: str) -> None:
+        """A question that got no answer: a run stops there, unless there was too little time."""
+        reason = _reason(error)
+        if isinstance(error, _NotAsked) or (isinstance(error, ServiceDown) and "timed" in reason):
+            self.note(f"{what}: not known, {reason}")
+        elif isinstance(error, ServiceDown):
+            self.stop(f"{what}: {reason}; ask again later", *(f"{c}, if it stays" for c in changes))
+        else:
+            self.stop(f"{what}: {reason}", *changes)
+
+    def finding(self) -> Finding:
+        words = "; ".join(self._words)
+        return Finding(self._kind, self._place, words, tuple(dict.fromkeys(self._changes)))
+
+
+class _NotAsked(XgammaError):
+    """The service has had all the time that it gets."""
+
+
+@dataclasses.dataclass
+class _Pace:
+    """What answers took, in seconds; NaN where nothing was measured.
+
+    Attributes
+    ----------
+    request_s : dict
+        Service -> a small request.
+    row_s : float
+        A row of a catalogue.
+    target_s : dict
+        Service -> a target of the enrichment.
+    catalogue_rows : int
+    """
+
+    request_s: dict[str, float] = dataclasses.field(default_factory=dict)
+    row_s: float = math.nan
+    target_s: dict[str, float] = dataclasses.field(default_factory=dict)
+    catalogue_rows: int = 0
+
+
+class _Asker:
+    """Asks one service in one mode, until its time is over."""
+
+    def __init__(self, client: TapClient, end: float):
+        self.client, self._end = client, end
+
+    def timed(self, action: Callable[[], Answer]) -> tuple[Answer, float]:
+        """What `action` gives, and how many seconds it took.
+
+        Raises
+        ------
+        XgammaError
+            Of the client; `_NotAsked` if there is no time.
+        """
+        start = time.monotonic()
+        if start > self._end:
+            raise _NotAsked(f"its {_SERVICE_S:.0f} s were over")
+        return action(), time.monotonic() - start
+
+    def query(self, adql: str, uploads: Mapping[str, Table] | None = None) -> tuple[Answer, float]:
+        return self.timed(lambda: self.client.query(adql, uploads))
+
+
+def preflight(
+    settings: Config, surveys: Mapping[str, Mapping[str, Any]], sky: str | None = None
+) -> Iterator[Finding]:
+    """Try what a run needs of its services; nothing is kept, and no job is left there.
+
+    Parameters
+    ----------
+    settings : Config
+    surveys : mapping
+        Survey -> its settings, see `xgamma.archive.surveys`.
+    sky : str, optional
+        As `xgamma.archive.connect.connect` takes it.
+
+    Yields
+    ------
+    Finding
+        Of each service and each table, as soon as it is known; at the end of the plan: how many
+        requests a run makes, and how long it may take.
+    """
+    pace = _Pace()
+    for service in settings.services:
+        own_surveys = {n: s for n, s in surveys.items() if surveys_of(service, {n: s})}
+        if service == "heasarc" or own_surveys:
+            yield from _of_service(settings, service, own_surveys, sky, pace)
+    yield _plan(settings, surveys, pace)
+
+
+def _of_service(
+    settings: Config,
+    service: str,
+    surveys: Mapping[str, Mapping[str, Any]],
+    sky: str | None,
+    pace: _Pace,
+) -> Iterator[Finding]:
+    line, block = _Line(service), f"archives.{settings.archive}.{service}"
+    catalogues = [*CATALOGUES.values()] if service == "heasarc" else []
+    tables = sorted({c.table for c in catalogues} | {s["table"] for s in surveys.values()})
+    asker, described = _reach(settings, service, tables, sky, pace, line)
+    if asker is None:
+        yield line.finding()
+        return
+    uploads = bool(surveys) and settings.services[service].upload
+    if uploads:
+        uploads = _try_upload(asker, block, line)
+    yield line.finding()
+    available = {
+        table: described.loc[described["table"] == table, "column"].tolist() for table in tables
+    }
+    for catalogue in catalogues:
+        yield _of_catalogue(settings, asker, catalogue, available[catalogue.table], block, pace)
+    if catalogues and all(available[name] for name in ("csc", "fermilpsc")):
+        yield _of_join(asker)
+    for name, survey in surveys.items():
+        yield _of_survey(asker, name, survey, available[survey["table"]], uploads, pace)
+
+
+def _client(settings: Config, service: str, mode: str, sky: str | None) -> TapClient:
+    """A client of the service alone, in one mode, with little patience."""
+    archive = settings.archives[settings.archive]
+    configured = dataclasses.replace(settings.services[service], mode=mode, mirrors=())
+    limits = {key: min(most, getattr(settings.tap, key)) for key, most in _LIMITS.items()}
+    brief = dataclasses.replace(
+        settings,
+        archives={settings.archive: dataclasses.replace(archive, **{service: configured})},
+        tap=dataclasses.replace(settings.tap, **limits),
+    )
+    return connect(brief, service, sky, keep_answers=False)
+
+
+def _reach(
+    settings: Config, service: str, tables: list[str], sky: str | None, pace: _Pace, line: _Line
+) -> tuple[_Asker | None, pd.DataFrame | None]:
+    """Whoever can ask the service, in the config's mode if that works, and its tables' columns."""
+    configured = settings.services[service]
+    block, end = f"archives.{settings.archive}.{service}", time.monotonic() + _SERVICE_S
+    reached: dict[str, tuple[_Asker, Answer, float]] = {}
+    failed: dict[str, XgammaError] = {}
+    other = {"sync": "async", "async": "sync"}[configured.mode]
+    for mode in (configured.mode, other):
+        asker = _Asker(_client(settings, service, mode, sky), end)
+        try:
+            answer, seconds = asker.timed(lambda asker=asker: asker.client.columns(tables))
+        except XgammaError as error:
+            failed[mode] = error
+            if error.unreachable:
+                break
+        else:
+            # a sync query that is too slow is asked as a job
+            if answer.record["mode"] == mode:
+                reached[mode] = asker, answer, seconds
+            else:
+                failed[mode] = TapError("too slow")
+    if not reached:
+        line.stop(
+            f"no answer from {configured.url}: {_reason(failed[configured.mode])}",
+            f"{block}.url, if that is not where it is (snakemake --cores 1 discover_services "
+            f"--config archive={settings.archive} lists where services are)",
+        )
+        return None, None
+    mode = configured.mode if configured.mode in reached else other
+    asker, answer, seconds = reached[mode]
+    pace.request_s[service] = seconds
+    line.ok(f"{configured.url} answers in {seconds:.1f} s")
+    if mode != configured.mode:
+        line.stop(
+            f"{mode} works, {configured.mode} does not: {_reason(failed[configured.mode])}",
+            f"{block}.mode: {mode}",
+        )
+    elif other in reached:
+        line.ok("sync and async work")
+    elif mode == "sync":
+        line.note(
+            f"sync works, async does not: {_reason(failed[other])}; queries that take longer than "
+            f"tap.sync_timeout_s would fail"
+        )
+    else:
+        line.ok(f"async works, sync, which is not used, does not: {_reason(failed[other])}")
+    return asker, answer.frame
+
+
+def _reason(error: XgammaError) -> str:
+    return shortened(getattr(error, "reason", "") or str(error), 200)
+
+
+def _try_upload(asker: _Asker, block: str, line: _Line) -> bool:
+    """Whether three rows come back as they were sent."""
+    select = ", ".join(f"t.{name} AS {name}" for name in _UPLOAD)
+    change = f"{block}.upload: false"
+    try:
+        answer, seconds = asker.query(
+            f"SELECT {select} FROM TAP_UPLOAD.targets AS t", {"targets": Table(_UPLOAD)}
+        )
+    except XgammaError as error:
+        line.failed("an upload of three rows", error, change)
+        return False
+    frame, rows = answer.frame, len(_UPLOAD["target_id"])
+    if len(frame) != rows:
+        line.stop(f"of an upload of {rows} rows {len(frame)} came back", change)
+        return False
+    for name, sent in _UPLOAD.items():
+        came = frame[name].tolist() if name in frame else []
+        if sorted(came, key=str) != sorted(sent.tolist(), key=str):
+            line.stop(f"an upload came back changed: {name} {came} for {sent.tolist()}", change)
+            return False
+    line.ok(f"an upload of {rows} rows came back whole in {seconds:.1f} s")
+    return True
+
+
+def _of_catalogue(
+    settings: Config,
+    asker: _Asker,
+    catalogue: Catalogue,
+    available: list[str],
+    block: str,
+    pace: _Pace,
+) -> Finding:
+    """The columns and the number of rows of a table of HEASARC's."""
+    line = _Line(f"heasarc {catalogue.table}")
+    if not available:
+        line.stop("its TAP_SCHEMA lists no such table", f"{block}.url, if it is not HEASARC's")
+        return line.finding()
+    resolved = resolve_columns(catalogue, available)
+    lacking = {c.name: c.required for c in catalogue.columns if resolved[c.name] is None}
+    if needed := [name for name, required in lacking.items() if required]:
+        line.stop(
+            f"lacks {', '.join(needed)}, without which there is no run: a key of the config "
+            f"cannot mend that, an archive that has them can"
+        )
+    _say_columns(
+        line, len(resolved), [name for name in lacking if name not in needed], bool(needed)
+    )
+    try:
+        answer, _ = asker.query(count_adql(catalogue, Names()))
+    except XgammaError as error:
+        line.failed("its number of rows", error)
+        return line.finding()
+    _say_rows(line, catalogue.table, parse_count(answer.frame), settings.simulated)
+    pace.catalogue_rows += parse_count(answer.frame) or 0
+    if catalogue.table == "csc" and not needed:
+        columns = ", ".join(column for column in resolved.values() if column)
+        try:
+            answer, seconds = asker.query(f"SELECT TOP {_SOME_ROWS} {columns} FROM csc")
+        except XgammaError as error:
+            line.failed(f"its first {_SOME_ROWS:,} rows", error)
+        else:
+            more_s = max(0.0, seconds - pace.request_s["heasarc"])
+            pace.row_s = more_s / max(1, len(answer.frame))
+    return line.finding()
+
+
+def _say_columns(line: _Line, number: int, optional: list[str], needed: bool) -> None:
+    if optional:
+        line.note(f"lacks the optional {', '.join(optional)}: null in the products")
+    elif not needed:
+        line.ok(f"all {number} columns")
+
+
+def _say_rows(line: _Line, table: str, rows: int | None, simulated: bool) -> None:
+    published, words = _PUBLISHED_ROWS[table]
+    if not rows:
+        line.stop("it is empty" if rows == 0 else "its number of rows is no number")
+    elif simulated:
+        line.ok(f"{rows:,} rows, simulated")
+    elif published is None:
+        line.ok(f"{rows:,} rows ({words})")
+    elif rows == published:
+        line.ok(f"{rows:,} rows, as many as {words}")
+    else:
+        line.note(f"{rows:,} rows where {words} {published:,}: another release, or not all of it")
+
+
+def _of_join(asker: _Asker) -> Finding:
+    """A few rows of the join on which the run rests."""
+    line = _Line("heasarc csc, fermilpsc")
+    try:
+        _, seconds = asker.query(
+            "SELECT TOP 3 f.name AS fermi_name, c.name AS csc_name FROM fermilpsc AS f, csc AS c"
+            " WHERE f.bii BETWEEN -1.0 AND 1.0 AND f.semi_major_axis_95 > 0"
+            " AND CONTAINS(POINT('ICRS', c.ra, c.dec),"
+            " CIRCLE('ICRS', f.ra, f.dec, f.semi_major_axis_95)) = 1"
+        )
+    except XgammaError as error:
+        line.failed("their join by position", error)
+    else:
+        line.ok(f"their join by position, three rows of it, took {seconds:.1f} s")
+    return line.finding()
+
+
+def _of_survey(
+    asker: _Asker,
+    name: str,
+    survey: Mapping[str, Any],
+    available: list[str],
+    uploads: bool,
+    pace: _Pace,
+) -> Finding:
+    """The columns of a survey's table, and three of its rows, asked for as the run does."""
+    service, table = survey["service"], survey["table"]
+    line = _Line(f"{service} {table} ({name})")
+    if not available:
+        line.stop("its TAP_SCHEMA lists no such table", f"surveys.{name}.table")
+        return line.finding()
+    lower = {column.lower() for column in available}
+    needed = [column for column in required_of_survey(survey) if column.lower() not in lower]
+    if needed:
+        line.stop(f"lacks {', '.join(needed)}", *_mend(name, survey, needed))
+    missing = missing_of_survey(survey, {(service, table): available})
+    _say_columns(line, 3 + len(survey["columns"]), missing, bool(needed))
+    if needed:
+        return line.finding()
+    position = {survey[axis] for axis in ("ra", "dec")}
+    extra = [c for c in survey["columns"] if c not in missing and c not in position]
+    columns = dict.fromkeys((survey["id"], survey["ra"], survey["dec"], *extra))
+    select = ", ".join(f"s.{column} AS column_{i}" for i, column in enumerate(columns))
+    ra, dec = _POSITIONS[0]
+    joined = ", TAP_UPLOAD.targets AS t" if uploads else ""
+    circle = "t.target_ra, t.target_dec, t.radius_deg" if uploads else f"{ra}, {dec}, {_RADIUS_DEG}"
+    try:
+        answer, seconds = asker.query(
+            f"SELECT TOP 3 {select} FROM {table} AS s{joined} WHERE 1 = CONTAINS("
+            f"POINT('ICRS', s.{survey['ra']}, s.{survey['dec']}), CIRCLE('ICRS', {circle}))",
+            {"targets": Table(_UPLOAD)} if uploads else None,
+        )
+    except XgammaError as error:
+        line.failed("three rows around a position", error)
+        return line.finding()
+    asked = len(_POSITIONS) if uploads else 1
+    more_s = max(0.0, seconds - pace.request_s[service])
+    pace.target_s[service] = pace.target_s.get(service, 0.0) + more_s / asked
+    if len(answer.frame):
+        line.ok(f"{len(answer.frame)} rows around {asked} positions in {seconds:.1f} s")
+    else:
+        line.note(
+            f"no row around {asked} positions in the plane: right for a sparse catalogue only"
+        )
+    return line.finding()
+
+
+def _mend(name: str, survey: Mapping[str, Any], needed: list[str]) -> Iterator[str]:
+    """The keys of the config that name columns which are not there."""
+    if survey["id"] in needed:
+        yield f"surveys.{name}.id: a column that it has"
+    if {survey["ra"], survey["dec"]} & {*needed}:
+        yield f"surveys.{name}.position: two columns that it has"
+    if more := [column for column in needed if column in survey["columns"]]:
+        optional = ", ".join([*survey.get("optional", ()), *more])
+        yield f"surveys.{name}.optional: [{optional}]"
+
+
+def _plan(settings: Config, surveys: Mapping[str, Mapping[str, Any]], pace: _Pace) -> Finding:
+    """How many requests a run makes, and between which times it takes."""
+    simulated_part = pace.catalogue_rows / sum(n or 27_122 for n, _ in _PUBLISHED_ROWS.values())
+    part = math.sin(math.radians(min(settings.sky.latitude_cut_deg, 90.0)))
+    part *= (simulated_part if settings.simulated else 1.0) / math.sin(math.radians(_CUT_DEG))
+    targets = round(part * (_FERMI_SOURCES + _PAIRS))
+    shards = _shards(settings, round(part * _FERMI_SOURCES))
+    requests = {"heasarc": _HEASARC_REQUESTS}
+    for service in dict.fromkeys(survey["service"] for survey in surveys.values()):
+        each = shards if settings.services[service].upload else targets
+        number = _SURVEY_REQUESTS + each * len(surveys_of(service, surveys))
+        requests[service] = requests.get(service, 0) + number
+    words = (
+        f"at most {sum(requests.values()):,} requests "
+        f"({', '.join(f'{name} {number:,}' for name, number in requests.items())})"
+    )
+    unknown = [name for name in requests if name not in pace.request_s]
+    unknown += [s["table"] for s in surveys.values() if s["service"] not in pace.target_s]
+    if math.isnan(pace.row_s):
+        unknown.append("csc")
+    if unknown:
+        return Finding(
+            "plan", "run", f"{words}; how long they take: {', '.join(unknown)} not known"
+        )
+    shortest = _OWN_WORK_S + pace.catalogue_rows * pace.row_s
+    shortest += sum(
+        number * pace.request_s[name] / settings.services[name].max_requests
+        for name, number in requests.items()
+    )
+    longest = shortest + sum(
+        targets * pace.target_s[name] / settings.services[name].max_requests
+        for name in pace.target_s
+    )
+    return Finding(
+        "plan",
+        "run",
+        f"{words}, {shortest / 60:.0f} to {math.ceil(longest / 60):.0f} minutes, if own work takes "
+        f"{_OWN_WORK_S:.0f} s, rows come as fast as the first {_SOME_ROWS:,} of csc, and each of "
+        f"{targets:,} targets takes between nothing and what one of those above took; queues, and "
+        f"HEASARC's search for the pairs, come on top",
+    )
+
+
+def _shards(settings: Config, fermi_sources: int) -> int:
+    """How many shards a survey has at most: cells of the sky within the cut, or Fermi sources."""
+    if settings.enrichment.shards.by == "source":
+        return fermi_sources
+    from astropy_healpix import HEALPix
+
+    fine, order = 6, settings.enrichment.shards.order
+    pixels = np.arange(12 * 4**fine)
+    ra, dec = HEALPix(2**fine, order="nested").healpix_to_lonlat(pixels)
+    _, latitude = galactic(ra.deg, dec.deg)
+    inside = np.abs(latitude) <= settings.sky.latitude_cut_deg
+    return min(fermi_sources, len(np.unique(pixels[inside] >> 2 * (fine - order))))
