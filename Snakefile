@@ -3,6 +3,7 @@
 #
 #   snakemake --cores 2                          the demo archive
 #   snakemake --cores 2 --config archive=live    the real archives
+#   snakemake --cores 1 preflight --config archive=live    whether they have what that needs
 #   snakemake --cores 2 --config archive=replay  once more from the kept answers, asking nobody
 
 from snakemake.utils import min_version

@@ -14,7 +14,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from chaos_proxy import ChaosProxy
-from chaos_runs import configure, rerun_until_finished, what_is_wrong
+from chaos_runs import configure, jobs_left, rerun_until_finished, what_is_wrong
 from export_sky import export_sky
 from project_copy import ProjectCopy, archive_at
 
@@ -71,6 +71,22 @@ class TestDemoRows:
 
     def test_nothing_is_asked_again(self, with_demo_rows):
         assert with_demo_rows.make("--configfile", "server.yaml").jobs == []
+
+    def test_preflight(self, url_of_demo_rows, tmp_path):
+        """Both modes, an upload, the join, each service in the config's mode; no job stays."""
+        archive = archive_at(url_of_demo_rows, one_service=True, modes={"gaia": "async"})
+        project = ProjectCopy(tmp_path / "project")
+        settings = project.configure("server.yaml", {"archive": "s", "archives": {"s": archive}})
+        before = jobs_left([url_of_demo_rows])
+        project.make("preflight", "--configfile", settings)
+        text = (project.results("s") / "services/preflight.txt").read_text(encoding="utf-8")
+        *lines, plan = text.splitlines()
+        assert [line for line in lines if not line.startswith("ok ")] == [] and len(lines) == 9
+        assert text.count("sync and async work; an upload of 3 rows came back whole") == 2
+        assert text.count("3 rows around 3 positions") == 2
+        assert "ok heasarc fermilpsc: all 14 columns; 7,195 rows, simulated" in lines
+        assert plan.startswith("plan run: about ") and " minutes, if " in plan
+        assert jobs_left([url_of_demo_rows]).keys() <= before.keys()
 
     def test_faults_before_this_server(self, demo_run, url_of_demo_rows, tmp_path):
         """Three in ten requests meet one (test_chaos.py); the same bytes come out."""

@@ -203,6 +203,17 @@ def test_second_run_does_nothing(demo_run, tmp_path):
     assert "Nothing to be done" in run.output
 
 
+def test_preflight_finds_nothing_to_mend(demo_run, tmp_path):
+    project = ProjectCopy(tmp_path / "project", demo_run.project)
+    before = project.products()
+    run = project.make("preflight")
+    assert run.jobs == ["preflight"] and project.products() == before
+    lines = (project.results() / "services/preflight.txt").read_text().splitlines()
+    assert {line.split()[0] for line in lines[:-1]} == {"ok"} and len(lines) == 10
+    assert lines[-1].startswith("plan run: about ") and " minutes, if " in lines[-1]
+    assert [line for line in run.output.splitlines() if line in lines] == lines
+
+
 def test_resolution_redraws_figures_only(demo_run, tmp_path):
     project = ProjectCopy(tmp_path / "project", demo_run.project)
     coarse = project.configure("coarse.yaml", {"figures": {"dpi": 60}})

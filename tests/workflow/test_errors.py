@@ -15,6 +15,7 @@ import pytest
 from project_copy import ProjectCopy, Run, archive_at
 
 pytestmark = pytest.mark.timeout(300)
+PLAN = "plan run: abou"
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,29 @@ def test_no_network(project):
         "xgamma: failed jobs: 3, logs in results/offline/logs/; what is finished stays: the same "
         "command goes on from there",
     ]
+
+
+def test_preflight_where_a_run_would_stop(project):
+    """Each service has its line, and the command fails."""
+    arguments = options(project, "http://127.0.0.1:9/tap", "unready", whole=True)
+    run = project.run("preflight", *arguments)
+    assert run.returncode == 1 and "Traceback" not in run.output
+    report = project.results("unready") / "services/preflight.txt"
+    lines = report.read_text(encoding="utf-8").splitlines()
+    assert [line[:14] for line in lines] == [
+        "STOP heasarc: ",
+        "STOP gaia: no ",
+        "STOP irsa: no ",
+        PLAN,
+    ]
+    for line in lines[:3]:
+        assert "no answer from http://127.0.0.1:9/tap: connection refused; in the config: " in line
+    assert set(lines) <= set(run.output.splitlines()), "on the screen, too"
+    path = "results/unready/services/preflight.txt"
+    assert (
+        f"xgamma: preflight: a run would stop: heasarc; gaia; irsa (the lines: {path})"
+        in run.output
+    )
 
 
 def test_page_for_people_instead_of_a_service(project):

@@ -108,6 +108,16 @@ def test_how_the_products_were_made(project, days, words):
     assert success_report("results/live", []) == f"xgamma: products are under results/live/{words}"
 
 
+def test_a_preflight_is_no_product(project):
+    for name in ("logs/preflight.log", "services/preflight.txt"):
+        path = project / "results/live" / name
+        path.parent.mkdir(parents=True)
+        path.touch()
+    assert success_report("results/live", []) == "xgamma: no products yet under results/live/"
+    (project / "results/live/services/heasarc.ecsv").touch()
+    assert success_report("results/live", []) == "xgamma: products are under results/live/"
+
+
 def test_tables_of_another_config_are_named(project):
     tables = project / "results/live/tables"
     tables.mkdir(parents=True)

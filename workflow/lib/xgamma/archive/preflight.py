@@ -30,7 +30,7 @@ from xgamma.tap.mirror_names import Names
 __all__ = ["Finding", "preflight"]
 
 # of one question, where the config gives more: a service that needs longer is not judged
-_LIMITS = {"timeout_s": 10.0, "sync_timeout_s": 15.0, "deadline_s": 20.0, "attempts": 2}
+_LIMITS = {"timeout_s": 10.0, "sync_timeout_s": 15.0, "deadline_s": 45.0, "attempts": 2}
 # after which no more is asked of a service
 _SERVICE_S = 60.0
 
@@ -113,7 +113,7 @@ class _Line:
     def failed(self, what: str, error: XgammaError, *changes: str) -> None:
         """A question that got no answer: a run stops there, unless there was too little time."""
         reason = _reason(error)
-        if isinstance(error, _NotAsked) or (isinstance(error, ServiceDown) and "timed" in reason):
+        if _is_late(error):
             self.note(f"{what}: not known, {reason}")
         elif isinstance(error, ServiceDown):
             self.stop(f"{what}: {reason}; ask again later", *(f"{c}, if it stays" for c in changes))
@@ -257,7 +257,8 @@ def _reach(
             answer, seconds = asker.timed(lambda asker=asker: asker.client.columns(tables))
         except XgammaError as error:
             failed[mode] = error
-            if error.unreachable:
+            # a sync query that gets no answer has been asked as a job
+            if error.unreachable or (mode == "sync" and _is_late(error)):
                 break
         else:
             # a sync query that is too slow is asked as a job
@@ -266,8 +267,10 @@ def _reach(
             else:
                 failed[mode] = TapError("too slow")
     if not reached:
+        error = failed[configured.mode]
+        no_network = ", or this machine has no network" if error.unreachable else ""
         line.stop(
-            f"no answer from {configured.url}: {_reason(failed[configured.mode])}",
+            f"no answer from {configured.url}: {_reason(error)}{no_network}",
             f"{block}.url, if that is not where it is (snakemake --cores 1 discover_services "
             f"--config archive={settings.archive} lists where services are)",
         )
@@ -293,8 +296,15 @@ def _reach(
     return asker, answer.frame
 
 
+def _is_late(error: XgammaError) -> bool:
+    """Whether there was too little time: of a client, only a job's deadline is no `TapError`."""
+    return not isinstance(error, TapError) or "timed out" in error.reason
+
+
 def _reason(error: XgammaError) -> str:
-    return shortened(getattr(error, "reason", "") or str(error), 200)
+    """What came, in a few words, without what the client advises a run to do."""
+    reason = error.reason if isinstance(error, TapError) else str(error).split(";")[0]
+    return shortened(reason, 200)
 
 
 def _try_upload(asker: _Asker, block: str, line: _Line) -> bool:
@@ -475,17 +485,16 @@ def _plan(settings: Config, surveys: Mapping[str, Mapping[str, Any]], pace: _Pac
         number = _SURVEY_REQUESTS + each * len(surveys_of(service, surveys))
         requests[service] = requests.get(service, 0) + number
     words = (
-        f"at most {sum(requests.values()):,} requests "
+        f"about {sum(requests.values()):,} requests "
         f"({', '.join(f'{name} {number:,}' for name, number in requests.items())})"
     )
     unknown = [name for name in requests if name not in pace.request_s]
-    unknown += [s["table"] for s in surveys.values() if s["service"] not in pace.target_s]
-    if math.isnan(pace.row_s):
-        unknown.append("csc")
+    if not unknown:
+        unknown = ["csc"] if math.isnan(pace.row_s) else []
+        unknown += [s["table"] for s in surveys.values() if s["service"] not in pace.target_s]
     if unknown:
-        return Finding(
-            "plan", "run", f"{words}; how long they take: {', '.join(unknown)} not known"
-        )
+        without = ", ".join(dict.fromkeys(unknown))
+        return Finding("plan", "run", f"{words}; how long they take is not known without {without}")
     shortest = _OWN_WORK_S + pace.catalogue_rows * pace.row_s
     shortest += sum(
         number * pace.request_s[name] / settings.services[name].max_requests

@@ -94,12 +94,22 @@ def success_report(results: str | Path, surveys: Collection[str]) -> str:
     others = {table.stem.removeprefix("counterparts_") for table in tables} - {*surveys}
     return "\n".join(
         [
-            f"xgamma: products are under {results}/{_how_they_were_made(results)}",
+            f"xgamma: products are under {results}/{_how_they_were_made(results)}"
+            if _has_products(Path(results))
+            else f"xgamma: no products yet under {results}/",
             *(
                 f"xgamma: {results}/tables/counterparts_{survey}.* is of an earlier config"
                 for survey in sorted(others)
             ),
         ]
+    )
+
+
+def _has_products(results: Path) -> bool:
+    """Whether there is more than `preflight` leaves, which comes before the first run."""
+    return any(
+        path.is_file() and path.name != "preflight.txt" and path.parts[len(results.parts)] != "logs"
+        for path in results.rglob("*")
     )
 
 
