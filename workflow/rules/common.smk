@@ -26,7 +26,6 @@ from xgamma.config.settings import ConfigError, load_config
 from xgamma.run import scheduling, snakemake_insides
 from xgamma.run.code_digest import code_digest as digest_of_script
 from xgamma.run.end_of_run import failure_report, success_report
-from xgamma.run.job import clear_failures
 from xgamma.run.slurm import wait_for_earlier_jobs
 from xgamma.stages.shard_file import (
     DIGEST_PATTERN,
@@ -58,7 +57,6 @@ def begin_run():
     """What comes before the first job, and before Snakemake looks at what there is."""
     # a main process that is killed leaves its jobs behind, on a cluster at least
     wait_for_earlier_jobs(Path.cwd(), latency_s=5)
-    clear_failures(f"{RESULTS}/logs")
 
 
 if not workflow.is_main_process:
@@ -80,8 +78,9 @@ wildcard_constraints:
 @functools.cache
 def digest_of(script):
     """Digest of a rule's script and of the library modules it uses."""
-    # a change of the simulation concerns simulated answers only
-    leave_out = () if IN_PROCESS else ("xgamma.demo",)
+    # what a setting is reaches the products as a param: how the config is read makes none of them.
+    # A change of the simulation concerns simulated answers only.
+    leave_out = ("xgamma.config",) if IN_PROCESS else ("xgamma.config", "xgamma.demo")
     path = Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py"
     return digest_of_script(path, leave_out)
 

@@ -35,7 +35,7 @@ rule crossmatch:
         "../scripts/crossmatch.py"
 
 
-# Nothing else reads the joined rows: pairs are what was verified.
+# Nothing else makes products of the joined rows: pairs are what was verified.
 rule verify_crossmatch:
     input:
         joined=f"{RESULTS}/crossmatch/joined.parquet",

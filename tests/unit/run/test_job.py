@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from xgamma.run.job import clear_failures, failures, unreachable_hosts
+from xgamma.run.job import failures, unreachable_hosts
 
 JOB = """
 import logging, sys, warnings
@@ -217,22 +217,23 @@ def test_each_failed_job_leaves_its_error_as_data(tmp_path):
         ("drift", "logger.info('2026-01-01 00:00:00,000 ERROR none')"),
     ):
         run(logs / f"{name}.log", code)
-    assert failures(logs) == {
+    assert failures(logs, 0) == {
         "crossmatch": "No space left on device: results/t.parquet; free some space there, and "
         "give the same command again",
         "enrichment/gaia/a.0123": "gaia: down; run again later",
         "summarize": "unforeseen ValueError: two lines ERROR",
     }
-    clear_failures(logs)
-    assert failures(logs) == {}
-    assert (logs / "crossmatch.log").exists()
+    # those of an earlier run are not told again, nor lost to one that goes on elsewhere
+    os.utime(logs / "crossmatch.error.json", (1000, 1000))
+    assert set(failures(logs, 1001)) == {"enrichment/gaia/a.0123", "summarize"}
+    assert "crossmatch" in failures(logs, 1000)
 
 
 def test_a_job_without_a_network_leaves_its_words_to_the_end_of_the_run(log):
     code = "error = XgammaError('gaia: no'); error.unreachable = ('gaia.invalid',); raise error"
     assert run(log, code)[:2] == (1, "")
-    assert failures(log.parent) == {"job": "gaia: no"}
-    assert unreachable_hosts(log.parent) == {"job": ["gaia.invalid"]}
+    assert failures(log.parent, 0) == {"job": "gaia: no"}
+    assert unreachable_hosts(log.parent, 0) == {"job": ["gaia.invalid"]}
     assert "ERROR gaia: no" in log.read_text()
     # unless they cannot be kept
     log.with_name("job.error.json").unlink()
@@ -250,7 +251,7 @@ def test_a_job_that_succeeds_at_a_later_attempt_is_no_failure(log):
         ("pass", {}),
     ):
         run(log, action)
-        assert failures(log.parent) == failed, action
+        assert failures(log.parent, 0) == failed, action
 
 
 def test_an_error_that_cannot_be_kept_is_told_to_the_user_all_the_same(log):
@@ -259,13 +260,13 @@ def test_an_error_that_cannot_be_kept_is_told_to_the_user_all_the_same(log):
     # where the file would be written to first
     log.with_name(".job.error.json.part").symlink_to("/dev/full")
     assert run(log, "raise XgammaError('gone')")[:2] == (1, "xgamma: gone\n")
-    assert failures(log.parent) == {}
+    assert failures(log.parent, 0) == {}
     assert [path.name for path in log.parent.iterdir()] == ["job.log"]
 
 
 def test_an_error_that_cannot_be_read_hides_no_other(tmp_path):
     (tmp_path / "a.error.json").write_text("{")
     (tmp_path / "b.error.json").write_text('{"error": "gone"}')
-    failed = failures(tmp_path)
+    failed = failures(tmp_path, 0)
     assert failed["a"].startswith(f"why is in its log; {tmp_path / 'a.error.json'} cannot be read")
     assert failed["b"] == "gone"

@@ -32,6 +32,8 @@ def test_the_installed_snakemake_is_a_tested_one():
         ("9.28.0.dev3", False),
         ("9.9.1", False),
         ("10.0", False),
+        ("9.28rc1", False),
+        ("0+unknown", False),
     ],
 )
 def test_another_version_is_warned_of_in_one_line(installed, tested):

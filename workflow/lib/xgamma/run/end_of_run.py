@@ -32,8 +32,8 @@ def failure_report(results: str | Path, folder: Path, since: float) -> str:
     str
         Several lines; one if nothing is known to have failed.
     """
-    failed = failures(f"{results}/logs")
-    hosts = unreachable_hosts(f"{results}/logs")
+    failed = failures(f"{results}/logs", since)
+    hosts = unreachable_hosts(f"{results}/logs", since)
     others = [(job, error) for job, error in failed.items() if job not in hosts]
     lines = [
         # some errors begin with the job's name

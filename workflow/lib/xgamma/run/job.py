@@ -7,7 +7,6 @@ the end of the run says what failed. An attempt that follows removes it at its s
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import logging
 import signal
@@ -20,7 +19,7 @@ from xgamma.errors import XgammaError
 from xgamma.run.lineage import note_lineage
 from xgamma.tables.printable import one_line, printable, shortened
 
-__all__ = ["clear_failures", "failures", "for_user", "job", "unreachable_hosts"]
+__all__ = ["failures", "for_user", "job", "unreachable_hosts"]
 
 # Characters of a message to the user; the log has all of it.
 _LONGEST_MESSAGE = 2000
@@ -90,8 +89,7 @@ def _keep_error(log_path: str, words: str, unreachable: tuple[str, ...]) -> bool
     # only here: it loads pandas, which no job needs in order to succeed
     from xgamma.tables.files import write_json
 
-    ended = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    record = {"error": words, "ended": ended, "unreachable": unreachable}
+    record = {"error": words, "unreachable": unreachable}
     try:
         write_json(_error_path(log_path), record)
     except OSError:  # a full disk
@@ -157,8 +155,8 @@ def job(snakemake: Any) -> Iterator[logging.Logger]:
         sys.exit(for_user(words + _where_to_look(error, log_path)))
 
 
-def failures(logs: str | Path) -> dict[str, str]:
-    """Give the jobs whose last attempt failed, each with its error.
+def failures(logs: str | Path, since: float) -> dict[str, str]:
+    """Give the jobs of a run whose last attempt failed, each with its error.
 
     Jobs that were stopped are not among them, nor those that were killed: these cannot tell.
 
@@ -166,21 +164,23 @@ def failures(logs: str | Path) -> dict[str, str]:
     ----------
     logs : path-like
         Folder of the jobs' logs.
+    since : float
+        When the run began, in seconds since the epoch: older errors are of other runs.
 
     Returns
     -------
     dict
         Log, relative to the folder and without its ending -> the error in one line; sorted.
     """
-    return {job_name: record["error"] for job_name, record in _error_records(logs).items()}
+    return {job_name: record["error"] for job_name, record in _error_records(logs, since).items()}
 
 
-def unreachable_hosts(logs: str | Path) -> dict[str, list[str]]:
+def unreachable_hosts(logs: str | Path, since: float) -> dict[str, list[str]]:
     """Give those of the failed jobs that found no way to a service, with the hosts they tried.
 
     Parameters
     ----------
-    logs : path-like
+    logs, since
         As for `failures`.
 
     Returns
@@ -188,13 +188,15 @@ def unreachable_hosts(logs: str | Path) -> dict[str, list[str]]:
     dict
         As `failures` names them -> the service's host, then its mirrors'.
     """
-    records = _error_records(logs).items()
+    records = _error_records(logs, since).items()
     return {name: record["unreachable"] for name, record in records if record.get("unreachable")}
 
 
-def _error_records(logs: str | Path) -> dict[str, dict[str, Any]]:
+def _error_records(logs: str | Path, since: float) -> dict[str, dict[str, Any]]:
     records = {}
     for path in sorted(Path(logs).rglob(f"*{_ERROR_FILE}")):
+        if path.stat().st_mtime < since:
+            continue
         job_name = str(path.relative_to(logs)).removesuffix(_ERROR_FILE)
         try:
             records[job_name] = json.loads(path.read_text(encoding="utf-8"))
@@ -203,11 +205,3 @@ def _error_records(logs: str | Path) -> dict[str, dict[str, Any]]:
             words = f"why is in its log; {path} cannot be read: {error}"
             records[job_name] = {"error": words}
     return records
-
-
-def clear_failures(logs: str | Path) -> None:
-    """Forget the failures of earlier runs, before the first job of a run begins."""
-    for path in Path(logs).rglob(f"*{_ERROR_FILE}"):
-        # one that cannot be removed is told once too often
-        with contextlib.suppress(OSError):
-            path.unlink()

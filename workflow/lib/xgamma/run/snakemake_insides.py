@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -83,8 +84,9 @@ def not_guaranteed(installed: str | None = None) -> str:
 
 def _is_within(installed: str, tested: tuple[str, str]) -> bool:
     first, last = (tuple(map(int, minor.split("."))) for minor in tested)
-    # of "9.27.1" the minor version; an unreleased one says 9.28.0.dev3
-    return first <= tuple(map(int, installed.split(".")[:2])) <= last
+    # of "9.27.1" the minor version; others say 9.28rc1 or 0+unknown
+    numbers = tuple(int(number) for number in re.findall(r"\d+", installed)[:2])
+    return first <= numbers <= last
 
 
 def before_jobs(workflow: Any, action: Callable[[], None]) -> None:
