@@ -221,3 +221,11 @@ def test_wrong_config(project, settings, line):
     (shown,) = (text for text in run.output.splitlines() if text.startswith("config: "))
     assert shown.startswith(line)
     assert "Error" not in run.output
+
+
+def test_a_key_that_stands_twice(project):
+    path = project.folder / "twice.yaml"
+    path.write_text("sky: {latitude_cut_deg: 5}\nsky: {latitude_cut_deg: 7}\n", encoding="utf-8")
+    run = project.run("--configfile", str(path))
+    assert (run.returncode, run.jobs) == (1, [])
+    assert f"{path}: sky stands in line 1 and again in line 2" in run.output

@@ -22,6 +22,7 @@ before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
 os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *before])))
 
 from xgamma.archive.surveys import description_of, service_described
+from xgamma.config.files import file_problems
 from xgamma.config.settings import ConfigError, load_config
 from xgamma.run import scheduling, snakemake_insides
 from xgamma.run.code_digest import code_digest as digest_of_script
@@ -34,6 +35,10 @@ from xgamma.stages.shard_file import (
     ShardFile,
     read_manifest,
 )
+
+# Snakemake has read these files, and believed what YAML makes of them
+if problems := [line for path in workflow.configfiles for line in file_problems(path)]:
+    sys.exit("\n".join(problems))
 
 try:
     CONFIG = load_config(config)

@@ -7,6 +7,7 @@ import errno
 import gzip
 import io
 import itertools
+import logging
 import re
 import socket
 import ssl
@@ -133,8 +134,9 @@ def test_a_name_server_that_fails_in_passing(fake_tap, monkeypatch, pauses, capl
     monkeypatch.setattr(socket, "getaddrinfo", flaky)
     assert client.query("SELECT 1 AS n").record["attempts"] == 1 + failing
     assert len(pauses) == failing
-    levels = {record.levelname for record in caplog.records if "asking again" in record.message}
-    assert levels == ({"WARNING"} if answered else set())
+    # what a user sees; earlier tests in this process may have the library say more
+    shown = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert any("asking again" in message for message in shown) == answered
 
 
 def test_a_name_server_that_hangs(monkeypatch):

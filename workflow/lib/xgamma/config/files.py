@@ -13,6 +13,9 @@ import yaml
 
 __all__ = ["file_problems"]
 
+# the one in C, where there is one: it is asked at each start
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 def file_problems(path: str | Path) -> list[str]:
     """Find what is wrong with the text of a config file, whatever its settings are.
@@ -41,7 +44,7 @@ def file_problems(path: str | Path) -> list[str]:
             "save the file as UTF-8"
         ]
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_LOADER)
     except yaml.YAMLError:
         return []
     return [
