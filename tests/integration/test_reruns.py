@@ -323,17 +323,6 @@ def test_a_survey_is_its_own_affair(bench, server):
     bench.check(*edits, shards="none", described="gaia irsa")
 
 
-def test_heasarc_elsewhere(bench, server):
-    config = copy.deepcopy(bench.config)
-    with ChaosProxy(server.url) as proxy:
-        bench.set_all({f"archives.{ARCHIVE}.heasarc.url": f"{proxy.url}/heasarc/tap"})
-        edit = "HEASARC's endpoint, with the same rows"
-        # the columns, and three catalogues and the join, each with its count
-        requests = bench.check(edit, shards="none", described="heasarc", elsewhere=proxy)
-        assert requests == 1 + 2 * 4
-    bench.config = config
-
-
 def test_a_misspelt_survey_spoils_nothing(bench):
     """What describes the catalogues was removed for it, and all that rests on them made anew."""
     bench.set_all({"surveys.x": SURVEY_NOWHERE})
@@ -343,6 +332,17 @@ def test_a_misspelt_survey_spoils_nothing(bench):
     del bench.config["surveys"]["x"]
     bench.write()
     bench.check("a survey removed whose table HEASARC does not have", shards="none")
+
+
+def test_heasarc_elsewhere(bench, server):
+    config = copy.deepcopy(bench.config)
+    with ChaosProxy(server.url) as proxy:
+        bench.set_all({f"archives.{ARCHIVE}.heasarc.url": f"{proxy.url}/heasarc/tap"})
+        edit = "HEASARC's endpoint, with the same rows"
+        # the columns, and three catalogues and the join, each with its count
+        requests = bench.check(edit, shards="none", described="heasarc", elsewhere=proxy)
+        assert requests == 1 + 2 * 4
+    bench.config = config
 
 
 def test_another_enrichment(bench):
