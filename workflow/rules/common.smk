@@ -36,8 +36,10 @@ from xgamma.stages.shard_file import (
     read_manifest,
 )
 
-# Snakemake has read these files, and believed what YAML makes of them
-if problems := [line for path in workflow.configfiles for line in file_problems(path)]:
+# Snakemake has read these files, and believed what YAML makes of them; jobs read them once more
+if workflow.is_main_process and (
+    problems := [line for path in workflow.configfiles for line in file_problems(path)]
+):
     sys.exit("\n".join(problems))
 
 try:

@@ -30,6 +30,9 @@ def test_the_shipped_config_is_in_order():
         b"sky: {latitude_cut_deg: 5}\ncrossmatch: {min_flux: 0}\n",
         # the same name in two blocks is two keys
         b"a: {x: 1}\nb: {x: 1}\nc: [{x: 1}, {x: 1}]\n",
+        # an alias within itself; two blocks that are merged into a third
+        b"a: &x [*x]\nb: &y {z: *y}\n",
+        b"one: &one {a: 1}\ntwo: &two {b: 2}\nboth:\n  <<: *one\n  <<: *two\n",
         # not ours to refuse
         b"sky: {latitude_cut_deg: 5\n",
     ],
@@ -53,6 +56,11 @@ def test_a_missing_file_is_for_snakemake_to_refuse(tmp_path):
         (
             b"enrichment:\n  nearest: 3\n  shards: {by: source}\n  nearest: 5\n",
             "config: mine.yaml: enrichment.nearest stands in line 2 and again in line 4; only the "
+            "last one would count, so remove one of them",
+        ),
+        (
+            b"sky: {latitude_cut_deg: 5, latitude_cut_deg: 7}\n",
+            "config: mine.yaml: sky.latitude_cut_deg stands in line 1 and again in line 1; only the "
             "last one would count, so remove one of them",
         ),
         (

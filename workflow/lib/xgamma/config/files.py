@@ -50,23 +50,30 @@ def file_problems(path: str | Path) -> list[str]:
     return [
         f"config: {path}: {'.'.join(keys)} stands in line {first} and again in line {again}; "
         "only the last one would count, so remove one of them"
-        for keys, first, again in _repeated(root, ())
+        for keys, first, again in _repeated(root, (), set())
     ]
 
 
 def _repeated(
-    node: yaml.Node | None, place: tuple[str, ...]
+    node: yaml.Node | None, place: tuple[str, ...], seen: set[int]
 ) -> Iterator[tuple[tuple[str, ...], int, int]]:
-    """The keys that stand twice in one block: their place, and both lines, from 1."""
+    """The keys that stand twice in one block: their place, and both lines, from 1.
+
+    An alias is the node that it names, which may be one that holds it: each is looked at once.
+    """
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for i, item in enumerate(node.value):
-            yield from _repeated(item, (*place, str(i)))
+            yield from _repeated(item, (*place, str(i)), seen)
     if not isinstance(node, yaml.MappingNode):
         return
     lines: dict[tuple[str, str], int] = {}
     for key, value in node.value:
         keys, line = (*place, str(key.value)), key.start_mark.line + 1
-        if (key.tag, str(key.value)) in lines:
+        # of several blocks that are merged, each counts
+        if (key.tag, str(key.value)) in lines and key.tag != "tag:yaml.org,2002:merge":
             yield keys, lines[key.tag, str(key.value)], line
         lines.setdefault((key.tag, str(key.value)), line)
-        yield from _repeated(value, keys)
+        yield from _repeated(value, keys, seen)
