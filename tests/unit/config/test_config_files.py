@@ -60,8 +60,8 @@ def test_a_missing_file_is_for_snakemake_to_refuse(tmp_path):
         ),
         (
             b"sky: {latitude_cut_deg: 5, latitude_cut_deg: 7}\n",
-            "config: mine.yaml: sky.latitude_cut_deg stands in line 1 and again in line 1; only the "
-            "last one would count, so remove one of them",
+            "config: mine.yaml: sky.latitude_cut_deg stands in line 1 and again in line 1; only "
+            "the last one would count, so remove one of them",
         ),
         (
             b"# Z\xfcrich\nsky: {latitude_cut_deg: 5}\n",

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from xgamma.archive.client import TapClient
-from xgamma.config.check import DEMO_URL
 from xgamma.config.settings import Config
 from xgamma.errors import XgammaError
 
@@ -36,7 +35,7 @@ def connect(
     """
     configured = settings.services[service]
     is_replay = settings.replay_of is not None
-    is_simulated = configured.url.startswith(DEMO_URL) and not is_replay
+    is_simulated = configured.is_simulated and not is_replay
     if is_simulated and not sky:
         raise XgammaError(
             f"{service}: {configured.url} is the demo archive, and its sky was not given"

@@ -169,6 +169,11 @@ class Service:
         "[Mirrors](#mirrors).",
     )
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the jobs themselves answer, from a simulated sky."""
+        return self.url.startswith(DEMO_URL)
+
 
 _SERVICE: dict[str, Any] = {
     "kind": Block(Service, "a service is a block with {keys}", "the keys below"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
-from xgamma.config.check import DEMO_URL
 from xgamma.config.settings import Config, Service
 
 __all__ = [
@@ -28,16 +27,16 @@ _MINUTES_WITHOUT_A_NETWORK = 10
 
 def asks_simulated_sky(config: Config) -> bool:
     """Whether jobs answer some of their questions themselves, from the simulated sky."""
-    return config.replay_of is None and any(map(_is_simulated, config.services.values()))
+    return config.replay_of is None and any(
+        service.is_simulated for service in config.services.values()
+    )
 
 
 def asks_the_network(config: Config) -> bool:
     """Whether jobs ask other machines. A replay asks nobody."""
-    return config.replay_of is None and not all(map(_is_simulated, config.services.values()))
-
-
-def _is_simulated(service: Service) -> bool:
-    return service.url.startswith(DEMO_URL)
+    return config.replay_of is None and not all(
+        service.is_simulated for service in config.services.values()
+    )
 
 
 def fetch_minutes(config: Config) -> float:
@@ -82,7 +81,7 @@ def slots_taken(services: Mapping[str, Service], resource: str, asked: Iterable[
 
 
 def _host(name: str, service: Service) -> tuple[str, int | None]:
-    if _is_simulated(service):
+    if service.is_simulated:
         return name, None
     parts = urlsplit(service.url)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
