@@ -23,7 +23,7 @@ from xgamma.demo.storage import arrow_table
 from xgamma.demo.tables import DEMO_TABLES
 from xgamma.demo.tap_schema import write_tap_schema
 from xgamma.sky import galactic, match_within, unit_vectors
-from xgamma.tables.files import atomic_path
+from xgamma.tables.whole_files import atomic_path
 
 __all__ = ["FLOOR", "build", "shrunk"]
 

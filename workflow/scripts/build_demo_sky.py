@@ -4,7 +4,7 @@ from pathlib import Path
 
 from xgamma.demo.sky.build import build_sky, content_digest
 from xgamma.run.job import job
-from xgamma.tables.files import write_json
+from xgamma.tables.whole_files import write_json
 
 with job(snakemake):
     size, seed = snakemake.params.size, snakemake.params.seed

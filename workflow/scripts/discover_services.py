@@ -7,8 +7,9 @@ from xgamma.archive.registry import (
     search_registry,
 )
 from xgamma.run.job import job
-from xgamma.tables.files import write_ecsv, write_text
+from xgamma.tables.files import write_ecsv
 from xgamma.tables.printable import printable
+from xgamma.tables.whole_files import write_text
 
 with job(snakemake):
     urls = snakemake.params.urls

@@ -11,7 +11,8 @@ from xgamma.errors import XgammaError
 from xgamma.provenance.drift import CHANGE_COLUMNS, ask_again, drift_text, table_changes
 from xgamma.provenance.record import check_products, read_provenance
 from xgamma.run.job import job
-from xgamma.tables.files import write_ecsv, write_text
+from xgamma.tables.files import write_ecsv
+from xgamma.tables.whole_files import write_text
 
 with job(snakemake):
     p, results = snakemake.params, Path(snakemake.params.results)

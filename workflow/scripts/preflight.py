@@ -4,8 +4,8 @@ from xgamma.archive.preflight import preflight
 from xgamma.config.settings import load_config
 from xgamma.errors import XgammaError
 from xgamma.run.job import job
-from xgamma.tables.files import write_text
 from xgamma.tables.printable import printable
+from xgamma.tables.whole_files import write_text
 
 with job(snakemake):
     settings, path = load_config(snakemake.config), snakemake.params.report

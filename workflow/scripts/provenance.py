@@ -9,7 +9,7 @@ from xgamma.provenance.record import run_provenance, run_record, write_provenanc
 from xgamma.run.job import job
 from xgamma.run.lineage import read_lineage
 from xgamma.stages.shard_file import read_manifest
-from xgamma.tables.files import write_json
+from xgamma.tables.whole_files import write_json
 
 with job(snakemake):
     i, p = snakemake.input, snakemake.params

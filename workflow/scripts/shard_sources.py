@@ -6,7 +6,8 @@ from xgamma.archive.services import read_description
 from xgamma.archive.surveys import missing_of_survey
 from xgamma.run.job import job
 from xgamma.stages.shard_sources import TARGET_COLUMNS, ShardBasis, build_targets, shard_digests
-from xgamma.tables.files import read_parquet, write_json, write_parquet
+from xgamma.tables.files import read_parquet, write_parquet
+from xgamma.tables.whole_files import write_json
 
 with job(snakemake):
     i, p = snakemake.input, snakemake.params

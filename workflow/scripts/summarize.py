@@ -7,7 +7,8 @@ from xgamma.archive.services import read_description
 from xgamma.run.job import job
 from xgamma.stages.pairs import EXCLUDED_COLUMNS
 from xgamma.stages.summarize import build_summary, summary_text
-from xgamma.tables.files import read_ecsv, read_parquet, write_json, write_text
+from xgamma.tables.files import read_ecsv, read_parquet
+from xgamma.tables.whole_files import write_json, write_text
 
 with job(snakemake):
     i, p = snakemake.input, dict(snakemake.params.items())

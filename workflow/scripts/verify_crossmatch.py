@@ -5,7 +5,8 @@ import dataclasses
 from xgamma.run.job import job
 from xgamma.stages.pairs import EXCLUDED_COLUMNS, PAIR_COLUMNS, excluded_sources
 from xgamma.stages.verify_crossmatch import verify_pairs
-from xgamma.tables.files import read_parquet, write_ecsv, write_json, write_parquet
+from xgamma.tables.files import read_parquet, write_ecsv, write_parquet
+from xgamma.tables.whole_files import write_json
 
 with job(snakemake):
     p = snakemake.params

@@ -10,7 +10,7 @@ from rocrate.rocrate import ROCrate
 
 from xgamma.errors import XgammaError
 from xgamma.provenance.crate import crate_metadata
-from xgamma.tables.files import write_json
+from xgamma.tables.whole_files import write_json
 
 # In the context of RO-Crate 1.1: other words would mean nothing in a crate.
 TERMS = {"@id", "@type", "about", "author", "citation", "conformsTo", "contentSize", "creator"}

@@ -31,7 +31,8 @@ from xgamma.provenance.record import (
 )
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import Column
-from xgamma.tables.files import read_columns, read_parquet, write_json, write_parquet
+from xgamma.tables.files import read_columns, read_parquet, write_parquet
+from xgamma.tables.whole_files import write_json
 
 COLUMNS = [
     Column("name", "text"),

@@ -171,7 +171,7 @@ def test_a_very_long_message_is_cut_for_the_user_only(log, error):
 
 
 WAIT = """
-from xgamma.tables.files import atomic_path
+from xgamma.tables.whole_files import atomic_path
 import time
 with atomic_path(sys.argv[3]) as beside:
     beside.write_text("half")

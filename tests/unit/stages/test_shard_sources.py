@@ -15,7 +15,7 @@ from hostile_names import HOSTILE_NAMES
 import xgamma
 from xgamma.stages.shard_file import SHARD_PATTERN, ShardFile
 from xgamma.stages.shard_sources import TARGET_COLUMNS, ShardBasis, build_targets, shard_digests
-from xgamma.tables.files import write_text
+from xgamma.tables.whole_files import write_text
 
 SURVEY = {
     "service": "gaia",

@@ -9,7 +9,7 @@ import pytest
 
 from xgamma.archive.catalogues import CATALOGUES, fit_to_catalogue
 from xgamma.stages.summarize import build_summary, summary_text
-from xgamma.tables.files import write_json
+from xgamma.tables.whole_files import write_json
 
 SETTINGS = {
     "archive": "demo",

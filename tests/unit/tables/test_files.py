@@ -19,17 +19,15 @@ from xgamma.errors import XgammaError
 from xgamma.tables.columns import Column, conform, empty_frame
 from xgamma.tables.files import (
     ECSV_TEXT,
-    atomic_path,
     csv_text,
     read_columns,
     read_ecsv,
     read_parquet,
     write_csv,
     write_ecsv,
-    write_json,
     write_parquet,
-    write_text,
 )
+from xgamma.tables.whole_files import atomic_path, write_json, write_text
 
 COLUMNS = [
     Column("id", "int", "", "Identifier"),
@@ -394,7 +392,7 @@ def test_the_name_appears_only_with_the_whole_file(tmp_path):
 
 WRITE_HALF_AND_HANG = """
 import sys, time
-from xgamma.tables.files import atomic_path
+from xgamma.tables.whole_files import atomic_path
 with atomic_path(sys.argv[1]) as beside:
     beside.write_text("half of a longer text")
     print("half written", flush=True)

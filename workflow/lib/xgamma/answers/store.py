@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from xgamma.errors import XgammaError
-from xgamma.tables.files import atomic_path, write_json, write_text
 from xgamma.tables.printable import one_line
+from xgamma.tables.whole_files import atomic_path, write_json, write_text
 from xgamma.tap.transport import Body
 
 __all__ = ["AnswerStore", "answers_digest", "query_key"]

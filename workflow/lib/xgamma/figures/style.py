@@ -28,8 +28,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from xgamma.classes import GROUPS
-from xgamma.tables.files import atomic_path
 from xgamma.tables.printable import shortened
+from xgamma.tables.whole_files import atomic_path
 
 __all__ = [
     "BLUE",

@@ -17,8 +17,8 @@ import yaml
 from xgamma.answers.store import AnswerStore
 from xgamma.errors import XgammaError
 from xgamma.provenance.record import check_products
-from xgamma.tables.files import atomic_path
 from xgamma.tables.printable import shortened
+from xgamma.tables.whole_files import atomic_path
 
 __all__ = ["bundle_contents", "write_bundle"]
 

@@ -27,7 +27,7 @@ from xgamma.provenance.products import product_name
 from xgamma.run.lineage import all_sources
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import Column, conform
-from xgamma.tables.files import write_text
+from xgamma.tables.whole_files import write_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,6 +18,7 @@ from typing import Any
 from xgamma.errors import XgammaError
 from xgamma.run.lineage import note_lineage
 from xgamma.tables.printable import one_line, printable, shortened
+from xgamma.tables.whole_files import write_json
 
 __all__ = ["failures", "for_user", "job", "unreachable_hosts"]
 
@@ -86,9 +87,6 @@ def _error_path(log_path: str | Path) -> Path:
 
 def _keep_error(log_path: str, words: str, unreachable: tuple[str, ...]) -> bool:
     """Write the error for the end of the run; False if the line to the user must do."""
-    # only here: it loads pandas, which no job needs in order to succeed
-    from xgamma.tables.files import write_json
-
     record = {"error": words, "unreachable": unreachable}
     try:
         write_json(_error_path(log_path), record)

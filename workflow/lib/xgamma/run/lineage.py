@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from xgamma.errors import XgammaError
+from xgamma.tables.whole_files import write_json
 
 __all__ = ["all_sources", "note_lineage", "read_lineage"]
 
@@ -29,9 +30,6 @@ def note_lineage(log: str, inputs: Iterable[str], outputs: Iterable[str]) -> Non
     inputs, outputs : iterable of str
         Paths as Snakemake has them; noted are those in the archive's folder, relative to it.
     """
-    # only here: it loads pandas, and the Snakefile imports this module, by way of run.job
-    from xgamma.tables.files import write_json
-
     archive, job = Path(*Path(log).parts[:2]), Path(*Path(log).parts[3:])
     note = {
         "started": datetime.datetime.now(datetime.UTC).isoformat(),

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from xgamma.tables.columns import Column, conform
-from xgamma.tables.files import write_ecsv, write_text
+from xgamma.tables.files import write_ecsv
 from xgamma.tables.printable import printable, shortened
+from xgamma.tables.whole_files import write_text
 
 __all__ = ["table_page", "write_table_and_page"]
 

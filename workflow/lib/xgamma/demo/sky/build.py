@@ -38,7 +38,8 @@ from xgamma.demo.tap_schema import write_tap_schema
 from xgamma.errors import XgammaError
 from xgamma.sky import match_within
 from xgamma.tables.columns import Column
-from xgamma.tables.files import atomic_path, write_parquet
+from xgamma.tables.files import write_parquet
+from xgamma.tables.whole_files import atomic_path
 
 __all__ = ["TRUTH_COLUMNS", "Sky", "build_sky", "content_digest", "simulate"]
 
