@@ -73,6 +73,16 @@ socket.getaddrinfo = socket.gethostbyname = refuse_names
 """
 
 
+def _files_taken(folder: Path) -> set[Path]:
+    """The files of a project or a copy that a copy takes, relative to it."""
+    return {
+        path.relative_to(folder)
+        for name in _TAKEN
+        for path in (folder / name, *(folder / name).rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
 @dataclass(frozen=True)
 class Run:
     """One run of Snakemake.
@@ -132,19 +142,14 @@ class ProjectCopy:
         return project
 
     def not_as_in_the_project(self) -> list[str]:
-        """Files of the project that are missing here, or have another content."""
-        files = [
-            path.relative_to(PROJECT)
-            for name in _TAKEN
-            for path in (PROJECT / name, *(PROJECT / name).rglob("*"))
-            if path.is_file() and "__pycache__" not in path.parts
-        ]
-        return [
+        """Files of the project that are missing here, have another content, or are here alone."""
+        copied, original = _files_taken(self.folder), _files_taken(PROJECT)
+        return sorted(
             str(file)
-            for file in files
-            if not (self.folder / file).is_file()
+            for file in copied | original
+            if file not in copied & original
             or not filecmp.cmp(PROJECT / file, self.folder / file, shallow=False)
-        ]
+        )
 
     def results(self, archive: str = "demo") -> Path:
         """The folder of an archive's products."""
