@@ -1,6 +1,6 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, ANSWERS, FETCH_MINUTES, SURVEY_TABLES,
+# Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, ANSWERS, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES,
 #        DESCRIBED, DESCRIPTIONS, kept_answers(), code_digest(), digest_of_file(), url(),
 #        demo_sky(), demo_sky_record(), service_slots(), description_slots(), survey_slots(),
 #        scaled_by_attempt(), stays_here(), shards_of_manifest(), codes().
@@ -24,6 +24,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *befor
 from xgamma.archive.surveys import description_of, service_described
 from xgamma.config.files import file_problems
 from xgamma.config.settings import ConfigError, load_config
+from xgamma.config.surveys import SURVEY_NAME
 from xgamma.run import scheduling, snakemake_insides
 from xgamma.run.code_digest import code_digest as digest_of_script
 from xgamma.run.end_of_run import failure_report, success_report
@@ -31,7 +32,6 @@ from xgamma.run.slurm import wait_for_earlier_jobs
 from xgamma.stages.shard_file import (
     DIGEST_PATTERN,
     SHARD_PATTERN,
-    SURVEY_PATTERN,
     ShardFile,
     read_manifest,
 )
@@ -77,7 +77,7 @@ else:
 wildcard_constraints:
     catalog="chanmaster|csc|fermilpsc",
     description="heasarc|heasarc_surveys|gaia|irsa",
-    survey=SURVEY_PATTERN,
+    survey=SURVEY_NAME,
     shard=SHARD_PATTERN,
     digest=DIGEST_PATTERN,
 

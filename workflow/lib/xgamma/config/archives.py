@@ -10,6 +10,7 @@ from xgamma.config.kinds import Block, Boolean, Choice, ListOf, Named, Text, Who
 
 __all__ = [
     "ARCHIVES",
+    "ARCHIVE_NAME",
     "SERVICE_COLUMN",
     "SERVICE_TABLE",
     "Archive",
@@ -17,6 +18,9 @@ __all__ = [
     "MirrorTable",
     "Service",
 ]
+
+ARCHIVE_NAME = "[a-z][a-z0-9_-]*"
+"""What the name of an archive is like."""
 
 _IDENTIFIER = "[A-Za-z][A-Za-z0-9_]*"
 _QUOTED = f'("[^"]+"|{_IDENTIFIER})'
@@ -199,7 +203,7 @@ class Archive:
 
 ARCHIVES = Named(
     Text(
-        "[a-z][a-z0-9_-]*",
+        ARCHIVE_NAME,
         "an archive's name is of a-z, 0-9, _ and -, and starts with a letter",
     ),
     Block(Archive, "an archive is a block with {keys}"),

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -49,7 +50,7 @@ _TRUE_OR_FALSE = {"true": True, "True": True, "false": False, "False": False}
 _NULL = ("null", "None", "~")
 
 
-class Kind:
+class Kind(ABC):
     """A kind of value.
 
     Parameters
@@ -75,9 +76,9 @@ class Kind:
         """
         return value
 
+    @abstractmethod
     def accepts(self, value: Any) -> bool:
         """Whether a value is allowed, leaving aside what is in it."""
-        raise NotImplementedError
 
     def problems(self, value: Any, place: tuple[Any, ...], root: Block) -> Iterator[str]:
         """Word what is wrong with a completed value.

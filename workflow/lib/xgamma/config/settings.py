@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xgamma.config.archives import ARCHIVES, Archive, Mirror, Service
+from xgamma.config.archives import ARCHIVE_NAME, ARCHIVES, Archive, Mirror, Service
 from xgamma.config.check import REPLAY, SERVICES, clashes
 from xgamma.config.kinds import Block, Boolean, Choice, ListOf, Number, Text, Whole, block, setting
 from xgamma.config.shipped import SHIPPED_ARCHIVES, SHIPPED_SURVEYS
@@ -40,7 +40,6 @@ __all__ = [
 ]
 
 _MOST_PROBLEMS = 5
-_ARCHIVE_NAME = "[a-z][a-z0-9_-]*"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Replay:
     """What `archive: replay` repeats."""
 
     archive: str = setting(
-        Text(_ARCHIVE_NAME, "it is the name of one of the archives", "a name under `archives`"),
+        Text(ARCHIVE_NAME, "it is the name of one of the archives", "a name under `archives`"),
         default="demo",
         what="Whose kept answers are read: those in `results/<archive>/answers`.",
     )
@@ -247,7 +246,7 @@ class Config:
 
     archive: str = setting(
         Text(
-            _ARCHIVE_NAME,
+            ARCHIVE_NAME,
             "it is the name of one of the archives, or replay",
             "a name under `archives`, or `replay`",
         ),

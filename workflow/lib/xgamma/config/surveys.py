@@ -8,7 +8,10 @@ from xgamma.config.archives import SERVICE_COLUMN, SERVICE_TABLE
 from xgamma.config.check import SERVICES
 from xgamma.config.kinds import Block, Choice, ListOf, Named, Text, setting
 
-__all__ = ["SURVEYS", "Survey"]
+__all__ = ["SURVEYS", "SURVEY_NAME", "Survey"]
+
+SURVEY_NAME = "[a-z][a-z0-9_]*"
+"""What the name of a survey is like, in files too."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Survey:
 
 
 SURVEYS = Named(
-    Text("[a-z][a-z0-9_]*", "a survey's name is of a-z, 0-9 and _, and starts with a letter"),
+    Text(SURVEY_NAME, "a survey's name is of a-z, 0-9 and _, and starts with a letter"),
     Block(Survey, "a survey is a block with {keys}"),
     "it is a block of surveys by name",
     "names of a-z, 0-9, `_`",

@@ -10,15 +10,16 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DIGEST_PATTERN", "SHARD_PATTERN", "SURVEY_PATTERN", "ShardFile", "read_manifest"]
+from xgamma.config.surveys import SURVEY_NAME
+
+__all__ = ["DIGEST_PATTERN", "SHARD_PATTERN", "ShardFile", "read_manifest"]
 
 # What the parts of a path may be, for the workflow's wildcards too.
-SURVEY_PATTERN = "[a-z][a-z0-9_]*"
 SHARD_PATTERN = "(healpix[0-3]-[0-9]{3}/)?[A-Za-z0-9_+-]+"
 DIGEST_PATTERN = "[0-9a-f]{16}"
 
 _PATH = re.compile(
-    rf"(?:^|/)enrichment/(?P<survey>{SURVEY_PATTERN})/(?P<shard>{SHARD_PATTERN})"
+    rf"(?:^|/)enrichment/(?P<survey>{SURVEY_NAME})/(?P<shard>{SHARD_PATTERN})"
     rf"\.(?P<digest>{DIGEST_PATTERN})\.parquet$"
 )
 
