@@ -333,8 +333,8 @@ def test_a_replay_needs_a_folder():
 
 
 def test_an_error_about_a_query_of_several_lines_is_one_line(tmp_path, fake_tap):
-    said = refused(replaying(fake_tap, tmp_path), "SELECT n\n  FROM t\x1b[2J")
-    assert said.endswith(r"; the query was: SELECT n FROM t\x1b[2J")
+    message = refused(replaying(fake_tap, tmp_path), "SELECT n\n  FROM t\x1b[2J")
+    assert message.endswith(r"; the query was: SELECT n FROM t\x1b[2J")
 
 
 def test_the_demo_archive_is_replayed_without_its_sky(tmp_path):
