@@ -7,7 +7,7 @@
 # loopback without systemd and without cgroups, and waits until every node takes jobs. Nodes,
 # their CPUs and their memory are made up. Safe to run again: what runs already is left alone.
 # Ends non-zero with one ERROR line. One Slurm per machine: its config is /etc/slurm/slurm.conf,
-# and a file there that is not ours is not touched.
+# and a file there that is not ours is not touched, nor one of ours whose Slurm still runs.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -57,7 +57,12 @@ for file in "${CONFIGS[@]}"; do
     if [ -e "$file" ] && ! is_ours "$file"; then die "$file exists and is not ours"; fi
 done
 if [ -e "$CONF" ] && [ "$(state_of_config)" != "$STATE" ]; then
-    die "$CONF belongs to $(state_of_config): stop that one first (down.sh --purge)"
+    other=$(state_of_config)
+    if (STATE=$other; alive slurmctld || alive slurmdbd || alive mariadbd); then
+        die "$CONF belongs to $other: stop that one first (down.sh --purge)"
+    fi
+    step "removing what a killed run has left in $other"
+    "$here/down.sh" --purge --state "$other"
 fi
 mkdir -p /etc/slurm "$STATE"/{run,log,ctld,spool}
 chmod 755 "$STATE" "$STATE"/{run,log}
