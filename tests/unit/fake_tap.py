@@ -156,8 +156,8 @@ class FakeTap:
         What the polls of asynchronous jobs see, one after the other; the last stays.
     job_error : str
         The message of a job that ends in ERROR.
-    href : str
-        Where a job's document says that its result is; with {url} and {job}.
+    results : list of (str, str)
+        The results in a job's document, name and address; with {url} and {job}.
     keeps_run_id, takes_destruction, lists_jobs : bool
         Whether a job's RUNID shows, DESTRUCTION is heeded in its creation, jobs are listed.
     in_two_days : str
@@ -177,7 +177,7 @@ class FakeTap:
         self.made = 0
         self.phases = ["COMPLETED"]
         self.job_error = ""
-        self.href = "{url}/async/{job}/results/result"
+        self.results = [("result", "{url}/async/{job}/results/result")]
         self.keeps_run_id = self.takes_destruction = self.lists_jobs = True
         self.user_agent = ""
         then = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
@@ -261,8 +261,9 @@ class FakeTap:
             phase = self.phases.pop(0) if len(self.phases) > 1 else self.phases[0]
         result = error = ""
         if phase == "COMPLETED":
-            where = self.href.format(url=self.url, job=number)
-            result = f'<uws:result id="result" xlink:href="{where}"/>'
+            for name, href in self.results:
+                where = href.format(url=self.url, job=number)
+                result += f"<uws:result id={quoteattr(name)} xlink:href={quoteattr(where)}/>"
         if phase == "ERROR":
             error = (
                 '<uws:errorSummary type="fatal" hasDetail="false">'

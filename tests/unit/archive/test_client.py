@@ -493,8 +493,29 @@ def test_a_start_that_was_swallowed_is_sent_again(fake_tap, fast_polls):
 @pytest.mark.parametrize("href", ["/tap/async/{job}/results/result", "{job}/results/result"])
 def test_the_address_of_a_result_may_be_relative(fake_tap, href):
     """HEASARC's is."""
-    fake_tap.answer, fake_tap.href = lambda *_: ONE_ROW, href
+    fake_tap.answer, fake_tap.results = lambda *_: ONE_ROW, [("result", href)]
     assert len(client_of(fake_tap, mode="async").query("SELECT 1 AS n").frame) == 1
+
+
+ROWS, LOG = "{url}/async/{job}/results/result", "{url}/async/{job}/log"
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        [],
+        [("diag", "uws:executing:10")],
+        [("diag", "uws:executing:10"), ("rows", ROWS)],
+        [("diag", "file:///etc/hostname"), ("rows", "{job}/results/result")],
+        [("log", LOG), ("result", ROWS)],
+        [("log", LOG), ("result", "uws:executing:10")],
+        [("broken", "http://[")],
+    ],
+)
+def test_the_result_of_a_job_is_told_from_its_diagnostics(fake_tap, pauses, results):
+    fake_tap.answer, fake_tap.results = lambda *_: ONE_ROW, results
+    assert len(client_of(fake_tap, mode="async").query("SELECT 1 AS n").frame) == 1
+    assert fake_tap.asked("GET", "/tap/async/1/log") == [] and pauses == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import time
 import uuid
 from functools import partial
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import pyvo
 import requests
@@ -118,9 +118,11 @@ class Job:
         return job
 
     def _result_url(self, job) -> str:
+        """Where the rows are: a job may list diagnostics beside them, or nothing that is a link."""
         results = list(job.results or [])
-        result = next((r for r in results if r.id_ == "result"), results[0] if results else None)
-        return urljoin(self._url, result.href) if result else f"{self._url}/results/result"
+        named = [one for one in results if one.id_ == "result"]
+        links = [one.href for one in named or results if _is_link(one.href)]
+        return urljoin(self._url, links[0]) if links else f"{self._url}/results/result"
 
     def _create(self) -> None:
         if self._create_sent and self._url is None:
@@ -257,6 +259,14 @@ class Job:
             with contextlib.suppress(JobLost):
                 self._described(self._url)
                 raise UnreadableAnswer("the job is still there", passing=True)
+
+
+def _is_link(href: str | None) -> bool:
+    """Whether it is an address of the Web, or one relative to the job's."""
+    try:
+        return bool(href) and urlsplit(href).scheme in ("", "http", "https")
+    except ValueError:
+        return False
 
 
 def _failure(job) -> Exception:
