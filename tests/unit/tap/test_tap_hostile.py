@@ -58,14 +58,10 @@ ROW = "<TR><TD>1</TD></TR>"
         ),
         (b'<?xml version="1.0"?>\n<!DOCTYPE html>\n<html><title>XHTML</title>', "web page (XHTML)"),
         (b"<HTML><title>\x1b[2J\xe2\x80\xaeevil\x07</title>", "what came is a web page ("),
-        (b"<rss version='2.0'><channel/></rss>", "what came is no whole VOTable"),
+        (b"<rss version='2.0'><channel/></rss>", "what came is no VOTable, but 'rss'"),
         (ONE_ROW[: len(ONE_ROW) // 2], "what came is no whole VOTable"),
-        (one_text("x").replace(b">x<", b">\xff\xfe<"), "what came is no whole VOTable"),
         (one_text("x").replace(b">x<", b">\x00<"), "what came is not encoded in UTF-8"),
         (one_text("x").replace(b">x<", b">&nobody;<"), "what came is no whole VOTable"),
-        (with_table(N, "<TR><TD>1</TD><TD>2</TD></TR>"), "what came is no whole VOTable"),
-        (with_table(N + T, ROW), "what came is no whole VOTable"),
-        (with_table(N, "<TR><TD>1.5</TD></TR>"), "what came is no whole VOTable"),
     ],
 )
 def test_what_is_no_table_is_said_and_asked_for_again(fake_tap, pauses, body, said):
@@ -81,6 +77,43 @@ def test_what_is_no_table_is_said_and_asked_for_again(fake_tap, pauses, body, sa
         assert "(asked 2 times)" in words and len(pauses) == 1
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (with_table(N, "<TR><TD>1</TD><TD>2</TD></TR>"), "has 2 cells in row 1, and 1 columns"),
+        (with_table(N + T, ROW), "has 1 cells in row 1, and 2 columns"),
+        (with_table(N, f"<TD>1</TD>{ROW}"), "has 2 cells in row 0, and 1 columns"),
+        (with_table(N + T, "<TR><TD>1</TD><TD>a<b>c</b></TD></TR>"), "an element 'b' in row 1"),
+        (
+            with_table(N, '<TR><TD encoding="base64">AAAAAAAAAAE=</TD></TR>'),
+            "has a cell in 'base64' in row 1",
+        ),
+        (with_table(N, ROW).replace(b"</DATA>", b"</DATA><DATA/>"), "has rows twice in one table"),
+        (
+            with_table(N, ROW).replace(b"</DATA>", f"</DATA>{N}".encode()),
+            "has column 'n' behind its rows",
+        ),
+        (with_table(T, ROW).replace(b">1<", b">\x01<"), "no VOTable may have (01 in hexadecimal)"),
+        (
+            with_table(N, ROW).replace(b'type="results"', b'type="meta"'),
+            "has no table of results",
+        ),
+    ],
+)
+def test_what_asking_again_does_not_mend_is_said_at_once(fake_tap, pauses, body, said):
+    fake_tap.answer = lambda *_: body
+    words = refusal(client_of(fake_tap))
+    assert f"heasarc ({fake_tap.url}): what came " in words and said in words
+    assert words.endswith("; the query was: SELECT 1 AS n") and len(fake_tap.queries) == 1
+
+
+def test_a_query_that_failed_is_said_before_what_is_wrong_with_its_rows(fake_tap):
+    """A service that fails in the middle of a row writes why behind it."""
+    failed = b'</TABLE><INFO name="QUERY_STATUS" value="ERROR">disk full</INFO>'
+    fake_tap.answer = lambda *_: with_table(N + T, ROW).replace(b"</TABLE>", failed)
+    assert "refuses the query: disk full" in refusal(client_of(fake_tap))
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_an_answer_in_another_encoding(fake_tap, pauses, encoding):
     """Nothing that is looked for in the bytes would be found there."""
@@ -93,7 +126,17 @@ def test_an_answer_in_another_encoding(fake_tap, pauses, encoding):
 @pytest.mark.parametrize("encoding", ["UTF-16", "UTF-7", "cp037", "nonsense"])
 def test_an_answer_that_claims_another_encoding(fake_tap, pauses, encoding):
     fake_tap.answer = lambda *_: f'<?xml version="1.0" encoding="{encoding}"?>'.encode() + ONE_ROW
-    assert "what came is no whole VOTable" in refusal(client_of(fake_tap, attempts=1))
+    said = f"what came is not encoded in UTF-8, but in {encoding}; the query was"
+    assert said in refusal(client_of(fake_tap)) and pauses == []
+
+
+@pytest.mark.parametrize("encoding", ["utf8", "US-ASCII", "ISO-8859-1", "latin-1", "windows-1252"])
+def test_an_answer_that_says_how_it_is_encoded(fake_tap, encoding):
+    """The parser itself knows no other than UTF-8 and ISO-8859-1 under those names."""
+    text = "x" if encoding == "US-ASCII" else "é"
+    made = f'<?xml version="1.0" encoding="{encoding}"?>' + one_text(text).decode()
+    fake_tap.answer = lambda *_: made.encode(encoding)
+    assert client_of(fake_tap).query("SELECT t").frame["t"].tolist() == [text]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +219,8 @@ def test_nesting_without_end(fake_tap, pauses, tag):
     try:
         frame = client_of(fake_tap, attempts=1).query("SELECT 1").frame
     except TapError as error:
-        assert "what came is no whole VOTable" in str(error)
+        assert "what came is no VOTable that can be read (RecursionError)" in str(error)
+        assert tag == "RESOURCE"
     else:
         assert frame["n"].tolist() == [1]
 
@@ -300,7 +344,8 @@ def test_an_integer_that_does_not_fit_is_an_error(fake_tap, pauses, kind, value)
     """astropy would make the largest one that fits of it."""
     fake_tap.answer = lambda *_: votable(Field("n", kind, [1, value]))
     said = refusal(client_of(fake_tap), "SELECT n")
-    assert "what came has an integer that does not fit its column's type; the query was" in said
+    assert f"column 'n' has '{value}' in row 2, which does not fit its type {kind};" in said
+    assert pauses == []
 
 
 @pytest.mark.parametrize("comment", [b"", b'<!-- was: <VOTABLE version="1.1"> -->'])
@@ -496,11 +541,14 @@ def test_no_other_place_is_looked_at_for_rows(fake_tap, tmp_path, prefix, within
             stream = f"<{within}><{prefix}STREAM {attributes}/></{within}>"
             body = with_table(N).replace(b"<TABLEDATA></TABLEDATA>", stream.encode())
             fake_tap.answer = lambda *_, body=body: body
-            assert "what came has its rows elsewhere" in refusal(client_of(fake_tap))
+            place = "elsewhere" if within == "BINARY" else f"as {within}"
+            assert f"what came has its rows {place}, w" in refusal(client_of(fake_tap))
     assert fake_tap.asked("GET", "/tap/elsewhere") == []
 
 
 def test_a_text_may_speak_of_streams(fake_tap):
-    texts = ["GD-1 STREAM href=x", "PAL5:STREAM", "STREAM"]
-    fake_tap.answer = lambda *_: votable(Field("t", "char", texts))
+    texts = ["GD-1 STREAM href=x", "PAL5:STREAM", "STREAM", "<STREAM href='x'/>"]
+    fake_tap.answer = lambda *_: votable(Field("t", "char", texts)).replace(
+        b"<DATA>", b'<DATA><!-- was <STREAM href="x"/> -->'
+    )
     assert client_of(fake_tap).query("SELECT t").frame["t"].tolist() == texts

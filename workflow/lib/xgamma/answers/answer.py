@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,9 +10,16 @@ import numpy as np
 import pandas as pd
 import pyvo
 
+from xgamma.tables.printable import one_line
 from xgamma.tap.faults import UnreadableAnswer
+from xgamma.tap.votable import ParsedAnswer
 
-__all__ = ["Answer", "answer_frame", "parse_count"]
+__all__ = ["Answer", "answer_frame", "log_notes", "parse_count"]
+
+logger = logging.getLogger("xgamma.tap")
+
+# services pad texts to a length of theirs; other white space may be a text's own
+_BLANKS = " \t\r\n"
 
 
 @dataclass(frozen=True)
@@ -21,8 +29,8 @@ class Answer:
     Attributes
     ----------
     frame : DataFrame
-        Columns named as asked (by FIELD name, lower case); text '' and floats NaN for
-        null, integers exact.
+        Columns named as asked (by FIELD name, lower case); text without blanks around it,
+        '' and floats NaN for null, integers exact.
     units : dict
         Column name -> unit, as the service spells it or as astropy reads it.
     record : dict
@@ -68,6 +76,12 @@ def answer_frame(result: pyvo.dal.TAPResults) -> tuple[pd.DataFrame, dict[str, s
     return pd.DataFrame(columns), units
 
 
+def log_notes(service: str, result: ParsedAnswer, adql: str) -> None:
+    """Warn of what was read in an answer though it is not as VOTable has it."""
+    for note in result.notes:
+        logger.warning("%s: %s; the query was: %s", service, one_line(note), one_line(adql))
+
+
 def parse_count(frame: pd.DataFrame) -> int | None:
     """The number in an answer to SELECT COUNT(*); None if it holds no number."""
     try:
@@ -82,10 +96,7 @@ def _series(values: np.ma.MaskedArray) -> pd.Series:
         return pd.Series(np.where(mask, np.array(np.nan, data.dtype), data))
     if data.dtype.kind in "iub":
         return pd.Series(pd.arrays.IntegerArray(data.astype("int64"), mask.copy()))
-    return pd.Series(
-        [
-            "" if hidden or value is None else str(value)
-            for value, hidden in zip(data.tolist(), mask.tolist(), strict=True)
-        ],
-        dtype="str",
-    )
+    texts = [text.strip(_BLANKS) for text in data.tolist()]
+    for row in np.flatnonzero(mask).tolist():
+        texts[row] = ""
+    return pd.Series(texts, dtype="str")

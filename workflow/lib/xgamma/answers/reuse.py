@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import pyvo
 
-from xgamma.answers.answer import Answer, answer_frame
+from xgamma.answers.answer import Answer, answer_frame, log_notes
 from xgamma.answers.store import AnswerStore
 from xgamma.errors import XgammaError
 from xgamma.tables.printable import one_line
@@ -167,6 +167,7 @@ class KeptAnswers:
         try:
             result = parse_answer(body.stream, record["url"], self._limits.max_rows)
             frame, units = answer_frame(result)
+            log_notes(self._service, result, record["adql"])
         except (UnreadableAnswer, pyvo.dal.DALQueryError) as error:
             raise XgammaError(
                 f"kept answers: {self._service}: {plain_words(error)}; "

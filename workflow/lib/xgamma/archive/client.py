@@ -24,7 +24,7 @@ import pyvo
 from astropy.table import Table
 from requests.adapters import BaseAdapter
 
-from xgamma.answers.answer import Answer, answer_frame, parse_count
+from xgamma.answers.answer import Answer, answer_frame, log_notes, parse_count
 from xgamma.answers.reuse import KeptAnswers
 from xgamma.answers.store import query_key
 from xgamma.errors import XgammaError
@@ -183,6 +183,7 @@ class TapClient:
         endpoint, received = self._ask_in_turn(adql, votables)
         with _as_tap_errors(endpoint, asked):
             frame, units = answer_frame(received.result)
+            log_notes(self.name, received.result, asked)
         record = {
             "key": key,
             "service": self.name,

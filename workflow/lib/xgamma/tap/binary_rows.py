@@ -1,8 +1,7 @@
 """A reader of VOTables whose rows are a BINARY or BINARY2 stream: all rows at once.
 
 astropy reads such rows one value at a time, which takes most of the time of a large answer.
-Here numpy reads each column, wherever in the row it stands. What this module does not know
-it leaves to astropy, and the document around the rows too.
+Here numpy reads each column, wherever in the row it stands.
 """
 
 from __future__ import annotations
@@ -14,9 +13,11 @@ from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
-from astropy.io.votable.tree import VOTableFile
 
-__all__ = ["BinaryRows", "CutStream", "fill_rows", "split_rows"]
+from xgamma.tap.coding import coding_note, utf8_or_latin1
+from xgamma.tap.fields import BIT, BOOLEAN, VotableField
+
+__all__ = ["BinaryRows", "CutStream", "binary_columns", "decoded", "split_rows"]
 
 # The rows have to begin within these bytes, and the document to end within as many after them.
 _MARGIN = 2**16
@@ -31,18 +32,11 @@ _MARKUP = re.compile(
     re.DOTALL,
 )
 _STREAM_END = b"</STREAM>"
-_NUMBERS = {
-    "unsignedByte": "u1",
-    "short": ">i2",
-    "int": ">i4",
-    "long": ">i8",
-    "float": ">f4",
-    "double": ">f8",
-}
 # characters of a VOTable boolean; all others mean null
 _TRUE, _FALSE = b"Tt1", b"Ff0"
 _BOOLEANS = _TRUE + _FALSE + b"\0 ?"
 _CODINGS = {"char": ("ascii", 1), "unicodeChar": ("utf_16_be", 2)}
+_SIZE = re.compile(r"(?P<count>[0-9]*)(?P<variable>\*?)")
 
 
 class CutStream(ValueError):
@@ -59,13 +53,29 @@ class BinaryRows:
         The VOTable without its rows.
     content : bytes
         The rows, base64 undone.
-    has_null_bits : bool
-        Whether each row begins with a bit for every column that is null, as in BINARY2.
     """
 
     document: bytes
     content: bytes
-    has_null_bits: bool
+
+
+def decoded(text: str) -> bytes:
+    """The bytes of a base64 stream.
+
+    Raises
+    ------
+    CutStream
+        If it is no base64.
+    """
+    # what is not ASCII is no base64 either
+    return _from_base64(text.encode().translate(None, b" \t\r\n"))
+
+
+def _from_base64(text: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except binascii.Error as error:
+        raise CutStream(str(error)) from error
 
 
 def split_rows(stream: IO[bytes]) -> BinaryRows | None:
@@ -83,20 +93,16 @@ def split_rows(stream: IO[bytes]) -> BinaryRows | None:
     """
     stream.seek(0)
     head = stream.read(_MARGIN)
-    found = _rows_begin(head)
-    if found is None:
+    start = _rows_begin(head)
+    if start is None:
         return None
-    start, has_null_bits = found
     content, rest, tail = bytearray(), b"", head[start:]
     while True:
         end = tail.find(b"<")
         # no blanks or line breaks: base64 in groups of four characters
         rest += (tail if end < 0 else tail[:end]).translate(None, b" \t\r\n")
         whole = len(rest) if end >= 0 else len(rest) // 4 * 4
-        try:
-            content += binascii.a2b_base64(rest[:whole], strict_mode=True)
-        except binascii.Error as error:
-            raise CutStream(str(error)) from error
+        content += _from_base64(rest[:whole])
         rest = rest[whole:]
         if end >= 0:
             break
@@ -106,89 +112,116 @@ def split_rows(stream: IO[bytes]) -> BinaryRows | None:
     after = tail[end:] + stream.read(_MARGIN)
     if not after.startswith(_STREAM_END) or stream.read(1):
         return None
-    return BinaryRows(head[:start] + after, bytes(content), has_null_bits)
+    return BinaryRows(head[:start] + after, bytes(content))
 
 
-def fill_rows(votable: VOTableFile, rows: BinaryRows) -> bool:
-    """Put a stream's rows into the table of a VOTable that was read without them.
+def binary_columns(
+    fields: Sequence[VotableField], content: bytes, has_null_bits: bool
+) -> tuple[list[np.ma.MaskedArray], list[str]]:
+    """The columns of a stream's rows.
 
     Parameters
     ----------
-    votable : VOTableFile
-        As astropy reads `rows.document`.
-    rows : BinaryRows
+    fields : sequence of VotableField
+    content : bytes
+    has_null_bits : bool
+        Whether each row begins with a bit for every column that is null, as in BINARY2.
 
     Returns
     -------
-    bool
-        False if the rows may be another table's, or the table has columns that this module
-        does not know; nothing is done then.
+    columns : list of MaskedArray
+        For each column its values, masked where they are null.
+    notes : list of str
+        What was read though it is not as VOTable has it: column, first row and reading.
 
     Raises
     ------
     CutStream
         If the content does not end with a row's end.
-    ValueError
-        If a value is none of its type.
+    UnreadableAnswer
+        If a column cannot be read, or a value is none of its type.
     """
-    tables = list(votable.iter_tables())
-    if len(tables) != 1 or len(tables[0].array):
-        return False
-    (table,), content = tables, rows.content
-    fields = list(table.fields)
-    sizes = [_size(field) for field in fields]
-    if not fields or any(size is None for size in sizes):
-        return False
-    null_bytes = (len(fields) + 7) // 8 if rows.has_null_bits else 0
+    sizes, notes = [_size(field) for field in fields], []
+    null_bytes = (len(fields) + 7) // 8 if has_null_bits else 0
+    unsized = [i for i, field in enumerate(fields) if sizes[i] is None]
+    if unsized:
+        sizes, reading = _with_sizes(fields, sizes, content, null_bytes)
+        names = ", ".join(fields[i].name for i in unsized)
+        notes = [f"column {names} states no arraysize and is read, from row 1 on, as {reading}"]
     data = np.frombuffer(content, dtype="u1")
     row_starts, starts, lengths = _places(content, null_bytes, fields, sizes)
-    array = np.ma.zeros(len(row_starts), dtype=table.array.dtype)
     if null_bytes:
         # one bit per column, the first one highest
         null_bits = np.unpackbits(_gather(data, row_starts, null_bytes), axis=1)
+    columns = []
     for i, (field, size) in enumerate(zip(fields, sizes, strict=True)):
-        name = array.dtype.names[i]
-        if field.datatype in _CODINGS:
-            array[name] = _text(field, content, starts[i], lengths[i])
-            continue
-        values, null = _values(field, _gather(data, starts[i], size))
-        array[name] = values
-        array.mask[name] = (null | (null_bits[:, i] == 1)) if null_bytes else null
-    table.array = array
-    return True
+        if field.is_text:
+            values, note = _text(field, content, starts[i], lengths[i])
+            notes += note
+            null = field.is_declared_null(values)
+        else:
+            values, null = _values(field, _gather(data, starts[i], size))
+        if null_bytes:
+            null = null | (null_bits[:, i] == 1)
+        columns.append(np.ma.MaskedArray(values, null))
+    return columns, notes if len(row_starts) else []
 
 
-def _rows_begin(head: bytes) -> tuple[int, bool] | None:
-    """Where the rows of a base64 stream begin, and whether they have bits for nulls."""
-    binary = None
+def _rows_begin(head: bytes) -> int | None:
+    """Where the rows of a base64 stream begin."""
+    in_binary = False
     for found in _MARKUP.finditer(head):
         if found["binary"]:
-            binary = found["binary"]
+            in_binary = True
         elif found["attributes"] is not None:
-            if binary is None or b"base64" not in found["attributes"]:
-                return None
-            return found.end(), binary == b"BINARY2"
+            plain = in_binary and b"base64" in found["attributes"]
+            return found.end() if plain else None
         elif found[0] in (b"<!", b"<?"):
             return None
     return None
 
 
-def _size(field) -> int | None:
-    """Bytes of a column in every row, 0 if they differ, None if it is not known here."""
-    size = field.arraysize
-    if field.datatype in _CODINGS:
-        if size is None or size.endswith("*"):
-            return None if size is None else 0
-        return int(size) * _CODINGS[field.datatype][1] or None if size.isdecimal() else None
-    if size not in (None, "1"):
-        return None
-    if field.datatype == "boolean":
-        return 1
-    return np.dtype(_NUMBERS[field.datatype]).itemsize if field.datatype in _NUMBERS else None
+def _size(field: VotableField) -> int | None:
+    """Bytes of a column in every row, 0 if they differ, None if it does not say."""
+    field.check()
+    if field.datatype is None or field.unsigned:
+        raise field.refused(f"states {field.datatype or 'no datatype'}, which has no known width")
+    if not field.is_text:
+        return field.dtype.itemsize
+    size = _SIZE.fullmatch((field.arraysize or "").strip())
+    if size is None or size[0] == "0":
+        raise field.refused(f"is a text of arraysize {field.arraysize!r}, which is none")
+    if size["variable"]:
+        return 0
+    return int(size["count"]) * _CODINGS[field.kind][1] if size["count"] else None
+
+
+def _with_sizes(
+    fields: Sequence[VotableField], sizes: Sequence[int | None], content: bytes, null_bytes: int
+) -> tuple[list[int], str]:
+    """The sizes of texts that state none: one character, as VOTable has it, or any number.
+
+    Services that leave the arraysize out may mean either; the stream has to fit one alone.
+    """
+    fitting = []
+    for variable in (False, True):
+        made = [
+            size if size is not None else 0 if variable else _CODINGS[field.kind][1]
+            for field, size in zip(fields, sizes, strict=True)
+        ]
+        try:
+            _places(content, null_bytes, fields, made)
+        except CutStream:
+            continue
+        fitting.append((made, "text of any length" if variable else "one character"))
+    if len(fitting) == 1 or (fitting and not content):
+        return fitting[0]
+    field = next(f for f, size in zip(fields, sizes, strict=True) if size is None)
+    raise field.refused("states no arraysize, and its rows can be read in no way or in two")
 
 
 def _places(
-    content: bytes, null_bytes: int, fields: Sequence, sizes: Sequence[int]
+    content: bytes, null_bytes: int, fields: Sequence[VotableField], sizes: Sequence[int]
 ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray | int]]:
     """Where each row starts, each column of each row, and how many bytes it has."""
     if all(sizes):
@@ -205,7 +238,7 @@ def _places(
         if size:
             fixed += size
         else:
-            steps.append((fixed, _CODINGS[field.datatype][1]))
+            steps.append((fixed, _CODINGS[field.kind][1]))
             fixed = 0
     text_bytes, position, total = [], 0, len(content)
     while position < total:
@@ -236,31 +269,53 @@ def _gather(data: np.ndarray, starts: np.ndarray, size: int) -> np.ndarray:
     return data[starts[:, None] + np.arange(size)]
 
 
-def _values(field, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _values(field: VotableField, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Numbers or booleans of one column, and where they are null."""
-    if field.datatype == "boolean":
+    if field.kind == BOOLEAN:
         known = np.isin(raw[:, 0], np.frombuffer(_BOOLEANS, "u1"))
         if not known.all():
-            raise ValueError("a boolean that is none")
+            row = int(np.flatnonzero(~known)[0])
+            raise field.refused_cell(row, raw[row].tobytes().decode("latin-1"))
         true = np.isin(raw[:, 0], np.frombuffer(_TRUE, "u1"))
         return true, ~true & ~np.isin(raw[:, 0], np.frombuffer(_FALSE, "u1"))
-    values = np.ascontiguousarray(raw).view(_NUMBERS[field.datatype])[:, 0]
-    if values.dtype.kind == "f":
-        return values, np.isnan(values)
-    null = field.values.null
-    return values, np.zeros(len(values), bool) if null is None else values == null
+    if field.kind == BIT:
+        # the standard has it in the highest bit, some have it in another
+        return raw[:, 0] != 0, np.zeros(len(raw), bool)
+    # big-endian in the stream, of this machine in memory
+    stored = field.dtype.newbyteorder(">")
+    values = np.ascontiguousarray(raw).view(stored)[:, 0].astype(field.dtype)
+    null = np.isnan(values) if values.dtype.kind == "f" else np.zeros(len(values), bool)
+    return values, null | field.is_declared_null(values)
 
 
-def _text(field, content: bytes, starts: np.ndarray, lengths: np.ndarray | int) -> np.ndarray:
-    """The texts of one column; those of a fixed length end at a NUL."""
-    coding, _ = _CODINGS[field.datatype]
-    ends = (starts + lengths).tolist()
-    texts = np.empty(len(starts), dtype=object)
+def _text(
+    field: VotableField, content: bytes, starts: np.ndarray, lengths: np.ndarray | int
+) -> tuple[np.ndarray, list[str]]:
+    """The texts of one column, those of a fixed length up to a NUL, and a note if one is odd."""
+    coding, _ = _CODINGS[field.kind]
+    places = list(zip(starts.tolist(), (starts + lengths).tolist(), strict=True))
+    texts, notes = np.empty(len(places), dtype=object), []
+    try:
+        texts[:] = [content[a:b].decode(coding) for a, b in places]
+    except UnicodeDecodeError:
+        texts[:], notes = _text_with_care(field, [content[a:b] for a, b in places])
     if isinstance(lengths, int):
-        texts[:] = [
-            content[a:b].decode(coding).partition("\0")[0]
-            for a, b in zip(starts.tolist(), ends, strict=True)
-        ]
-    else:
-        texts[:] = [content[a:b].decode(coding) for a, b in zip(starts.tolist(), ends, strict=True)]
-    return texts
+        texts[:] = [text.partition("\0")[0] for text in texts.tolist()]
+    return texts, notes
+
+
+def _text_with_care(field: VotableField, cells: list[bytes]) -> tuple[list[str], list[str]]:
+    """Texts of which one is not in its column's coding."""
+    texts, first_rows = [], {}
+    for row, cell in enumerate(cells):
+        if field.kind == "unicodeChar":
+            try:
+                texts.append(cell.decode("utf_16_be"))
+            except UnicodeDecodeError:
+                raise field.refused_cell(row, repr(cell), "which is no text in UTF-16") from None
+            continue
+        text, coding = utf8_or_latin1(cell)
+        texts.append(text)
+        if coding != "ASCII":
+            first_rows.setdefault(coding, row + 1)
+    return texts, [coding_note(field.name, row, coding) for coding, row in first_rows.items()]

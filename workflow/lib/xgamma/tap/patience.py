@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import pyvo
 import requests
 import tenacity
 from pyvo.utils.http import create_session, setup_user_agent
@@ -17,7 +16,7 @@ from pyvo.utils.http import create_session, setup_user_agent
 from xgamma import __version__
 from xgamma.tap.faults import is_passing, is_unreachable, plain_words, retry_after_s
 from xgamma.tap.transport import Body, BoundedAdapter, body_of
-from xgamma.tap.votable import checked, parse_answer
+from xgamma.tap.votable import ParsedAnswer, checked, parse_answer
 
 __all__ = ["Limits", "PatientSession", "Received"]
 
@@ -61,7 +60,7 @@ class Received:
 
     Attributes
     ----------
-    result : pyvo.dal.TAPResults
+    result : ParsedAnswer
     body : Body
         Its bytes.
     mode : {'sync', 'async'}
@@ -70,7 +69,7 @@ class Received:
         The Server header.
     """
 
-    result: pyvo.dal.TAPResults
+    result: ParsedAnswer
     body: Body
     mode: str
     server: str | None

@@ -5,20 +5,21 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable
 from typing import IO
 
+import numpy as np
 import pyvo
 import requests
-from astropy.io.votable import parse
-from astropy.io.votable.exceptions import W51, VOWarning
-from astropy.units import UnitsWarning
 
-from xgamma.tap.binary_rows import fill_rows, split_rows
+from xgamma.tables.printable import one_line, shortened
+from xgamma.tap.binary_rows import CutStream, split_rows
+from xgamma.tap.coding import as_utf8
+from xgamma.tap.document import Document, NotWellFormed
 from xgamma.tap.faults import UnreadableAnswer
 from xgamma.tap.transport import body_of
 
 __all__ = [
+    "ParsedAnswer",
     "checked",
     "parse_answer",
     "says_overflow",
@@ -26,21 +27,26 @@ __all__ = [
 ]
 
 _CHUNK = 2**20
-# far more than any query selects; astropy needs minutes for some thousands
-_MOST_COLUMNS = 1000
-_PREFIXED = re.compile(rb"<[^\s<>:]*:FIELD\b")
-_NROWS = re.compile(rb"""nrows\s*=\s*["']([^"']*)""")
-# plain attributes only: astropy would open any other address or file for href
-_STREAMS = re.compile(rb"""(?:\A|<)(?:[^\s<>"'=]*:)?(?=STREAM\b)""")
-_STREAM = re.compile(rb"""STREAM(?:\s+(?!href)\w+\s*=\s*(?:"[^"]*"|'[^']*'))*\s*/?>""")
-_MOST_STREAMS, _TAG = 10, 1000
-# comments come first: they may hold anything
-_ROOT = re.compile(rb"<!--.*?-->|(?P<root><(?:\w+:)?VOTABLE\b[^>]*>)", re.DOTALL)
-_OLD = re.compile(rb"""(VOTable/v|version\s*=\s*["'])1\.[0-2]""")
 _PAGE = re.compile(rb"(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)")
+# what no XML may have in it
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
-def parse_answer(stream: IO[bytes], url: str, max_rows: float) -> pyvo.dal.TAPResults:
+class ParsedAnswer(pyvo.dal.TAPResults):
+    """A VOTable that was read to its end.
+
+    Attributes
+    ----------
+    notes : list of str
+        What was read though it is not as VOTable has it: column, first row and reading.
+    """
+
+    def __init__(self, document: Document, url: str):
+        super().__init__(document.votable, url=url)
+        self.notes = document.notes
+
+
+def parse_answer(stream: IO[bytes], url: str, max_rows: float) -> ParsedAnswer:
     """The table of a VOTable that may be anything, or an error.
 
     Parameters
@@ -54,69 +60,81 @@ def parse_answer(stream: IO[bytes], url: str, max_rows: float) -> pyvo.dal.TAPRe
     Raises
     ------
     UnreadableAnswer
-        If it is no table, is cut, or is built to do harm.
+        If it is no table, is cut, or is built to do harm; if a value in it cannot be read.
     pyvo.dal.DALQueryError
         If it says that the query failed.
     """
-    claimed = _inspect(stream, max_rows)
-    stream.seek(0)
-    with warnings.catch_warnings():
-        # overflow is an error of ours; astropy warns of archives' spelling of VOTable
-        warnings.simplefilter("ignore", pyvo.dal.DALOverflowWarning)
-        warnings.simplefilter("ignore", VOWarning)
-        warnings.simplefilter("ignore", UnitsWarning)
-        # an integer too large, of which astropy would make the largest one that fits
-        warnings.simplefilter("error", W51)
-        try:
-            result = _parse(stream, url)
-            rows = len(result)
-        except pyvo.dal.DALQueryError:
-            raise
-        except MemoryError as error:
-            message = "what came claims more rows than memory can hold"
-            raise UnreadableAnswer(message, passing=False) from error
-        except W51 as error:
-            message = "what came has an integer that does not fit its column's type"
-            raise UnreadableAnswer(message, passing=False) from error
-        except Exception as error:
-            # whatever a parser may raise over bytes of which nothing is known
-            message = f"what came is no whole VOTable ({type(error).__name__})"
-            raise UnreadableAnswer(message, passing=True) from error
-    if rows > max_rows:
-        raise UnreadableAnswer(_too_many(max_rows), passing=False)
-    if claimed is not None and rows < claimed:
-        message = f"what came has {rows} rows and says that they are {claimed}"
+    _inspect(stream)
+    try:
+        document, result = _parse(stream, url, max_rows)
+    except (UnreadableAnswer, pyvo.dal.DALQueryError):
+        raise
+    except MemoryError as error:
+        message = "what came claims more rows than memory can hold"
+        raise UnreadableAnswer(message, passing=False) from error
+    except (NotWellFormed, CutStream, pyvo.dal.DALFormatError) as error:
+        if isinstance(error, NotWellFormed):
+            _refuse_control_characters(stream)
+        # cut, or of somebody on the way
+        message = f"what came is no whole VOTable ({_plain(error)})"
+        raise UnreadableAnswer(message, passing=True) from error
+    except Exception as error:
+        # whatever a parser may raise over elements of which nothing is known
+        message = f"what came is no VOTable that can be read ({type(error).__name__})"
+        raise UnreadableAnswer(message, passing=False) from error
+    if document.claimed is not None and len(result) < document.claimed:
+        message = f"what came has {len(result)} rows and says that they are {document.claimed}"
         raise UnreadableAnswer(message, passing=True)
     return result
 
 
-def _parse(stream: IO[bytes], url: str) -> pyvo.dal.TAPResults:
-    """Read the rows of a binary stream by `binary_rows`, and all else by astropy."""
-    rows = split_rows(stream)
-    if rows is not None:
-        result = _results(io.BytesIO(rows.document), url)
-        if fill_rows(result.votable, rows):
-            return result
+def _parse(stream: IO[bytes], url: str, max_rows: float) -> tuple[Document, ParsedAnswer]:
+    """The document, and its table with its rows in it."""
+    text, has_marks = as_utf8(stream)
+    try:
+        rows = split_rows(text)
+        text.seek(0)
+        outline = text if rows is None else io.BytesIO(rows.document)
+        document = Document(outline, max_rows, has_marks=has_marks, rows=rows)
+    finally:
+        if text is not stream:
+            text.close()
+    with warnings.catch_warnings():
+        # overflow is an error of ours
+        warnings.simplefilter("ignore", pyvo.dal.DALOverflowWarning)
+        result = ParsedAnswer(document, url)
+    if document.refusal is not None:
+        raise document.refusal
+    table = result.resultstable
+    names, values = table.array.dtype.names, document.columns or []
+    if len(names) != len(values):
+        raise UnreadableAnswer("what came has no table of results", passing=False)
+    dtypes = [(name, column.dtype) for name, column in zip(names, values, strict=True)]
+    array = np.ma.zeros(len(values[0]), dtype=dtypes)
+    for name, column in zip(names, values, strict=True):
+        array[name] = column.data
+        array.mask[name] = np.ma.getmaskarray(column)
+    table.array = array
+    return document, result
+
+
+def _plain(error: Exception) -> str:
+    return shortened(one_line(error), 60) or type(error).__name__
+
+
+def _refuse_control_characters(stream: IO[bytes]) -> None:
+    """Raise if what made a document no XML are characters that none may have."""
     stream.seek(0)
-    return _results(stream, url)
-
-
-def _results(stream: IO[bytes], url: str) -> pyvo.dal.TAPResults:
-    # a read function: given a file, astropy would undo compression, however much
-    return pyvo.dal.TAPResults(parse(_as_1_3(stream), verify="warn"), url=url)
-
-
-def _as_1_3(stream: IO[bytes]) -> Callable[[int], bytes]:
-    """The stream's read function, for VOTable 1.3: before, an empty cell of integers is 0."""
-
-    def read(size: int = -1) -> bytes:
-        at_start, chunk = stream.tell() == 0, stream.read(size)
-        root = next((m for m in _ROOT.finditer(chunk) if m["root"]), None) if at_start else None
-        if root is None:
-            return chunk
-        return chunk[: root.start()] + _OLD.sub(rb"\g<1>1.3", root[0]) + chunk[root.end() :]
-
-    return read
+    lines = 1
+    while chunk := stream.read(_CHUNK):
+        if found := _CONTROL.search(chunk):
+            lines += chunk[: found.start()].count(b"\n")
+            raise UnreadableAnswer(
+                f"what came has a character that no VOTable may have ({found[0].hex()} in "
+                f"hexadecimal), in line {lines}",
+                passing=False,
+            )
+        lines += chunk.count(b"\n")
 
 
 def says_overflow(result: pyvo.dal.TAPResults) -> bool:
@@ -132,18 +150,8 @@ def says_overflow(result: pyvo.dal.TAPResults) -> bool:
     )
 
 
-def _too_many(max_rows: float) -> str:
-    return (
-        f"the answer has more than {max_rows:.0f} rows; if that is right, raise tap.max_rows in "
-        f"the config"
-    )
-
-
-def _inspect(stream: IO[bytes], max_rows: float) -> int | None:
-    """Look through the bytes for what a parser should never see.
-
-    Gives how many rows the only table claims to have, if it does.
-    """
+def _inspect(stream: IO[bytes]) -> None:
+    """Look through the bytes for what a parser should never see."""
     stream.seek(0)
     head = stream.read(4096)
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -157,43 +165,16 @@ def _inspect(stream: IO[bytes], max_rows: float) -> int | None:
     if not (wide or start.startswith(b"<")):
         raise UnreadableAnswer("what came is no VOTable", passing=True)
     if wide or b"\0" in head:
-        # the looks below read ASCII; VOTables in UTF-16 are not known to exist
+        # the look below reads ASCII; VOTables in UTF-16 are not known to exist
         raise UnreadableAnswer("what came is not encoded in UTF-8", passing=False)
-    rows, columns, tail, chunk = 0, 0, b"", head
-    streams: set[int] = set()
-    claims, claimed = {}, 0.0
+    tail, chunk = b"", head
     while chunk:
         # with the end of the last chunk: a mark may lie across both
         text = tail + chunk
-        before = stream.tell() - len(text)
         if b"<!ENTITY" in text or b"<!entity" in text:
             message = "what came defines XML entities, which no VOTable needs and some attacks do"
             raise UnreadableAnswer(message, passing=False)
-        rows += text.count(b"<TR") - tail.count(b"<TR")
-        for found in _NROWS.finditer(text):
-            plain = found[1].isdigit() and len(found[1]) < 16
-            claim = int(found[1]) if plain else float("inf")
-            claimed = max(claimed, claim)
-            if len(claims) < 2 or before + found.start() in claims:
-                claims[before + found.start()] = claim
-        # room would be made for as many rows as a table claims to have
-        if max(rows, claimed) > max_rows:
-            raise UnreadableAnswer(_too_many(max_rows), passing=False)
-        columns += text.count(b"<FIELD") - tail.count(b"<FIELD")
-        if b":FIELD" in text:
-            columns += len(_PREFIXED.findall(text)) - len(_PREFIXED.findall(tail))
-        if columns > _MOST_COLUMNS:
-            message = f"what came has more than {_MOST_COLUMNS} columns"
-            raise UnreadableAnswer(message, passing=False)
-        if b"STREAM" in text and len(streams) <= _MOST_STREAMS:
-            streams.update(before + found.end() for found in _STREAMS.finditer(text))
         tail, chunk = text[-100:], stream.read(_CHUNK)
-    for place in sorted(streams)[:_MOST_STREAMS]:
-        stream.seek(place)
-        if len(streams) > _MOST_STREAMS or not _STREAM.match(stream.read(_TAG)):
-            message = "what came has its rows elsewhere, where they are not looked for"
-            raise UnreadableAnswer(message, passing=False)
-    return int(*claims.values()) if len(claims) == 1 else None
 
 
 def checked(response: requests.Response) -> requests.Response:
