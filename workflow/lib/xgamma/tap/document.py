@@ -116,6 +116,7 @@ class Document:
         # 0: not yet there, 1: its resource has begun, 2: in it, 3: behind it
         self._in_result = 0
         self._nulls: dict[str, str] = {}  # by the ID of a VALUES element
+        self._noted: set[int] = set()  # columns of which a note says how they are coded
         self.fields: list[VotableField] = []
         self.columns: list[np.ma.MaskedArray] | None = None
         self.claimed: int | None = None
@@ -215,7 +216,12 @@ class Document:
             depth += 1 if start else -1
             if start and (outer, tag, depth) == ("FIELD", "VALUES", 2):
                 self._declare_null(data)
-            elif not start and self._has_marks and without_marks(data) != data:
+            elif (
+                tag == "DESCRIPTION"
+                and self._has_marks
+                and not start
+                and without_marks(data) != data
+            ):
                 self._note_description(outer)
             if depth == 0:
                 return without_marks(data) if self._has_marks else data
@@ -313,8 +319,9 @@ class Document:
                     for row in range(len(cells) // width)
                     if plain[row * width + i] != cells[row * width + i]
                 )
-                row = next(changed, None)
-                if row is not None and not any(repr(field.name) in note for note in self.notes):
+                row = None if i in self._noted else next(changed, None)
+                if row is not None:
+                    self._noted.add(i)
                     self.notes.append(coding_note(field.name, columns.rows + row + 1, "Latin-1"))
             cells = plain
         columns.add(cells)
