@@ -5,10 +5,13 @@ unit vectors; the service is a fake one on a port (see fake_tap), and the demo a
 """
 
 import dataclasses
+import io
 
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.io.votable import from_table
+from astropy.table import Table
 from fake_tap import Field, SurveySky, votable
 from small_archive import make_frames, write_archive
 from small_survey import (
@@ -448,6 +451,33 @@ def test_an_answer_that_cannot_be_used_is_a_line(fake_tap, changed, said):
     with pytest.raises(XgammaError) as caught:
         enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_target(), 3)
     assert str(caught.value).startswith(said) and "\n" not in str(caught.value)
+
+
+def with_padded_ids(ids):
+    """Two stars in a stream, where blanks around a text come as they are."""
+    table = Table({"target_id": [0, 0], "survey_id": ids, "survey_ra": [0.01, 0.01]})
+    table["survey_dec"] = [5.0, 5.0003]
+    table["extra_0"] = np.array([10.0, np.nan], "float32")
+    table["extra_1"] = ["VARIABLE ", " "]
+    for name, unit in (("survey_ra", "deg"), ("survey_dec", "deg"), ("extra_0", "mag")):
+        table[name].unit = unit
+    stream = io.BytesIO()
+    from_table(table).to_xml(stream, tabledata_format="binary2")
+    return stream.getvalue().replace(b"<RESOURCE>", b'<RESOURCE type="results">')
+
+
+def test_identifiers_are_without_the_blanks_around_them(fake_tap):
+    """In Parquet they would stay, and in ECSV they would not."""
+    fake_tap.answer = lambda *_: with_padded_ids(["J01  ", " J02"])
+    found, _, _ = enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_target(), 3)
+    assert found["id"].tolist() == ["J01", "J02"]
+    assert found["gaia_variability"].tolist() == ["VARIABLE", ""]
+
+
+def test_an_identifier_of_blanks_is_none(fake_tap):
+    fake_tap.answer = lambda *_: with_padded_ids(["J01", "   "])
+    with pytest.raises(XgammaError, match=r"rows of gaiadr3.gaia_source without source_id: 1; "):
+        enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_target(), 3)
 
 
 def test_a_column_that_changes_between_two_cones_is_an_error(fake_tap):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,13 +9,9 @@ import numpy as np
 import pandas as pd
 import pyvo
 
-from xgamma.tables.printable import one_line
 from xgamma.tap.faults import UnreadableAnswer
-from xgamma.tap.votable import ParsedAnswer
 
-__all__ = ["Answer", "answer_frame", "log_notes", "parse_count"]
-
-logger = logging.getLogger("xgamma.tap")
+__all__ = ["Answer", "answer_frame", "parse_count"]
 
 # services pad texts to a length of theirs; other white space may be a text's own
 _BLANKS = " \t\r\n"
@@ -74,12 +69,6 @@ def answer_frame(result: pyvo.dal.TAPResults) -> tuple[pd.DataFrame, dict[str, s
         columns[name] = _series(values)
         units[name] = str(field_.unit or "")
     return pd.DataFrame(columns), units
-
-
-def log_notes(service: str, result: ParsedAnswer, adql: str) -> None:
-    """Warn of what was read in an answer though it is not as VOTable has it."""
-    for note in result.notes:
-        logger.warning("%s: %s; the query was: %s", service, one_line(note), one_line(adql))
 
 
 def parse_count(frame: pd.DataFrame) -> int | None:

@@ -18,13 +18,13 @@ from typing import IO, Any
 
 import pyvo
 
-from xgamma.answers.answer import Answer, answer_frame, log_notes
+from xgamma.answers.answer import Answer, answer_frame
 from xgamma.answers.store import AnswerStore
 from xgamma.errors import XgammaError
 from xgamma.tables.printable import one_line
 from xgamma.tap.faults import UnreadableAnswer, plain_words
 from xgamma.tap.patience import Limits
-from xgamma.tap.votable import parse_answer
+from xgamma.tap.votable import log_notes, parse_answer
 
 __all__ = ["KeptAnswers"]
 

@@ -24,7 +24,7 @@ import pyvo
 from astropy.table import Table
 from requests.adapters import BaseAdapter
 
-from xgamma.answers.answer import Answer, answer_frame, log_notes, parse_count
+from xgamma.answers.answer import Answer, answer_frame, parse_count
 from xgamma.answers.reuse import KeptAnswers
 from xgamma.answers.store import query_key
 from xgamma.errors import XgammaError
@@ -41,7 +41,7 @@ from xgamma.tap.faults import (
 from xgamma.tap.jobs import JobLost
 from xgamma.tap.mirror_names import MirrorLacks, Names
 from xgamma.tap.patience import Limits, Received
-from xgamma.tap.votable import says_overflow, server_info
+from xgamma.tap.votable import log_notes, says_overflow, server_info
 
 __all__ = ["KNOWN_CAPS", "ServiceDown", "TapClient", "TapError"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import warnings
 from typing import IO
@@ -21,10 +22,13 @@ from xgamma.tap.transport import body_of
 __all__ = [
     "ParsedAnswer",
     "checked",
+    "log_notes",
     "parse_answer",
     "says_overflow",
     "server_info",
 ]
+
+logger = logging.getLogger("xgamma.tap")
 
 _CHUNK = 2**20
 _PAGE = re.compile(rb"(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)")
@@ -135,6 +139,12 @@ def _refuse_control_characters(stream: IO[bytes]) -> None:
                 passing=False,
             )
         lines += chunk.count(b"\n")
+
+
+def log_notes(service: str, result: ParsedAnswer, adql: str) -> None:
+    """Warn of what was read in an answer though it is not as VOTable has it."""
+    for note in result.notes:
+        logger.warning("%s: %s; the query was: %s", service, one_line(note), one_line(adql))
 
 
 def says_overflow(result: pyvo.dal.TAPResults) -> bool:
