@@ -33,6 +33,11 @@ def with_table(fields, rows="", head=""):
     ).encode()
 
 
+def with_rows(fields, rows):
+    """The same, with its rows in another form."""
+    return with_table(fields).replace(b"<TABLEDATA></TABLEDATA>", rows.encode())
+
+
 N = '<FIELD name="n" datatype="long"/>'
 T = '<FIELD name="t" datatype="char" arraysize="*"/>'
 ROW = "<TR><TD>1</TD></TR>"
@@ -90,6 +95,13 @@ def test_what_is_no_table_is_said_and_asked_for_again(fake_tap, pauses, body, sa
         ),
         (with_table(N, ROW).replace(b"</DATA>", b"</DATA><DATA/>"), "has rows twice in one table"),
         (
+            with_table(N, ROW).replace(b"</DATA>", b"<BINARY><STREAM/></BINARY></DATA>"),
+            "has rows twice in one table",
+        ),
+        (with_rows(N, "<BINARY><STREAM/><STREAM/></BINARY>"), "has two streams of rows"),
+        (with_rows(N, "<BINARY2/>"), "has a binary table without a stream"),
+        (with_rows(N, '<BINARY><STREAM encoding="gzip"/></BINARY>'), "has its rows in 'gzip'"),
+        (
             with_table(N, ROW).replace(b"</DATA>", f"</DATA>{N}".encode()),
             "has column 'n' behind its rows",
         ),
@@ -105,6 +117,14 @@ def test_what_asking_again_does_not_mend_is_said_at_once(fake_tap, pauses, body,
     words = refusal(client_of(fake_tap))
     assert f"heasarc ({fake_tap.url}): what came " in words and said in words
     assert words.endswith("; the query was: SELECT 1 AS n") and len(fake_tap.queries) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"<DATA/>", b"<DATA><TABLEDATA/></DATA>"])
+def test_a_table_without_rows_has_its_columns(fake_tap, data):
+    made = with_table(N + T).replace(b"<DATA><TABLEDATA></TABLEDATA></DATA>", data)
+    fake_tap.answer = lambda *_: made.replace(b"</TABLE>", b'<INFO name="a" value="b"/></TABLE>')
+    frame = client_of(fake_tap).query("SELECT n, t").frame
+    assert len(frame) == 0 and [str(one) for one in frame.dtypes] == ["Int64", "str"]
 
 
 def test_a_query_that_failed_is_said_before_what_is_wrong_with_its_rows(fake_tap):

@@ -215,14 +215,9 @@ class Document:
         for start, tag, data, _ in events:
             depth += 1 if start else -1
             if start and (outer, tag, depth) == ("FIELD", "VALUES", 2):
-                self._declare_null(data)
-            elif (
-                tag == "DESCRIPTION"
-                and self._has_marks
-                and not start
-                and without_marks(data) != data
-            ):
-                self._note_description(outer)
+                self._declare_null({name: without_marks(text) for name, text in data.items()})
+            elif not start and (outer, tag) == ("FIELD", "DESCRIPTION"):
+                self._check_description(data)
             if depth == 0:
                 return without_marks(data) if self._has_marks else data
         return ""
@@ -235,8 +230,8 @@ class Document:
             field = self.fields[-1]
             self.fields[-1] = VotableField(field.name, field.datatype, field.arraysize, null)
 
-    def _note_description(self, tag: str) -> None:
-        if tag == "FIELD" and self._in_result == 2:
+    def _check_description(self, text: str) -> None:
+        if self._has_marks and self._in_result == 2 and without_marks(text) != text:
             self.notes.append(
                 f"the description of column {self.fields[-1].name!r} is not coded as it should be "
                 f"and is read as Latin-1"
@@ -252,13 +247,16 @@ class Document:
 
     def _read_data(self, events: Iterator[_Event]) -> None:
         """The result's rows, to the end of DATA; none if there is no DATA."""
-        again = self.columns is not None
+        twice = UnreadableAnswer("what came has rows twice in one table", passing=False)
+        if self.columns is not None:
+            self.refusal = self.refusal or twice
         self.columns = []
+        has_rows, form, _, _ = next(events, (False, "DATA", "", (0, 0)))
         try:
-            if again:
-                raise UnreadableAnswer("what came has rows twice in one table", passing=False)
-            form = next((tag for start, tag, _, _ in events if start), None)
-            if form in ("TABLEDATA", None):
+            if not has_rows:
+                self._read_text(iter(()))
+                return
+            if form == "TABLEDATA":
                 self._read_text(events)
             elif form in ("BINARY", "BINARY2"):
                 self._read_stream(events, has_null_bits=form == "BINARY2")
@@ -272,7 +270,9 @@ class Document:
             self.refusal = self.refusal or error
         for start, tag, _, _ in events:
             self._streams_seen += start and tag == "STREAM"
-            if not start and tag == "DATA":
+            if start:
+                self.refusal = self.refusal or twice
+            elif tag == "DATA":
                 return
 
     def _read_text(self, events: Iterator[_Event]) -> None:
@@ -327,9 +327,11 @@ class Document:
         columns.add(cells)
 
     def _read_stream(self, events: Iterator[_Event], *, has_null_bits: bool) -> None:
-        content = b""
+        content: bytes | None = None
         for start, tag, data, _ in events:
             if tag == "STREAM" and start:
+                if content is not None:
+                    raise UnreadableAnswer("what came has two streams of rows", passing=False)
                 if "href" in data:
                     message = "what came has its rows elsewhere, where they are not looked for"
                     raise UnreadableAnswer(message, passing=False)
@@ -342,6 +344,8 @@ class Document:
                 content = self._rows.content if taken_out else decoded(data)
             elif not start and tag in ("BINARY", "BINARY2"):
                 break
+        if content is None:
+            raise UnreadableAnswer("what came has a binary table without a stream", passing=False)
         self.columns, notes = binary_columns(self.fields, content, has_null_bits)
         self.notes += notes
         if self.columns and len(self.columns[0]) > self._max_rows:
