@@ -59,6 +59,9 @@ clean:
 # one, or by every start where PYTHONDONTWRITEBYTECODE is set. (Some packages carry files for
 # other Pythons, which do not compile: no matter.)
 $(READY): requirements.lock
+	@case "$$PWD" in *[\\?{}:]*) \
+	  echo "xgamma cannot work in $$PWD: packages that it uses fail with" \
+	    '\ ? { } or : in a path. Rename the folder, or take another one' >&2; exit 1;; esac
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
 	  echo "xgamma needs Python 3.11 or later, which $(PYTHON) is not; name one that is:" \
 	    "make demo PYTHON=python3.12" >&2; exit 1; }

@@ -121,6 +121,9 @@ class ProjectCopy:
         Another copy to take, with its products and what Snakemake knows of them.
     """
 
+    #: The Python that runs Snakemake.
+    python = sys.executable
+
     def __init__(self, folder: Path, source: ProjectCopy | None = None) -> None:
         self.folder = folder
         if source is not None:
@@ -136,7 +139,7 @@ class ProjectCopy:
 
     @classmethod
     def at(cls, folder: Path) -> ProjectCopy:
-        """The copy that is in `folder` already."""
+        """The copy, or the user's folder without the workflow's files, that is there already."""
         project = cls.__new__(cls)
         project.folder = folder
         return project
@@ -186,7 +189,7 @@ class ProjectCopy:
             (self.folder / "start").mkdir(exist_ok=True)
             (self.folder / "start/sitecustomize.py").write_text(at_start, encoding="utf-8")
             variables["PYTHONPATH"] = str(self.folder / "start")
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
+        command = [self.python, "-m", "snakemake", "--cores", str(cores), *arguments]
         if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
             # as a script's background jobs have it; the run would inherit that, and Ctrl-C be lost
             command = ["env", "--default-signal=INT", *command]

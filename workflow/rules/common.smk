@@ -1,33 +1,30 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
-# Needs: config (loaded by the Snakefile).
-# Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, ANSWERS, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES,
-#        DESCRIBED, DESCRIPTIONS, kept_answers(), code_digest(), digest_of_file(), url(),
+# Needs: config (loaded by main.smk), the library, HERE and IS_LOCAL of library.smk.
+# Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES, DESCRIBED,
+#        DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), fermi_list_digest(), url(),
 #        demo_sky(), demo_sky_record(), service_slots(), description_slots(), survey_slots(),
 #        scaled_by_attempt(), stays_here(), shards_of_manifest(), codes().
 
 import functools
 import hashlib
-import json
-import os
 import sys
 import time
 from pathlib import Path
 
-LIBRARY = Path(workflow.basedir) / "workflow" / "lib"
-if str(LIBRARY) not in sys.path:
-    sys.path.insert(0, str(LIBRARY))
-# Snakemake hands sys.path to the jobs' scripts too, but behind what is installed, and that may be
-# the library of another clone: the code digest would then be of code that does not run.
-before = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
-os.environ.update(PYTHONPATH=os.pathsep.join(dict.fromkeys([str(LIBRARY), *before])))
-
 from xgamma.archive.surveys import description_of, service_described
 from xgamma.config.files import file_problems
-from xgamma.config.settings import ConfigError, load_config
+from xgamma.config.settings import load_config
 from xgamma.config.surveys import SURVEY_NAME
+from xgamma.errors import XgammaError
 from xgamma.run import scheduling, snakemake_insides
 from xgamma.run.code_digest import code_digest as digest_of_script
 from xgamma.run.end_of_run import failure_report, success_report
+from xgamma.run.places import (
+    FERMI_LIST,
+    check_folders,
+    name_interpreter_plainly,
+    workflow_file,
+)
 from xgamma.run.slurm import wait_for_earlier_jobs
 from xgamma.stages.shard_file import (
     DIGEST_PATTERN,
@@ -43,21 +40,27 @@ if workflow.is_main_process and (
     sys.exit("\n".join(problems))
 
 try:
+    check_folders(Path.cwd())
     CONFIG = load_config(config)
-except ConfigError as error:
-    # no stack trace: the user's file is wrong, not our code
+except XgammaError as error:
+    # no stack trace: the user's file or folder is wrong, not our code
     sys.exit(str(error))
 
+# as rules have it in outputs and logs, where a module's prefix comes before it
 RESULTS = CONFIG.results_folder
 STARTED = time.time()
-ENVIRONMENT = f"{workflow.basedir}/envs/xgamma.yaml"
-# A run keeps every answer it gets; a replay asks nobody and reads those of the run it repeats.
-ANSWERS = CONFIG.answers_folder
+# as seen from the files in this folder
+ENVIRONMENT = "../../envs/xgamma.yaml"
 
 # Whether jobs answer themselves, from the simulated sky. In one archive, some services may be
 # simulated and others not.
 IN_PROCESS = scheduling.asks_simulated_sky(CONFIG)
 FETCH_MINUTES = scheduling.fetch_minutes(CONFIG)
+
+
+def placed_results():
+    """RESULTS as the jobs have it: a module may have a prefix."""
+    return Path(rules.crossmatch.output.joined).parents[1]
 
 
 def begin_run():
@@ -66,6 +69,8 @@ def begin_run():
     wait_for_earlier_jobs(Path.cwd(), latency_s=5)
 
 
+name_interpreter_plainly()
+snakemake_insides.limit_resources(workflow, CONFIG.services, scheduling.ALL_SLOTS)
 if not workflow.is_main_process:
     snakemake_insides.let_jobs_record()
 else:
@@ -88,7 +93,10 @@ def digest_of(script):
     # what a setting is reaches the products as a param: how the config is read makes none of them.
     # A change of the simulation concerns simulated answers only.
     leave_out = ("xgamma.config",) if IN_PROCESS else ("xgamma.config", "xgamma.demo")
-    path = Path(workflow.basedir) / "workflow" / "scripts" / f"{script}.py"
+    if IS_LOCAL:
+        path = Path(HERE, "../scripts", f"{script}.py")
+    else:
+        path = workflow.source_path(f"../scripts/{script}.py")
     return digest_of_script(path, leave_out)
 
 
@@ -97,9 +105,12 @@ def code_digest(script):
     return lambda wildcards: digest_of(script)
 
 
-def digest_of_file(path):
-    """Of a file's content, as a param."""
-    with open(path, "rb") as stream:
+def fermi_list_digest(wildcards):
+    """Digest of the list that the simulated sky is made of, as a param.
+
+    It is no input: its place and its time differ from clone to clone.
+    """
+    with open(workflow_file(FERMI_LIST), "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
@@ -108,7 +119,7 @@ def digest_of_answers():
     # once, and only in a process that needs it: every record is read
     from xgamma.answers.store import answers_digest
 
-    return answers_digest(ANSWERS)
+    return answers_digest(CONFIG.answers_folder(placed_results()))
 
 
 def kept_answers(wildcards):
@@ -132,7 +143,7 @@ def demo_sky_record(wildcards):
 
 
 def service_slots(resource, *asked):
-    """The part of a service's 100 slots (see profiles/default) that a job takes."""
+    """The part of a service's slots that a job takes."""
     return 0 if CONFIG.replay_of else scheduling.slots_taken(CONFIG.services, resource, asked)
 
 
@@ -188,6 +199,6 @@ def shards_of_manifest(wildcards):
 
 def codes(wildcards):
     """Script -> digest of its code, of those that take part in products."""
-    scripts = (Path(workflow.basedir) / "workflow" / "scripts").glob("*.py")
+    scripts = workflow_file("workflow/scripts").glob("*.py")
     apart = ("bundle", "discover_services", "drift", "preflight", "provenance", "replay")
     return {path.stem: digest_of(path.stem) for path in sorted(scripts) if path.stem not in apart}

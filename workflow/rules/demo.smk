@@ -1,12 +1,9 @@
 # The demo archive's simulated sky.
-# Needs: the real 4FGL-DR4 list in resources/.
+# Needs: the real 4FGL-DR4 list in resources/, beside the workflow.
 # Makes: archive/sky.duckdb, archive/truth.parquet, archive/sky.json (size, seed, digest).
 
 
 rule build_demo_sky:
-    input:
-        # by content: in a fresh clone it is newer than any product
-        fermi=ancient("resources/4fgl_dr4_v35.ecsv.gz"),
     output:
         sky=f"{RESULTS}/archive/sky.duckdb",
         truth=f"{RESULTS}/archive/truth.parquet",
@@ -23,7 +20,7 @@ rule build_demo_sky:
     params:
         size=CONFIG.demo.size,
         seed=CONFIG.demo.seed,
-        fermi=lambda wildcards, input: digest_of_file(input.fermi),
+        fermi=fermi_list_digest,
         code=code_digest("build_demo_sky"),
     message:
         "simulating the demo sky"

@@ -69,8 +69,7 @@ rule replay:
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(10),
     params:
-        results=RESULTS,
-        replayed=CONFIG.replay_of and f"results/{CONFIG.replay_of}",
+        replayed=CONFIG.replay_of,
     message:
         "comparing the replay with the run that it repeats"
     script:
@@ -87,8 +86,6 @@ rule bundle:
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(10),
     params:
-        results=RESULTS,
-        answers=ANSWERS,
         replay=CONFIG.replay_of is not None,
         codes=codes,
     message:
@@ -110,9 +107,8 @@ rule drift:
         gaia=service_slots("gaia", *CONFIG.services),
         irsa=service_slots("irsa", *CONFIG.services),
     params:
-        results=RESULTS,
         replay=CONFIG.replay_of is not None,
-        sky=demo_sky,
+        simulated_sky=IN_PROCESS,
         urls={name: service.url for name, service in CONFIG.services.items()},
     message:
         "asking the services what has changed"

@@ -82,7 +82,6 @@ rule preflight:
         gaia=service_slots("gaia", *CONFIG.services),
         irsa=service_slots("irsa", *CONFIG.services),
     params:
-        report=f"{RESULTS}/services/preflight.txt",
         surveys=SURVEY_TABLES,
     message:
         "asking the services for a little of all that a run needs"

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from xgamma.demo.sky.build import build_sky, content_digest
 from xgamma.run.job import job
+from xgamma.run.places import FERMI_LIST, workflow_file
 from xgamma.tables.whole_files import write_json
 
 with job(snakemake):
     size, seed = snakemake.params.size, snakemake.params.seed
     sky, truth = Path(snakemake.output.sky), Path(snakemake.output.truth)
-    build_sky(sky, size=size, seed=seed, resource=Path(snakemake.input.fermi), truth_path=truth)
+    build_sky(sky, size=size, seed=seed, resource=workflow_file(FERMI_LIST), truth_path=truth)
     record = {"size": size, "seed": seed, "content": content_digest(sky)}
     write_json(snakemake.output.record, record)

@@ -9,9 +9,10 @@ from xgamma.stages.crossmatch import fetch_pairs
 from xgamma.stages.pairs import PAIR_COLUMNS
 from xgamma.tables.files import write_parquet
 
-with job(snakemake):
+with job(snakemake) as results:
     p = snakemake.params
-    client = connect(load_config(snakemake.config), "heasarc", snakemake.input.get("sky"))
+    sky = snakemake.input.get("sky")
+    client = connect(load_config(snakemake.config), "heasarc", sky, results=results)
     available = read_description(snakemake.input.columns)
     joined, answers = fetch_pairs(client, p.latitude_cut_deg, p.min_flux, available)
     write_parquet(snakemake.output.joined, joined, PAIR_COLUMNS)
@@ -20,5 +21,5 @@ with job(snakemake):
         "latitude_cut_deg": p.latitude_cut_deg,
         "min_flux": p.min_flux,
     }
-    record = fetch_record(snakemake.output.joined, joined, PAIR_COLUMNS, answers, settings)
+    record = fetch_record(results, snakemake.output.joined, joined, PAIR_COLUMNS, answers, settings)
     write_provenance(snakemake.output.provenance, record)

@@ -8,12 +8,14 @@ from xgamma.provenance.record import fetch_record, write_provenance
 from xgamma.run.job import job
 from xgamma.tables.files import write_ecsv
 
-with job(snakemake):
+with job(snakemake) as results:
     p, service = snakemake.params, service_described(snakemake.wildcards.description)
-    client = connect(load_config(snakemake.config), service, snakemake.input.get("sky"))
+    sky = snakemake.input.get("sky")
+    client = connect(load_config(snakemake.config), service, sky, results=results)
     described, answers = describe_service(client, p.surveys)
     write_ecsv(snakemake.output.columns, described, DESCRIPTION_COLUMNS)
     record = fetch_record(
+        results,
         snakemake.output.columns,
         described,
         DESCRIPTION_COLUMNS,

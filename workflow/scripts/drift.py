@@ -1,7 +1,6 @@
 """Ask the services again, and say what has changed since; the products stay as they are."""
 
 import datetime
-from pathlib import Path
 
 import pandas as pd
 
@@ -14,8 +13,8 @@ from xgamma.run.job import job
 from xgamma.tables.files import write_ecsv
 from xgamma.tables.whole_files import write_text
 
-with job(snakemake):
-    p, results = snakemake.params, Path(snakemake.params.results)
+with job(snakemake) as results:
+    p = snakemake.params
     if p.replay:
         raise XgammaError(
             "drift: a replay asks nobody; name the archive that it repeats: "
@@ -24,9 +23,10 @@ with job(snakemake):
     provenance = read_provenance(results)
     check_products(results, provenance)
     clients, settings = {}, load_config(snakemake.config)
+    sky = results / "archive/sky.duckdb" if p.simulated_sky else None
     for name in settings.services:
         # keeps nothing: the answers that are kept are those that the products rest on
-        clients[name] = connect(settings, name, p.sky, keep_answers=False)
+        clients[name] = connect(settings, name, sky)
     rows, changes = {}, [pd.DataFrame(columns=[c.name for c in CHANGE_COLUMNS])]
     for asked in ask_again(clients, results, provenance):
         rows[asked.table] = (len(asked.kept), len(asked.fresh))

@@ -9,18 +9,19 @@ from xgamma.run.job import job
 from xgamma.stages.enrich_shard import enrich_targets
 from xgamma.tables.files import read_parquet, write_parquet
 
-with job(snakemake):
+with job(snakemake) as results:
     p = snakemake.params
     service = p.survey["service"]
     missing = missing_of_survey(p.survey, read_description(snakemake.input.columns))
-    client = connect(load_config(snakemake.config), service, snakemake.input.get("sky"))
+    sky = snakemake.input.get("sky")
+    client = connect(load_config(snakemake.config), service, sky, results=results)
     targets = read_parquet(snakemake.input.targets)
     targets = targets[targets["shard"] == snakemake.wildcards.shard]
     found, columns, answers = enrich_targets(
         client, SurveyTable.of(p.survey, missing), targets, p.nearest
     )
     settings = {"url": p.url, "survey": dict(p.survey), "nearest": p.nearest}
-    record = fetch_record(snakemake.output.counterparts, found, columns, answers, settings)
+    record = fetch_record(results, snakemake.output.counterparts, found, columns, answers, settings)
     # the table comes last: if it is there, so is its record, whatever was killed in between
     write_provenance(snakemake.output.provenance, record)
     write_parquet(snakemake.output.counterparts, found, columns)

@@ -8,13 +8,14 @@ from xgamma.provenance.record import fetch_record, write_provenance
 from xgamma.run.job import job
 from xgamma.tables.files import write_parquet
 
-with job(snakemake):
-    client = connect(load_config(snakemake.config), "heasarc", snakemake.input.get("sky"))
+with job(snakemake) as results:
+    sky = snakemake.input.get("sky")
+    client = connect(load_config(snakemake.config), "heasarc", sky, results=results)
     catalogue = CATALOGUES[snakemake.wildcards.catalog]
     available = read_description(snakemake.input.columns)["heasarc", catalogue.table]
     frame, answers = fetch_catalogue(client, catalogue, available)
     columns = [c.column for c in catalogue.columns]
     write_parquet(snakemake.output.catalog, frame, columns)
     settings = {"url": snakemake.params.url}
-    record = fetch_record(snakemake.output.catalog, frame, columns, answers, settings)
+    record = fetch_record(results, snakemake.output.catalog, frame, columns, answers, settings)
     write_provenance(snakemake.output.provenance, record)

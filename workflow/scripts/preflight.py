@@ -7,8 +7,8 @@ from xgamma.run.job import job
 from xgamma.tables.printable import printable
 from xgamma.tables.whole_files import write_text
 
-with job(snakemake):
-    settings, path = load_config(snakemake.config), snakemake.params.report
+with job(snakemake) as results:
+    settings, path = load_config(snakemake.config), results / "services/preflight.txt"
     if settings.replay_of:
         raise XgammaError(
             f"preflight: a replay asks nobody; name the archive that it repeats: "

@@ -11,9 +11,8 @@ from xgamma.run.lineage import read_lineage
 from xgamma.stages.shard_file import read_manifest
 from xgamma.tables.whole_files import write_json
 
-with job(snakemake):
+with job(snakemake) as results:
     i, p = snakemake.input, snakemake.params
-    results = Path(snakemake.output.provenance).parent
     # not inputs: the merged tables are made of them, and thousands would slow every start
     shards = [shard for of_survey in read_manifest(i.manifest).values() for shard in of_survey]
     services = [Path(path).stem for path in i.products if Path(path).parent.name == "services"]

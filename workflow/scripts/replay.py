@@ -4,10 +4,11 @@ from xgamma.errors import XgammaError
 from xgamma.provenance.record import compare_replay, read_provenance
 from xgamma.run.job import job
 
-with job(snakemake):
+with job(snakemake) as results:
     p = snakemake.params
     if not p.replayed:
         raise XgammaError(
             "replay: the archive is not replay: snakemake --cores 2 replay --config archive=replay"
         )
-    print(compare_replay(read_provenance(p.results), read_provenance(p.replayed), p.replayed))
+    replayed = results.with_name(p.replayed)
+    print(compare_replay(read_provenance(results), read_provenance(replayed), str(replayed)))

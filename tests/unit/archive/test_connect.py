@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from pathlib import Path
 
 import pytest
 import requests
@@ -15,6 +16,8 @@ from xgamma.config.settings import Replay, Tap, load_config
 from xgamma.errors import XgammaError
 
 ADQL = "SELECT 1 AS n"
+#: Of the archive, in the working directory.
+RESULTS = Path("results/a")
 BUSY = Reply(b"busy", 503, "text/plain")
 MIRROR_TABLES = {"t": {"table": "other_t", "release": "1", "columns": {"n": "other_n"}}}
 
@@ -33,7 +36,7 @@ def settings_of(url, *, mode="sync", upload=True, mirrors=(), replay_of=None, **
 
 
 def client_of(fake_tap, **settings):
-    return connect(settings_of(fake_tap.url, **settings), "heasarc")
+    return connect(settings_of(fake_tap.url, **settings), "heasarc", results=RESULTS)
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +98,7 @@ def test_real_services_have_time_outs_beside_a_demo_sky(one_row, monkeypatch):
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", record)
     settings = settings_of(one_row.url, timeout_s=7, sync_timeout_s=9)
-    client = connect(settings, "heasarc", "sky.duckdb", keep_answers=False)
+    client = connect(settings, "heasarc", "sky.duckdb")
     client.query(ADQL)
     client.declares_upload()
     # (to connect, to read): a synchronous answer begins when the query is done
@@ -155,10 +158,10 @@ def test_answers_are_kept_in_the_archives_folder_and_replayed_from_there(one_row
 
 def test_answers_that_shall_not_be_kept_are_neither_kept_nor_used(one_row, folder):
     settings = settings_of(one_row.url, reuse=True)
-    first = connect(settings, "heasarc")
+    first = connect(settings, "heasarc", results=RESULTS)
     first.kept.trust([first.query(ADQL).record])
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    asking_anew = connect(settings, "heasarc", keep_answers=False)
+    asking_anew = connect(settings, "heasarc")
     answer = asking_anew.query(ADQL)
     asking_anew.kept.trust([answer.record])
     assert not answer.kept and len(one_row.queries) == 2
@@ -194,7 +197,7 @@ def test_answers_of_another_sky_are_not_used_again(sky):
     used_again = []
     for seed in (1, 1, 2):
         sky.with_suffix(".json").write_text(f'{{"seed": {seed}}}')
-        client = connect(settings, "heasarc", str(sky))
+        client = connect(settings, "heasarc", str(sky), results=RESULTS)
         answer = client.query("SELECT COUNT(*) AS n FROM csc")
         client.kept.trust([answer.record])
         used_again.append(answer.kept)
@@ -203,9 +206,10 @@ def test_answers_of_another_sky_are_not_used_again(sky):
 
 def test_a_simulated_service_is_replayed_without_its_sky(sky):
     adql = "SELECT COUNT(*) AS n FROM csc"
-    kept = connect(settings_of(DEMO), "heasarc", str(sky)).query(adql)
+    kept = connect(settings_of(DEMO), "heasarc", str(sky), results=RESULTS).query(adql)
     sky.unlink()
-    again = connect(settings_of(DEMO, replay_of="a"), "heasarc").query(adql)
+    replay = settings_of(DEMO, replay_of="a")
+    again = connect(replay, "heasarc", results=Path("results/replay")).query(adql)
     assert again.kept and again.record == kept.record
 
 

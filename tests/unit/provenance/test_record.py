@@ -7,6 +7,7 @@ each product rests on is written down by hand.
 import hashlib
 import json
 import struct
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -272,7 +273,7 @@ class TestRunProvenance:
 def test_fetch_record(tmp_path):
     path = "results/demo/enrichment/gaia/a.0123456789abcdef.parquet"
     settings = {"url": "u", "survey": {"columns": {"b": "x", "a": "y"}}}
-    record = fetch_record(path, FRAME, COLUMNS, [answer("8")], settings)
+    record = fetch_record(Path("results/demo"), path, FRAME, COLUMNS, [answer("8")], settings)
     assert record["product"] == {
         "path": "enrichment/gaia/a.0123456789abcdef.parquet",
         "rows": 4,

@@ -16,7 +16,8 @@ from types import SimpleNamespace
 from xgamma.errors import XgammaError
 from xgamma.run.job import job
 
-with job(SimpleNamespace(log=[sys.argv[1]], input=[], output=[])) as logger:
+with job(SimpleNamespace(log=[sys.argv[1]], input=[], output=[])):
+    logger = logging.getLogger("xgamma")
     logger.info("started")
     exec(sys.argv[2])
 """
@@ -113,15 +114,14 @@ def test_trouble_with_files_is_the_users_to_mend(log, action, message):
         ("raise ValueError('v')", 1, "xgamma: unforeseen ValueError: v (traceback in {log})\n"),
     ],
 )
-def test_a_log_on_a_full_disk_makes_no_noise(tmp_path, action, status, message):
-    log = tmp_path / "job.log"
+def test_a_log_on_a_full_disk_makes_no_noise(log, action, status, message):
+    log.parent.mkdir()
     log.symlink_to("/dev/full")
     assert run(log, action)[:2] == (status, message.format(log=log))
 
 
-def test_a_log_that_cannot_be_made_is_one_line(tmp_path):
-    (tmp_path / "file").touch()
-    log = tmp_path / "file" / "job.log"
+def test_a_log_that_cannot_be_made_is_one_line(log):
+    log.parent.touch()
     status, said, _ = run(log, "pass")
     assert status == 1
     assert said.startswith(f"xgamma: the log {log} cannot be written: ")

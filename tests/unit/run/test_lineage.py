@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -24,9 +25,10 @@ def project(tmp_path, monkeypatch):
 
 
 def note(job_name, inputs, outputs, archive="demo"):
-    folder = f"results/{archive}"
+    folder = Path("results", archive)
     note_lineage(
-        f"{folder}/logs/{job_name}.log",
+        folder,
+        job_name,
         [f"{folder}/{path}" for path in inputs],
         [f"{folder}/{path}" for path in outputs],
     )
@@ -49,7 +51,7 @@ def test_what_was_noted_is_read(project):
 
 def test_each_input_once_and_none_from_outside(project):
     inputs = ["results/demo/a.csv", "results/demo/a.csv", "resources/4fgl.ecsv.gz"]
-    note_lineage("results/demo/logs/x.log", inputs, ["results/demo/b.csv"])
+    note_lineage(Path("results/demo"), "x", inputs, ["results/demo/b.csv"])
     assert read_lineage("results/demo", []) == {"b.csv": ["a.csv"]}
 
 
@@ -80,11 +82,11 @@ def test_all_sources_by_hand():
     assert all_sources("x", {"x": ["y"], "y": ["x"]}) == {"x", "y"}
 
 
-def a_job(**changes):
+def a_job(folder="results/demo", **changes):
     files = {
-        "log": ["results/demo/logs/x.log"],
-        "input": ["results/demo/a.csv"],
-        "output": ["results/demo/b.csv"],
+        "log": [f"{folder}/logs/x.log"],
+        "input": [f"{folder}/a.csv"],
+        "output": [f"{folder}/b.csv"],
     }
     return SimpleNamespace(**{**files, **changes})
 
@@ -96,9 +98,12 @@ def sigterm_as_before():
     signal.signal(signal.SIGTERM, before)
 
 
-def test_a_job_notes_before_it_makes_anything(project, sigterm_as_before):
-    with job(a_job()):
-        assert read_lineage("results/demo", []) == {"b.csv": ["a.csv"]}
+@pytest.mark.parametrize("folder", ["results/demo", "sub/folder/results/demo"])
+def test_a_job_notes_before_it_makes_anything(project, sigterm_as_before, folder):
+    """Also where a module's prefix puts its files."""
+    with job(a_job(folder)) as results:
+        assert read_lineage(folder, []) == {"b.csv": ["a.csv"]}
+    assert results == Path(folder)
 
 
 def test_a_job_without_products_notes_nothing(project, sigterm_as_before):

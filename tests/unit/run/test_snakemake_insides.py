@@ -8,12 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 from snakemake.persistence import PersistenceBase
+from snakemake.settings.types import ResourceSettings
 from snakemake_interface_executor_plugins.registry import ExecutorPluginRegistry
 
 from xgamma.run.snakemake_insides import (
     INSIDES,
     before_jobs,
     let_jobs_record,
+    limit_resources,
     not_guaranteed,
     resources_set_for,
 )
@@ -98,6 +100,27 @@ def test_a_record_is_written_as_if_no_main_process_were_left(monkeypatch):
     assert seen == [(persistence, "a job", True)]
     # the scheduler reads it too
     assert settings.immediate_submit is False
+
+
+def test_a_total_is_given_where_nobody_gives_one():
+    """`--resources mem_mb=8000` alone took away the limit of requests that was in the profile."""
+    settings = ResourceSettings(resources={"gaia": 50, "mem_mb": 8000})
+    workflow = SimpleNamespace(global_resources=settings._parsed_resources)
+    workflow.register_resource = workflow.global_resources.__setitem__
+    limit_resources(workflow, ["heasarc", "gaia"], 100)
+    totals = {name: workflow.global_resources[name].value for name in ("heasarc", "gaia")}
+    assert totals == {"heasarc": 100, "gaia": 50}
+    # one that has no such thing is left alone
+    limit_resources(SimpleNamespace(), ["heasarc"], 100)
+
+
+def test_resources_of_a_rule_that_a_module_renames():
+    overwrite = {"x_drift": {"slurm_partition": "transfer"}}
+    workflow = SimpleNamespace(
+        resource_settings=SimpleNamespace(overwrite_resources=overwrite),
+        modifier=SimpleNamespace(modify_rulename="x_{}".format),
+    )
+    assert set(resources_set_for(workflow, "drift")) == {"slurm_partition"}
 
 
 def test_resources_that_are_set_for_a_rule():

@@ -14,7 +14,11 @@ __all__ = ["connect", "simulated"]
 
 
 def connect(
-    settings: Config, service: str, sky: str | None = None, *, keep_answers: bool = True
+    settings: Config,
+    service: str,
+    sky: str | Path | None = None,
+    *,
+    results: Path | None = None,
 ) -> TapClient:
     """A client of one service of the archive that the settings name.
 
@@ -25,8 +29,8 @@ def connect(
         'heasarc', 'gaia' or 'irsa'.
     sky : str, optional
         The simulated sky's file, for services that it answers for.
-    keep_answers : bool
-        False: answers are neither kept nor used again.
+    results : Path, optional
+        The archive's folder, in which answers are kept; else they are neither kept nor used again.
 
     Raises
     ------
@@ -46,7 +50,7 @@ def connect(
         mode=configured.mode,
         upload=configured.upload,
         mirrors=[dataclasses.asdict(mirror) for mirror in configured.mirrors],
-        answers=settings.answers_folder if keep_answers else None,
+        answers=settings.answers_folder(results) if results else None,
         replay=is_replay,
         **dataclasses.asdict(settings.tap),
         **(simulated(sky) if is_simulated else {}),

@@ -239,7 +239,7 @@ def _client(settings: Config, service: str, mode: str, sky: str | None) -> TapCl
         archives={settings.archive: dataclasses.replace(archive, **{service: configured})},
         tap=dataclasses.replace(settings.tap, **limits),
     )
-    return connect(brief, service, sky, keep_answers=False)
+    return connect(brief, service, sky)
 
 
 def _reach(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from xgamma.config.archives import ARCHIVE_NAME, ARCHIVES, Archive, Mirror, Service
@@ -295,10 +296,15 @@ class Config:
         """Where the products go: simulated and real ones never mix."""
         return f"results/{self.archive}"
 
-    @property
-    def answers_folder(self) -> str:
-        """Where a run keeps every answer; a replay reads those of the run that it repeats."""
-        return f"results/{self.replay_of or self.archive}/answers"
+    def answers_folder(self, results: Path) -> Path:
+        """Where a run keeps every answer; a replay reads those of the run that it repeats.
+
+        Parameters
+        ----------
+        results : Path
+            The archive's folder, as jobs have it: a module's prefix may come before it.
+        """
+        return results.with_name(self.replay_of or self.archive) / "answers"
 
     @property
     def _answering(self) -> Archive:

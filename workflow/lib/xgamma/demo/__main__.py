@@ -10,10 +10,9 @@ from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from xgamma.errors import XgammaError
+from xgamma.run.places import FERMI_LIST, workflow_file
 
 __all__ = ["main", "make_tap_server"]
-
-_FERMI_LIST = Path("resources/4fgl_dr4_v35.ecsv.gz")
 
 
 class _ThreadingServer(socketserver.ThreadingMixIn, WSGIServer):
@@ -68,9 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--output", type=Path, required=True, help="DuckDB file to write")
     build.add_argument("--size", choices=("small", "full"), default="small")
     build.add_argument("--seed", type=int, default=4)
-    build.add_argument(
-        "--resource", type=Path, default=_FERMI_LIST, help="the Fermi list (default: %(default)s)"
-    )
+    build.add_argument("--resource", type=Path, help="the Fermi list, else that of the workflow")
     build.set_defaults(command=_build)
     serve = commands.add_parser("serve", help="answer TAP requests on a port")
     serve.add_argument("--database", type=Path, required=True, help="DuckDB file to serve")
@@ -83,9 +80,10 @@ def _parser() -> argparse.ArgumentParser:
 def _build(parsed: argparse.Namespace) -> None:
     from xgamma.demo.sky.build import build_sky
 
-    if not parsed.resource.exists():
-        raise XgammaError(f"demo: {parsed.resource} does not exist; name it with --resource")
-    build_sky(parsed.output, size=parsed.size, seed=parsed.seed, resource=parsed.resource)
+    resource = parsed.resource or workflow_file(FERMI_LIST)
+    if not resource.exists():
+        raise XgammaError(f"demo: {resource} does not exist; name another one with --resource")
+    build_sky(parsed.output, size=parsed.size, seed=parsed.seed, resource=resource)
     print(f"{parsed.output}: simulated sky, size {parsed.size}, seed {parsed.seed}")
 
 

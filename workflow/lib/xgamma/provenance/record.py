@@ -134,7 +134,8 @@ def software_versions() -> dict[str, str]:
 
 
 def fetch_record(
-    product: str | Path,
+    results: Path,
+    product: str,
     frame: pd.DataFrame,
     columns: Sequence[Column],
     answers: Sequence[Mapping[str, Any]],
@@ -144,8 +145,10 @@ def fetch_record(
 
     Parameters
     ----------
-    product : path-like
-        results/<archive>/...
+    results : Path
+        The archive's folder.
+    product : str
+        In that folder.
     frame : DataFrame
         The table, with `columns`.
     columns : sequence of Column
@@ -156,7 +159,7 @@ def fetch_record(
     """
     return {
         "product": {
-            "path": Path(*Path(product).parts[2:]).as_posix(),
+            "path": Path(product).relative_to(results).as_posix(),
             "rows": len(frame),
             "content": content_digest(frame, columns),
         },

@@ -17,6 +17,7 @@ from typing import Any
 
 from xgamma.errors import XgammaError
 from xgamma.run.lineage import note_lineage
+from xgamma.run.places import results_folder
 from xgamma.tables.printable import one_line, printable, shortened
 from xgamma.tables.whole_files import write_json
 
@@ -96,7 +97,7 @@ def _keep_error(log_path: str, words: str, unreachable: tuple[str, ...]) -> bool
 
 
 @contextlib.contextmanager
-def job(snakemake: Any) -> Iterator[logging.Logger]:
+def job(snakemake: Any) -> Iterator[Path]:
     """Note what the job makes from what; send the library's messages to its log.
 
     An error ends the job with status 1 and one line; where there is no way to the services, the
@@ -110,8 +111,14 @@ def job(snakemake: Any) -> Iterator[logging.Logger]:
     ----------
     snakemake
         What Snakemake gives a script; used are its `log`, `input` and `output`.
+
+    Yields
+    ------
+    Path
+        The archive's folder, in which the job's log and products lie.
     """
     log_path = snakemake.log[0]
+    results = results_folder(log_path)
     # a log that cannot be written (full disk) is no reason for tracebacks of logging itself
     logging.raiseExceptions = False
     logger = logging.getLogger("xgamma")
@@ -133,8 +140,9 @@ def job(snakemake: Any) -> Iterator[logging.Logger]:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         if snakemake.output:
-            note_lineage(log_path, snakemake.input, snakemake.output)
-        yield logger
+            job_name = Path(log_path).relative_to(results / "logs").with_suffix("")
+            note_lineage(results, job_name, snakemake.input, snakemake.output)
+        yield results
     except KeyboardInterrupt:
         logger.warning("interrupted (log: %s)", log_path)
         sys.exit(128 + signal.SIGINT)

@@ -20,28 +20,31 @@ from xgamma.tables.whole_files import write_json
 __all__ = ["all_sources", "note_lineage", "read_lineage"]
 
 
-def note_lineage(log: str, inputs: Iterable[str], outputs: Iterable[str]) -> None:
+def note_lineage(
+    results: Path, job: str | Path, inputs: Iterable[str], outputs: Iterable[str]
+) -> None:
     """Write down what a job is about to make, and from what.
 
     Parameters
     ----------
-    log : str
-        The job's: results/<archive>/logs/<job>.log.
+    results : Path
+        The archive's folder.
+    job : path-like
+        Its name: that of its log, without the ending.
     inputs, outputs : iterable of str
         Paths as Snakemake has them; noted are those in the archive's folder, relative to it.
     """
-    archive, job = Path(*Path(log).parts[:2]), Path(*Path(log).parts[3:])
     note = {
         "started": datetime.datetime.now(datetime.UTC).isoformat(),
-        "made": _in_folder(archive, outputs),
-        "from": _in_folder(archive, inputs),
+        "made": _in_folder(results, outputs),
+        "from": _in_folder(results, inputs),
     }
-    write_json(archive / "lineage" / job.with_suffix(".json"), note)
+    write_json(results / "lineage" / f"{job}.json", note)
 
 
-def _in_folder(archive: Path, paths: Iterable[str]) -> list[str]:
-    inside = {path for path in map(Path, paths) if path.is_relative_to(archive)}
-    return sorted(path.relative_to(archive).as_posix() for path in inside)
+def _in_folder(results: Path, paths: Iterable[str]) -> list[str]:
+    inside = {path for path in map(Path, paths) if path.is_relative_to(results)}
+    return sorted(path.relative_to(results).as_posix() for path in inside)
 
 
 def read_lineage(results: str | Path, shard_jobs: Iterable[str]) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 ALL_SLOTS = 100
-"""How many slots each service has in profiles/default."""
+"""How many slots each service has: a job takes 100 // max_requests of them."""
 
 # Resources by which executors take a partition or queue.
 _PARTITIONS = {"slurm_partition", "lsf_queue", "partition", "queue"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -19,6 +19,7 @@ __all__ = [
     "Inside",
     "before_jobs",
     "let_jobs_record",
+    "limit_resources",
     "not_guaranteed",
     "resources_set_for",
 ]
@@ -58,6 +59,12 @@ INSIDES = (
         "Workflow.resource_settings",
         ("9.27", "9.27"),
         "that a rule goes to the partition that a profile sets for it",
+    ),
+    Inside(
+        "Workflow.register_resource",
+        ("9.27", "9.27"),
+        "that a service gets no more than max_requests at a time "
+        "(with --resources heasarc=100 gaia=100 irsa=100 it does)",
     ),
 )
 
@@ -150,7 +157,29 @@ def _recorded_by_job(finished: Any) -> Any:
     return finished_and_recorded
 
 
+def limit_resources(workflow: Any, names: Iterable[str], total: int) -> None:
+    """Give resources a total for all jobs, if neither a profile nor the command line does.
+
+    Without one, Snakemake lets any number of jobs take a resource. A profile cannot be relied on:
+    `--resources mem_mb=8000` replaces its whole block, and of a module the profile is not read.
+    """
+    with contextlib.suppress(AttributeError):
+        for name in names:
+            if name not in workflow.global_resources:
+                workflow.register_resource(name, total)
+
+
 def resources_set_for(workflow: Any, rule: str) -> Collection[str]:
-    """The resources that a profile or the command line sets for a rule (`--set-resources`)."""
+    """The resources that a profile or the command line sets for a rule (`--set-resources`).
+
+    Parameters
+    ----------
+    workflow : snakemake.workflow.Workflow
+        The Snakefile's `workflow`.
+    rule : str
+        As the Snakefile calls it; who uses it as a module may call it otherwise.
+    """
+    with contextlib.suppress(AttributeError):
+        rule = workflow.modifier.modify_rulename(rule)
     settings = getattr(workflow, "resource_settings", None)
     return getattr(settings, "overwrite_resources", {}).get(rule, {})
