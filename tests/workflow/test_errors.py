@@ -223,9 +223,24 @@ def test_wrong_config(project, settings, line):
     assert "Error" not in run.output
 
 
-def test_a_key_that_stands_twice(project):
-    path = project.folder / "twice.yaml"
-    path.write_text("sky: {latitude_cut_deg: 5}\nsky: {latitude_cut_deg: 7}\n", encoding="utf-8")
-    run = project.run("--configfile", str(path))
-    assert (run.returncode, run.jobs) == (1, [])
-    assert f"{path}: sky stands in line 1 and again in line 2" in run.output
+def test_wrong_config_files(project, tmp_path):
+    """Before Snakemake reads config.yaml, which ended in a traceback, and takes the last key."""
+    other = ProjectCopy(tmp_path / "project", project)
+    path = other.folder / "config/config.yaml"
+    path.write_bytes(path.read_bytes() + b"# Z\xfcrich\n")
+    (other.folder / "twice.yaml").write_text("figures: {dpi: 50}\nfigures: {dpi: 60}\n")
+    run = other.run("--configfile", "twice.yaml")
+    assert run.returncode == 1 and run.jobs == []
+    assert "Traceback" not in run.output and "Error" not in run.output
+    twice, not_utf8 = (text for text in run.output.splitlines() if text.startswith("config: "))
+    assert "/twice.yaml: figures stands in line 1 and again in line 2; " in twice
+    assert not_utf8.startswith("config: config/config.yaml, line ")
+
+
+def test_no_home_that_can_be_written(project, tmp_path):
+    """As in many containers; Snakemake ended in a traceback before it had read the Snakefile."""
+    # nobody, root included, can make a folder in a file
+    (tmp_path / "home").touch()
+    process = project.start("--dry-run", HOME=str(tmp_path / "home"), XDG_CACHE_HOME="")
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output

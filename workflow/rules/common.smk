@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 from xgamma.archive.surveys import description_of, service_described
-from xgamma.config.files import file_problems
 from xgamma.config.settings import load_config
 from xgamma.config.surveys import SURVEY_NAME
 from xgamma.errors import XgammaError
@@ -26,18 +25,13 @@ from xgamma.run.places import (
     workflow_file,
 )
 from xgamma.run.slurm import wait_for_earlier_jobs
+from xgamma.run.user_account import shield_jobs
 from xgamma.stages.shard_file import (
     DIGEST_PATTERN,
     SHARD_PATTERN,
     ShardFile,
     read_manifest,
 )
-
-# Snakemake has read these files, and believed what YAML makes of them; jobs read them once more
-if workflow.is_main_process and (
-    problems := [line for path in workflow.configfiles for line in file_problems(path)]
-):
-    sys.exit("\n".join(problems))
 
 try:
     check_folders(Path.cwd())
@@ -71,6 +65,7 @@ def begin_run():
 
 name_interpreter_plainly()
 snakemake_insides.limit_resources(workflow, CONFIG.services, scheduling.ALL_SLOTS)
+shield_jobs(Path(".snakemake"))
 if not workflow.is_main_process:
     snakemake_insides.let_jobs_record()
 else:

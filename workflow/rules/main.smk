@@ -8,9 +8,10 @@ min_version("9.20")
 
 
 include: "library.smk"
+include: "config_files.smk"
 
 
-configfile: own_or_shipped("config/config.yaml")
+configfile: checked_file(own_or_shipped("config/config.yaml"))
 
 
 report: "../report/workflow.rst"

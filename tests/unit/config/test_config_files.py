@@ -1,4 +1,4 @@
-"""The text of config files: keys that stand twice, and text that is not UTF-8."""
+"""The text of config files: keys that stand twice, and what is no UTF-8 or no YAML."""
 
 from __future__ import annotations
 
@@ -30,11 +30,10 @@ def test_the_shipped_config_is_in_order():
         b"sky: {latitude_cut_deg: 5}\ncrossmatch: {min_flux: 0}\n",
         # the same name in two blocks is two keys
         b"a: {x: 1}\nb: {x: 1}\nc: [{x: 1}, {x: 1}]\n",
-        # an alias within itself; two blocks that are merged into a third
-        b"a: &x [*x]\nb: &y {z: *y}\n",
-        b"one: &one {a: 1}\ntwo: &two {b: 2}\nboth:\n  <<: *one\n  <<: *two\n",
-        # not ours to refuse
-        b"sky: {latitude_cut_deg: 5\n",
+        # a block in several places, or in itself; and << takes from two of them
+        b"a: &one {x: 1}\nb: &two {y: 1}\nc: {<<: *one, <<: *two}\nd: &own [*own]\n",
+        # JSON with tabs, which YAML refuses and Snakemake reads
+        b'{\n"sky":\n\t{}\n}',
     ],
 )
 def test_what_is_in_order(tmp_path, content):
@@ -67,6 +66,12 @@ def test_a_missing_file_is_for_snakemake_to_refuse(tmp_path):
             b"# Z\xfcrich\nsky: {latitude_cut_deg: 5}\n",
             "config: mine.yaml, line 1, is not encoded in UTF-8 (byte 0xfc); save the file as "
             "UTF-8",
+        ),
+        (
+            b"sky:\n\tlatitude_cut_deg: 5\n",
+            "config: mine.yaml, line 2, cannot be read as YAML: found character '\\t' that cannot "
+            "start any token; look for tabs, uneven indentation and missing quotes or brackets "
+            "there and above",
         ),
     ],
 )

@@ -1,20 +1,21 @@
-"""Checks of the text of a config file, which Snakemake reads before us and believes.
+"""Checks of the text of a config file, before Snakemake reads it.
 
-YAML takes a key that stands twice in a block as the last one says, without a word; and text that is
-not UTF-8 ends in a traceback.
+Of a key that stands twice in a block, YAML takes the last value without a word. Text that is not
+UTF-8 ends in a traceback, and of text that is no YAML Snakemake says neither file nor line.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
 
-__all__ = ["file_problems"]
+from xgamma.config.wording import place_text
+from xgamma.tables.printable import one_line
 
-# the one in C, where there is one: it is asked at each start
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+__all__ = ["file_problems"]
 
 
 def file_problems(path: str | Path) -> list[str]:
@@ -23,7 +24,7 @@ def file_problems(path: str | Path) -> list[str]:
     Parameters
     ----------
     path : path-like
-        A YAML file. One that is missing, or no YAML at all, is for Snakemake to refuse.
+        YAML or JSON. A file that is missing is for Snakemake to refuse, or to do without.
 
     Returns
     -------
@@ -44,14 +45,34 @@ def file_problems(path: str | Path) -> list[str]:
             "save the file as UTF-8"
         ]
     try:
-        root = yaml.compose(text, Loader=_LOADER)
-    except yaml.YAMLError:
-        return []
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        return [] if _is_json(text) else [f"config: {path}{_what_is_no_yaml(error)}"]
     return [
-        f"config: {path}: {'.'.join(keys)} stands in line {first} and again in line {again}; "
+        f"config: {path}: {place_text(keys)} stands in line {first} and again in line {again}; "
         "only the last one would count, so remove one of them"
         for keys, first, again in _repeated(root, (), set())
     ]
+
+
+def _is_json(text: str) -> bool:
+    """Whether Snakemake, which tries JSON first, can read what is no YAML: tabs, for instance."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _what_is_no_yaml(error: yaml.YAMLError) -> str:
+    """Word where YAML cannot be read, and why; to come after the file's name."""
+    mark = getattr(error, "problem_mark", None)
+    place = f", line {mark.line + 1}," if mark else ""
+    reason = getattr(error, "problem", None) or error
+    return (
+        f"{place} cannot be read as YAML: {one_line(reason)}; look for tabs, uneven indentation "
+        "and missing quotes or brackets there and above"
+    )
 
 
 def _repeated(
@@ -59,7 +80,7 @@ def _repeated(
 ) -> Iterator[tuple[tuple[str, ...], int, int]]:
     """The keys that stand twice in one block: their place, and both lines, from 1.
 
-    An alias is the node that it names, which may be one that holds it: each is looked at once.
+    A node is looked at once, though it may be in several places, even in itself (``&a``, ``*a``).
     """
     if id(node) in seen:
         return
@@ -69,11 +90,11 @@ def _repeated(
             yield from _repeated(item, (*place, str(i)), seen)
     if not isinstance(node, yaml.MappingNode):
         return
-    lines: dict[tuple[str, str], int] = {}
+    first_keys: dict[tuple[str, str], yaml.Node] = {}
     for key, value in node.value:
-        keys, line = (*place, str(key.value)), key.start_mark.line + 1
-        # of several blocks that are merged, each counts
-        if (key.tag, str(key.value)) in lines and key.tag != "tag:yaml.org,2002:merge":
-            yield keys, lines[key.tag, str(key.value)], line
-        lines.setdefault((key.tag, str(key.value)), line)
+        keys = (*place, str(key.value))
+        first = first_keys.setdefault((key.tag, str(key.value)), key)
+        # each << adds what it names
+        if first is not key and key.tag != "tag:yaml.org,2002:merge":
+            yield keys, first.start_mark.line + 1, key.start_mark.line + 1
         yield from _repeated(value, keys, seen)

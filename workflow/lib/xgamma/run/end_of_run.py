@@ -75,7 +75,7 @@ def _no_way_to(hosts: dict[str, list[str]]) -> str:
 
 
 def success_report(results: str | Path, surveys: Collection[str]) -> str:
-    """Say where the products are, what they took, and which tables there are not of this config.
+    """Say where the products are, how old their answers, and which tables are of another config.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def success_report(results: str | Path, surveys: Collection[str]) -> str:
     others = {table.stem.removeprefix("counterparts_") for table in tables} - {*surveys}
     return "\n".join(
         [
-            f"xgamma: products are under {results}/{_how_they_were_made(results)}"
+            f"xgamma: products are under {results}/{_days_of_answers(results)}"
             if _has_products(Path(results))
             else f"xgamma: no products yet under {results}/",
             *(
@@ -113,16 +113,16 @@ def _has_products(results: Path) -> bool:
     )
 
 
-def _how_they_were_made(results: str | Path) -> str:
-    """What the products' jobs took, and of when the answers are, if it is recorded."""
+def _days_of_answers(results: str | Path) -> str:
+    """Tell of when the answers are from which the products were made, if it is recorded.
+
+    Kept answers are not asked for again: who waits for new data sees that these are old.
+    """
     try:
         provenance = json.loads(Path(results, "provenance.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
-    seconds = provenance["run"]["job_seconds_total"]
-    time_taken = f"; all of them together took {seconds:.0f} s of jobs"
     days = sorted({answer["started"][:10] for answer in provenance["answers"].values()})
     if not days:
-        return time_taken
-    # kept answers are not asked for again: who waits for new data sees that these are old
-    return f"{time_taken}, answers of {' to '.join(sorted({days[0], days[-1]}))}"
+        return ""
+    return f", made from answers of {' to '.join(sorted({days[0], days[-1]}))}"
