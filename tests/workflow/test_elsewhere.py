@@ -125,7 +125,7 @@ def module(checkout, tmp_path_factory) -> ProjectCopy:
     (folder / ".venv").symlink_to(sys.prefix)
     user.python = str(folder / ".venv/bin/python")
     run = user.make()
-    assert "xgamma: products are under sub/results/demo/; all of them together" in run.output
+    assert "xgamma: products are under sub/results/demo/, made from answers of " in run.output
     return user
 
 

@@ -75,6 +75,7 @@ def test_no_text_is_cut_to_the_size_that_is_stated(fake_tap, attributes):
 
 @pytest.mark.parametrize("form", ["BINARY", "BINARY2"])
 def test_no_text_of_a_stream_is_cut(fake_tap, form, caplog):
+    caplog.set_level("WARNING")
     bounded = '<FIELD name="x" datatype="char" arraysize="2*"/>'
     body = in_bytes(bounded, counted("AABC"), counted(""), form=form)
     assert values(fake_tap, body) == ["AABC", ""]
@@ -87,6 +88,7 @@ def test_no_text_of_a_stream_is_cut(fake_tap, form, caplog):
 @pytest.mark.parametrize("form", ["BINARY", "BINARY2"])
 def test_text_of_a_stream_that_states_no_size(fake_tap, form, caplog):
     """One character, says the standard; services that leave the size out may mean any number."""
+    caplog.set_level("WARNING")
     field = '<FIELD name="x" datatype="char"/>'
     assert values(fake_tap, in_bytes(field, b"A", b"U", b"\0", form=form)) == ["A", "U", ""]
     several = [counted("AABC"), counted("UX"), counted("")]
@@ -127,6 +129,7 @@ def test_a_column_of_a_stream_whose_width_is_not_known(fake_tap, form, attribute
 @pytest.mark.parametrize(("raw", "coding"), [("0°é".encode(), "UTF-8"), (b"0\xb0\xe9", "Latin-1")])
 @pytest.mark.parametrize("size", ["*", "9*", "9"])
 def test_text_of_a_stream_that_is_not_ascii(fake_tap, caplog, raw, coding, size):
+    caplog.set_level("WARNING")
     field = f'<FIELD name="x" datatype="char" arraysize="{size}"/>'
     cells = [b"A", raw, b"", raw, b"0-9"]
     cells = [cell.ljust(9, b"\0") if size == "9" else counted(cell) for cell in cells]
@@ -139,6 +142,7 @@ def test_text_of_a_stream_that_is_not_ascii(fake_tap, caplog, raw, coding, size)
 
 def test_text_that_is_not_utf_8(fake_tap, caplog):
     """Of each cell all bytes are read in one way, though some may look like UTF-8."""
+    caplog.set_level("WARNING")
     field = '<FIELD name="x" datatype="char" unit="µm"><DESCRIPTION>à</DESCRIPTION></FIELD>'
     made = in_text(field, *"ABCDE").replace("à".encode(), b"\xe0")
     for cell, raw in ((b">B<", b">0\xb0<"), (b">C<", "0°".encode()), (b">D<", b"\xc3\xa9\xe9")):
