@@ -1,0 +1,224 @@
+"""What the run's own data say of the model: how often a counterpart exists, and how bright it is.
+
+Learnt are eta of each group, and median and width of the flux ratio of each kind: the values under
+which the data are most likely, the stated ones counting as data too. For few sources the stated
+values rule, and the more there are, the less they do. Truth takes no part: the likelihood of a
+Fermi source is SUM_i W_i + R (see `posterior`), over all that it may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xgamma.association.fields import Fields
+from xgamma.association.flux_ratios import FluxRatios
+from xgamma.association.kinds import GROUPS, KINDS, KindShares
+from xgamma.association.posterior import Candidates, Model, by_kind, posterior
+
+__all__ = ["PARAMETERS", "Fit", "fit_model"]
+
+Floats = NDArray[np.float64]
+
+_ETA = tuple(f"eta {group}" for group in GROUPS)
+_MEDIAN = tuple(f"median ratio {kind}" for kind in KINDS)
+_WIDTH = tuple(f"width {kind}" for kind in KINDS)
+PARAMETERS = (*_ETA, *_MEDIAN, *_WIDTH)
+"""Names of what is learnt, as a config may fix them."""
+
+# How much the stated values count. eta: as so many sources; medians and the log of widths: a normal
+# distribution this wide, from how many objects the stated values were measured on.
+_ETA_STRENGTH = 10.0
+_MEDIAN_ERROR = np.array([0.15, 0.3, 0.3, 0.5, 0.5])
+_LOG_WIDTH_ERROR = np.array([0.15, 0.25, 0.25, 0.3, 0.3])
+# eta is kept from the ends, where its logarithm ends
+_LEAST_ETA = 1e-3
+# candidates of less weight than this against all else of their source change no value
+_LEAST_WEIGHT = 1e-6
+# of the differences that stand for derivatives by median and width
+_STEP = 1e-4
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A model with how well it is known.
+
+    Attributes
+    ----------
+    model : Model
+    value, error : dict of str to float
+        By the names of `PARAMETERS`; the error is NaN where a value was fixed.
+    sources : dict of str to int
+        Fermi sources with coverage behind each value: of the group, or that may be of the kind.
+    fixed : tuple of str
+        The values that a user has fixed.
+    """
+
+    model: Model
+    value: Mapping[str, float]
+    error: Mapping[str, float]
+    sources: Mapping[str, int]
+    fixed: tuple[str, ...]
+
+
+def fit_model(
+    start: Model,
+    shares: KindShares,
+    fields: Fields,
+    candidates: Candidates,
+    fixed: Mapping[str, float],
+) -> Fit:
+    """The most likely model.
+
+    Parameters
+    ----------
+    start : Model
+        The stated one.
+    shares : KindShares, n sources
+    fields : Fields, n of them
+    candidates : Candidates
+    fixed : mapping
+        Name of `PARAMETERS` -> value that is not learnt.
+
+    Returns
+    -------
+    Fit
+    """
+    from scipy.optimize import minimize
+
+    task = _Task(start, shares, fields, candidates)
+    free = np.array([name not in fixed for name in PARAMETERS])
+    best = np.where(
+        free,
+        _to_free_scale(_values(start)),
+        _to_free_scale(np.array([fixed.get(name, 0.5) for name in PARAMETERS])),
+    )
+
+    def loss(at: Floats) -> tuple[float, Floats]:
+        everything = best.copy()
+        everything[free] = at
+        value, slope = task.loss(everything)
+        return value, slope[free]
+
+    error = np.full(len(PARAMETERS), np.nan)
+    if free.any():
+        found = minimize(loss, best[free], jac=True, method="L-BFGS-B")
+        best[free] = found.x
+        error[free] = _errors(lambda at: loss(at)[1], found.x)
+    value = _from_free_scale(best)
+    # from the free scale: an error of the logit or of the logarithm
+    groups, kinds = len(GROUPS), len(KINDS)
+    error[:groups] *= value[:groups] * (1 - value[:groups])
+    error[groups + kinds :] *= value[groups + kinds :]
+    return Fit(
+        _model(start, value),
+        dict(zip(PARAMETERS, value.tolist(), strict=True)),
+        dict(zip(PARAMETERS, error.tolist(), strict=True)),
+        _numbers(shares, fields),
+        tuple(name for name in PARAMETERS if name in fixed),
+    )
+
+
+def _values(model: Model) -> Floats:
+    return np.concatenate([model.eta, model.ratios.median, model.ratios.width])
+
+
+def _to_free_scale(values: Floats) -> Floats:
+    groups, kinds = len(GROUPS), len(KINDS)
+    eta = np.clip(values[:groups], _LEAST_ETA, 1 - _LEAST_ETA)
+    median, width = values[groups : groups + kinds], values[groups + kinds :]
+    return np.concatenate([np.log(eta / (1 - eta)), median, np.log(width)])
+
+
+def _from_free_scale(free: Floats) -> Floats:
+    groups, kinds = len(GROUPS), len(KINDS)
+    eta = 1 / (1 + np.exp(-free[:groups]))
+    return np.concatenate([eta, free[groups : groups + kinds], np.exp(free[groups + kinds :])])
+
+
+def _model(start: Model, values: Floats) -> Model:
+    groups, kinds = len(GROUPS), len(KINDS)
+    ratios = start.ratios.with_values(
+        values[groups : groups + kinds], values[groups + kinds : groups + 2 * kinds]
+    )
+    return replace(start, eta=values[:groups], ratios=ratios)
+
+
+class _Task:
+    """The negative logarithm of the data's likelihood, times that of the stated values."""
+
+    def __init__(
+        self, start: Model, shares: KindShares, fields: Fields, candidates: Candidates
+    ) -> None:
+        seen = np.flatnonzero(fields.coverage > 0)
+        row = np.full(len(fields.coverage), -1)
+        row[seen] = np.arange(len(seen))
+        before = posterior(start, shares, fields, candidates)
+        counts = (before.probability > _LEAST_WEIGHT) & (row[candidates.source] >= 0)
+        few = candidates.take(counts)
+        self._candidates = replace(few, source=row[few.source])
+        self._shares = KindShares(shares.group[seen], shares.shares[seen], shares.teachers)
+        self._fields = fields.take(seen)
+        self._start = start
+        self._stated = _values(start)
+        self._stated_free = _to_free_scale(self._stated)
+
+    def loss(self, free: Floats) -> tuple[float, Floats]:
+        """The value and its slope in each direction."""
+        model = _model(self._start, _from_free_scale(free))
+        groups, kinds = len(GROUPS), len(KINDS)
+        eta = model.eta[self._shares.group]
+        gain = np.zeros(len(eta))
+        # of each median and width, how the gain changes: only its own kind does
+        changes = np.empty((2 * kinds, len(eta)))
+        for kind in range(kinds):
+            here = self._gain_of_kind(model.ratios, kind)
+            gain += here
+            for place, (median, width) in enumerate(((_STEP, 1.0), (0.0, 1 + _STEP))):
+                moved = model.ratios.with_values(
+                    model.ratios.median + median, model.ratios.width * width
+                )
+                changes[place * kinds + kind] = (self._gain_of_kind(moved, kind) - here) / _STEP
+        total = 1 + eta * gain
+        slope = np.empty(len(free))
+        slope[:groups] = np.bincount(
+            self._shares.group, eta * (1 - eta) * gain / total, minlength=groups
+        )
+        slope[groups:] = changes @ (eta / total)
+        log_stated, stated_slope = self._stated_log(model.eta, free)
+        return float(-np.log(total).sum() - log_stated), -slope - stated_slope
+
+    def _gain_of_kind(self, ratios: FluxRatios, kind: int) -> Floats:
+        """SUM_i f q_k / n - D, the kind's share of it: how its source gains by a counterpart."""
+        ratio, listed = by_kind(self._candidates, self._fields, ratios, kind)
+        source, share = self._candidates.source, self._shares.shares[:, kind]
+        return share * (np.bincount(source, ratio, minlength=len(share)) - listed)
+
+    def _stated_log(self, eta: Floats, free: Floats) -> tuple[float, Floats]:
+        """Logarithm of the stated values' probability, and its slope."""
+        groups = len(GROUPS)
+        stated = self._stated[:groups]
+        value = _ETA_STRENGTH * (stated * np.log(eta) + (1 - stated) * np.log(1 - eta)).sum()
+        change = (free - self._stated_free)[groups:]
+        known = np.concatenate([_MEDIAN_ERROR, _LOG_WIDTH_ERROR])
+        slope = np.concatenate([_ETA_STRENGTH * (stated - eta), -change / known**2])
+        return float(value - 0.5 * ((change / known) ** 2).sum()), slope
+
+
+def _errors(slope: Callable[[Floats], Floats], at: Floats) -> Floats:
+    """Standard errors from the curvature at the best values."""
+    step = 1e-3
+    steps = step * np.eye(len(at))
+    curvature = np.array([(slope(at + s) - slope(at - s)) / (2 * step) for s in steps])
+    covariance = np.linalg.pinv((curvature + curvature.T) / 2)
+    return np.sqrt(np.maximum(np.diag(covariance), 0))
+
+
+def _numbers(shares: KindShares, fields: Fields) -> dict[str, int]:
+    seen = fields.coverage > 0
+    by_group = [int((seen & (shares.group == group)).sum()) for group in range(len(GROUPS))]
+    by_kind = [int((seen & (shares.shares[:, k] > 0.5)).sum()) for k in range(len(KINDS))]
+    return dict(zip(PARAMETERS, [*by_group, *by_kind, *by_kind], strict=True))

@@ -1,0 +1,363 @@
+"""The sky in HEALPix cells, with the probability that Chandra has looked there, and how deep.
+
+A cell (order 11, 1.7 arcmin wide, ICRS, nested) has the probability `share` that it was seen and the
+`exposure` that was spent on it if so, in seconds on the axis of ACIS. Observations give both by
+`from_pointings`, exact outlines by `from_outlines`, a map of where by `from_moc`; a catalogue of
+sources bears witness to it: `witnessed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xgamma.coverage.footprints import (
+    detector_reach_deg,
+    flux_limit,
+    relative_exposure,
+    roll_share,
+    sure_radius_deg,
+)
+from xgamma.errors import XgammaError
+from xgamma.sky import match_within
+
+if TYPE_CHECKING:
+    import mocpy
+
+__all__ = [
+    "CELL_AREA_DEG2",
+    "ORDER",
+    "Cells",
+    "cell_of",
+    "doubted",
+    "from_moc",
+    "from_outlines",
+    "from_pointings",
+    "witnessed",
+]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+ORDER = 11
+"""Of the HEALPix cells: 1.7 arcmin, a fifth of a chip of ACIS."""
+CELL_AREA_DEG2 = 4 * np.pi * np.degrees(1) ** 2 / (12 * 4**ORDER)
+
+# a smaller probability is none
+_LEAST_SHARE = 1e-3
+# Sources within this angle bear witness that a place was seen: some six in the plane.
+_WITNESS_DEG = 4 / 60
+# With this share of the sources that a model expects there; the rest is for what it does not know.
+_WITNESS_TRUST = 0.5
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells that Chandra may have seen, sorted by number.
+
+    Attributes
+    ----------
+    cell : ndarray of int64, shape (n,)
+        HEALPix number, nested, of order `ORDER`.
+    ra, dec : ndarray, shape (n,)
+        Centres, ICRS degrees.
+    share : ndarray, shape (n,)
+        Probability that the place was seen; or the part of it that was.
+    exposure : ndarray, shape (n,)
+        If so, for how long: seconds on the axis of ACIS.
+    """
+
+    cell: Integers
+    ra: Floats
+    dec: Floats
+    share: Floats
+    exposure: Floats
+
+    def __len__(self) -> int:
+        return len(self.cell)
+
+    def take(self, rows: NDArray) -> Cells:
+        """Only some of the cells."""
+        return Cells(*(values[rows] for values in vars(self).values()))
+
+    def at(self, ra: Floats, dec: Floats) -> Integers:
+        """The row of the cell in which each position lies, -1 where there is none.
+
+        Parameters
+        ----------
+        ra, dec : ndarray, shape (m,)
+            ICRS degrees.
+
+        Returns
+        -------
+        ndarray of int64, shape (m,)
+        """
+        wanted = cell_of(ra, dec)
+        if not len(self):
+            return np.full(wanted.shape, -1)
+        row = np.minimum(np.searchsorted(self.cell, wanted), len(self) - 1)
+        return np.where(self.cell[row] == wanted, row, -1)
+
+    def log_flux_limit(self) -> Floats:
+        """log10 of the flux (erg/cm2/s) that gives five counts in each cell."""
+        return np.log10(flux_limit(self.exposure))
+
+
+def cell_of(ra: Floats, dec: Floats) -> Integers:
+    """The number of the cell in which each position (ICRS degrees) lies."""
+    from astropy import units as u
+    from astropy_healpix import lonlat_to_healpix
+
+    # a list of no positions is none to it
+    if not np.size(ra):
+        return np.empty(np.shape(ra), np.int64)
+    cells = lonlat_to_healpix(
+        np.asarray(ra) * u.deg, np.asarray(dec) * u.deg, 2**ORDER, order="nested"
+    )
+    return np.asarray(cells, np.int64)
+
+
+def _centres(cell: Integers) -> tuple[Floats, Floats]:
+    from astropy_healpix import healpix_to_lonlat
+
+    if not len(cell):
+        return np.empty(0), np.empty(0)
+    ra, dec = healpix_to_lonlat(cell, 2**ORDER, order="nested")
+    return ra.deg % 360.0, dec.deg
+
+
+def _cells(moc: mocpy.MOC) -> Integers:
+    """The numbers of the cells in a map, sorted; of a finer map, of those that it touches."""
+    finer = moc.max_order >= ORDER
+    moc = moc.degrade_to_order(ORDER) if finer else moc.refine_to_order(ORDER)
+    return np.sort(moc.flatten().astype(np.int64))
+
+
+def _discs(ra: Floats, dec: Floats, radius_deg: Floats) -> Integers:
+    """The cells that any of some discs touch, and a few more."""
+    from astropy import units as u
+    from mocpy import MOC
+
+    if not len(ra):
+        return np.empty(0, np.int64)
+    numbers = []
+    for radius in np.unique(radius_deg):
+        of_size = radius_deg == radius
+        numbers.append(
+            _cells(
+                MOC.from_cones(
+                    ra[of_size] * u.deg,
+                    dec[of_size] * u.deg,
+                    radius=radius * u.deg,
+                    max_depth=ORDER,
+                    union_strategy="small_cones",
+                )
+            )
+        )
+    return np.unique(np.concatenate(numbers))
+
+
+def from_pointings(
+    ra: Floats,
+    dec: Floats,
+    detector: Sequence[str],
+    exposure_s: Floats,
+    in_catalogue: Floats,
+) -> Cells:
+    """Cells from aim points, whatever the roll angles were.
+
+    A place that observations p cover with probability s_p was seen with probability
+    1 - PRODUCT (1 - s_p), taken for independent. Its exposure is the expected one if it was
+    seen: SUM s_p t_p / that probability.
+
+    Parameters
+    ----------
+    ra, dec : ndarray, shape (n,)
+        Aim points, ICRS degrees.
+    detector : sequence of str, shape (n,)
+    exposure_s : ndarray, shape (n,)
+    in_catalogue : ndarray, shape (n,)
+        Probability that the observation counts: `xgamma.coverage.footprints.in_catalogue_share`.
+
+    Returns
+    -------
+    Cells
+    """
+    counts = (in_catalogue > 0) & (exposure_s > 0)
+    ra, dec, exposure_s, in_catalogue = (
+        values[counts] for values in (ra, dec, exposure_s, in_catalogue)
+    )
+    detector = np.asarray(detector, dtype=object)[counts]
+    reach = np.array([detector_reach_deg(name) for name in detector]).reshape(len(detector))
+    cell = _discs(ra, dec, reach)
+    cell_ra, cell_dec = _centres(cell)
+    log_unseen, spent = np.zeros(len(cell)), np.zeros(len(cell))
+    for name in sorted(set(detector)):
+        of_name = np.flatnonzero(detector == name)
+        pointing, row, off_axis = match_within(
+            ra[of_name], dec[of_name], reach[of_name], cell_ra, cell_dec
+        )
+        share = roll_share(name, off_axis) * in_catalogue[of_name][pointing]
+        time = exposure_s[of_name][pointing] * relative_exposure(name, off_axis)
+        log_unseen += np.bincount(row, np.log1p(-np.minimum(share, 0.999)), minlength=len(cell))
+        spent += np.bincount(row, share * time, minlength=len(cell))
+    seen = -np.expm1(log_unseen)
+    keep = seen > _LEAST_SHARE
+    exposure = spent[keep] / seen[keep]
+    return Cells(cell[keep], cell_ra[keep], cell_dec[keep], seen[keep], exposure)
+
+
+def doubted(
+    in_catalogue: Floats,
+    ra: Floats,
+    dec: Floats,
+    detector: Sequence[str],
+    exposure_s: Floats,
+    source_ra: Floats,
+    source_dec: Floats,
+    density: Callable[[Floats], Floats],
+) -> Floats:
+    """Probability that observations are in the catalogue, when it has no source in their field.
+
+    As `witnessed`, for the whole field: its middle, which all roll angles cover.
+
+    Parameters
+    ----------
+    in_catalogue, ra, dec, detector, exposure_s
+        As for `from_pointings`.
+    source_ra, source_dec : ndarray, shape (m,)
+        Of the catalogue's sources.
+    density : callable
+        Expected sources per square degree from an exposure (s).
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        As before where a source lies in the middle.
+    """
+    radius = np.array([sure_radius_deg(name) for name in detector]).reshape(len(detector))
+    near, _, _ = match_within(ra, dec, radius, source_ra, source_dec)
+    alone = (np.bincount(near, minlength=len(ra)) == 0) & (in_catalogue > 0) & (exposure_s > 0)
+    expected = np.zeros(len(ra))
+    expected[alone] = _WITNESS_TRUST * density(exposure_s[alone]) * np.pi * radius[alone] ** 2
+    listed_and_empty = in_catalogue * np.exp(-expected)
+    return np.where(
+        alone, listed_and_empty / (listed_and_empty + 1 - in_catalogue), in_catalogue
+    )
+
+
+def from_outlines(outlines: Sequence[str], exposure_s: Floats) -> Cells:
+    """Cells from the outlines of observations, as ObsCore's `s_region` has them (STC-S).
+
+    Circles, polygons, unions and what else STC-S has, by mocpy. A cell that an outline touches
+    counts as seen; holes and right ascension 0 are no matter.
+
+    Parameters
+    ----------
+    outlines : sequence of str, shape (n,)
+    exposure_s : ndarray, shape (n,)
+        Off-axis losses are not known to outlines: they count as if on the axis.
+
+    Returns
+    -------
+    Cells
+
+    Raises
+    ------
+    XgammaError
+        Naming the row of an outline that cannot be read.
+    """
+    from mocpy import MOC
+
+    numbers, times = [], []
+    for row, (outline, time) in enumerate(zip(outlines, exposure_s, strict=True)):
+        try:
+            inside = _cells(MOC.from_stcs(outline, max_depth=ORDER))
+        except Exception as error:
+            raise XgammaError(
+                f"coverage: the outline in row {row} cannot be read ({error}): {outline[:80]!r}"
+            ) from error
+        numbers.append(inside)
+        times.append(np.full(len(inside), time))
+    if not numbers:
+        return _of_numbers(np.empty(0, np.int64), np.empty(0))
+    cell, place = np.unique(np.concatenate(numbers), return_inverse=True)
+    return _of_numbers(cell, np.bincount(place, np.concatenate(times), minlength=len(cell)))
+
+
+def _of_numbers(cell: Integers, exposure: Floats) -> Cells:
+    ra, dec = _centres(cell)
+    return Cells(cell, ra, dec, np.ones(len(cell)), exposure)
+
+
+def from_moc(moc: mocpy.MOC, pointings: Cells, usual_exposure_s: float) -> Cells:
+    """Cells from a map of where Chandra has looked; how deep, by its observations.
+
+    Parameters
+    ----------
+    moc : mocpy.MOC
+    pointings : Cells
+        As `from_pointings` gives them.
+    usual_exposure_s : float
+        Where no observation is known.
+    """
+    cell = _cells(moc)
+    ra, dec = _centres(cell)
+    row = pointings.at(ra, dec)
+    known = np.full(len(cell), float(usual_exposure_s))
+    known[row >= 0] = pointings.exposure[row[row >= 0]]
+    return Cells(cell, ra, dec, np.ones(len(cell)), known)
+
+
+def witnessed(
+    cells: Cells, ra: Floats, dec: Floats, density: Callable[[Floats], Floats] | None
+) -> Cells:
+    """Cells with what a catalogue of sources says of them.
+
+    A source proves that its place was seen. A place without any source within 4 arcmin was the
+    less likely seen the more are expected there: with the number mu that the density gives, its
+    probability becomes s e^-mu / (s e^-mu + 1 - s) (Bayes). Half of the expected number is used,
+    since densities scatter.
+
+    Parameters
+    ----------
+    cells : Cells
+    ra, dec : ndarray, shape (n,)
+        Of the catalogue's sources, ICRS degrees.
+    density : callable, or None
+        Expected sources per square degree from an exposure (s). None: a place without sources
+        stays as it is.
+
+    Returns
+    -------
+    Cells
+        With cells more where a source lies in none; their exposure is the median one.
+    """
+    own = np.unique(cell_of(ra, dec))
+    missing = own[~np.isin(own, cells.cell)]
+    usual = float(np.median(cells.exposure)) if len(cells) else 0.0
+    cells = _merged(cells, _of_numbers(missing, np.full(len(missing), usual)))
+    share = cells.share.copy()
+    if density is not None:
+        doubtful = np.flatnonzero(share < 1)
+        near, _, _ = match_within(cells.ra[doubtful], cells.dec[doubtful], _WITNESS_DEG, ra, dec)
+        alone = doubtful[np.bincount(near, minlength=len(doubtful)) == 0]
+        expected = _WITNESS_TRUST * density(cells.exposure[alone]) * np.pi * _WITNESS_DEG**2
+        seen_and_empty = share[alone] * np.exp(-expected)
+        share[alone] = seen_and_empty / (seen_and_empty + 1 - share[alone])
+    share[np.isin(cells.cell, own)] = 1.0
+    return replace(cells, share=share)
+
+
+def _merged(first: Cells, second: Cells) -> Cells:
+    order = np.argsort(np.append(first.cell, second.cell), kind="stable")
+    return Cells(
+        *(
+            np.append(a, b)[order]
+            for a, b in zip(vars(first).values(), vars(second).values(), strict=True)
+        )
+    )
