@@ -1,12 +1,13 @@
 # The demo archive's simulated sky.
 # Needs: the real 4FGL-DR4 list in resources/, beside the workflow.
-# Makes: archive/sky.duckdb, archive/truth.parquet, archive/sky.json (size, seed, digest).
+# Makes: archive/{sky.duckdb, truth.parquet, fates.parquet}, archive/sky.json (size, seed, digest).
 
 
 rule build_demo_sky:
     output:
         sky=f"{RESULTS}/archive/sky.duckdb",
         truth=f"{RESULTS}/archive/truth.parquet",
+        fates=f"{RESULTS}/archive/fates.parquet",
         record=f"{RESULTS}/archive/sky.json",
     log:
         f"{RESULTS}/logs/build_demo_sky.log",

@@ -9,7 +9,14 @@ from xgamma.tables.whole_files import write_json
 
 with job(snakemake):
     size, seed = snakemake.params.size, snakemake.params.seed
-    sky, truth = Path(snakemake.output.sky), Path(snakemake.output.truth)
-    build_sky(sky, size=size, seed=seed, resource=workflow_file(FERMI_LIST), truth_path=truth)
+    sky = Path(snakemake.output.sky)
+    build_sky(
+        sky,
+        size=size,
+        seed=seed,
+        resource=workflow_file(FERMI_LIST),
+        truth_path=snakemake.output.truth,
+        fates_path=snakemake.output.fates,
+    )
     record = {"size": size, "seed": seed, "content": content_digest(sky)}
     write_json(snakemake.output.record, record)

@@ -133,6 +133,13 @@ _CHANMASTER = ServedTable(
         ),
         ServedColumn("grating", "char", "", "meta.code;instr.setup", "NONE, HETG or LETG"),
         ServedColumn("time", "double", "d", "time.start;obs", "Start of the observation (MJD)"),
+        ServedColumn(
+            "public_date",
+            "double",
+            "d",
+            "time.release",
+            "Release of the data (MJD); null before the observation is made",
+        ),
     ),
 )
 
@@ -201,7 +208,8 @@ _FERMILPSC = ServedTable(
     "fermilpsc",
     "heasarc",
     "main.fermilpsc",
-    "Fermi LAT sources: the real 4FGL-DR4 list (Fermi-LAT Collaboration)",
+    "Fermi LAT sources: the real 4FGL-DR4 list (Fermi-LAT Collaboration); only counterpart_ra "
+    "and counterpart_dec are simulated",
     (
         ServedColumn("name", "char", "", "meta.id;meta.main", "Source name"),
         *_equatorial(),
@@ -279,6 +287,39 @@ _FERMILPSC = ServedTable(
         ),
         ServedColumn(
             "analysis_flags", "int", "", "meta.code.qual", "Analysis flags, one bit each", False
+        ),
+        ServedColumn(
+            "pl_index", "double", "", "spect.index;em.gamma", "Photon index, power-law fit"
+        ),
+        ServedColumn(
+            "variability_index",
+            "double",
+            "",
+            "src.var.index",
+            "Twice the difference of log-likelihood, variable against constant flux",
+        ),
+        ServedColumn(
+            "lp_sigcurv",
+            "double",
+            "",
+            "stat.snr;spect.index",
+            "Significance of the curvature, log-parabola against power law, in sigma",
+        ),
+        ServedColumn(
+            "counterpart_ra",
+            "double",
+            "deg",
+            "pos.eq.ra",
+            "Simulated: right ascension of the associated object, ICRS",
+            principal=False,
+        ),
+        ServedColumn(
+            "counterpart_dec",
+            "double",
+            "deg",
+            "pos.eq.dec",
+            "Simulated: declination of the associated object, ICRS",
+            principal=False,
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """The simulated sky of the demo archive: from a seed to a DuckDB file.
 
 Real in it: the Fermi sources. Simulated: Chandra observations, X-ray sources, stars,
-and which of them belong together (the truth, kept in a table of its own). Every part
+and which of them belong together (the truth, kept in tables of its own). Every part
 draws from its own stream of random numbers, so that a change in one leaves the others
 as they are.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xgamma.demo.sky.counterparts import draw_counterparts
+from xgamma.demo.sky.counterparts import draw_counterparts, draw_known_positions
 from xgamma.demo.sky.fermi import difficult_sources, fold_class, padded_source_type, read_fermi
 from xgamma.demo.sky.patches import CSC_PATCH_DEG, draw_positions, patch_table
 from xgamma.demo.sky.pointings import (
@@ -41,7 +41,7 @@ from xgamma.tables.columns import Column
 from xgamma.tables.files import write_parquet
 from xgamma.tables.whole_files import atomic_path
 
-__all__ = ["TRUTH_COLUMNS", "Sky", "build_sky", "content_digest", "simulate"]
+__all__ = ["FATE_COLUMNS", "TRUTH_COLUMNS", "Sky", "build_sky", "content_digest", "simulate"]
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,20 @@ TRUTH_COLUMNS = (
     Column("fermi_name", "text", "", "Fermi source that it is the counterpart of; '' if none"),
     Column("fermi_class", "text", "", "Class of that Fermi source, stripped"),
     Column("nature", "text", "", "What the counterpart was simulated as; '' if of no Fermi source"),
-    Column("log_flux_ratio", "float", "", "log10 of X-ray flux over gamma-ray energy flux"),
+    Column("log_flux_ratio", "float", "", "log10 of true X-ray flux over gamma-ray energy flux"),
     Column("source_id", "int", "", "True counterpart in gaiadr3.gaia_source, or -1"),
     Column("designation", "text", "", "True counterpart in fp_psc; '' if none"),
+)
+
+FATE_COLUMNS = (
+    Column("fermi_name", "text", "", "Fermi source with a 95 % ellipse"),
+    Column("fermi_class", "text", "", "Class of it, stripped"),
+    Column("nature", "text", "", "What its object was simulated as; '' if dark in X-rays"),
+    Column("ra", "float", "deg", "Right ascension of the true object, ICRS"),
+    Column("dec", "float", "deg", "Declination of the true object, ICRS"),
+    Column("log_flux_ratio", "float", "", "log10 of true X-ray flux over gamma-ray energy flux"),
+    Column("fate", "text", "", "detected, below limit, outside (of all fields) or none (dark)"),
+    Column("csc_name", "text", "", "Simulated X-ray source that it is; '' unless detected"),
 )
 
 
@@ -124,25 +135,32 @@ class Sky:
         By the name of each of `DEMO_TABLES`; a frame may hold more columns than are served.
     truth : DataFrame
         `TRUTH_COLUMNS`.
+    fates : DataFrame
+        `FATE_COLUMNS`, one row for each Fermi source with an ellipse, in the list's order.
     """
 
     tables: dict[str, pd.DataFrame]
     truth: pd.DataFrame
+    fates: pd.DataFrame
 
 
 def _random_streams(seed: int) -> dict[str, np.random.Generator]:
     """A generator of random numbers for each part of the simulation."""
     parts = ("background fields", "counterparts", "aims", "aimed fields", "observations",
              "background", "detections", "catalogue", "true positions", "holes",
-             "gaia positions", "gaia", "twomass positions", "twomass")  # fmt: skip
+             "gaia positions", "gaia", "twomass positions", "twomass",
+             "known positions")  # fmt: skip
     children = np.random.SeedSequence(seed).spawn(len(parts))
     return {part: np.random.default_rng(child) for part, child in zip(parts, children, strict=True)}
 
 
 def _simulate_chandra(
-    size: _SkySize, rng: dict[str, np.random.Generator], fermi: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Observations, and the source catalogue with what the truth needs beside."""
+    size: _SkySize,
+    rng: dict[str, np.random.Generator],
+    fermi: pd.DataFrame,
+    counterparts: pd.DataFrame,
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    """Observations, the source catalogue with what the truth needs beside, and fates."""
     from astropy.coordinates import SkyCoord
 
     plane_fields = round(size.fields * _PLANE_SHARE)
@@ -153,7 +171,6 @@ def _simulate_chandra(
     background = draw_background_fields(
         rng["background fields"], plane_fields - plane_aimed, sky_fields - sky_aimed
     )
-    counterparts = draw_counterparts(rng["counterparts"], fermi)
     aims = choose_aims(
         rng["aims"],
         fermi,
@@ -176,11 +193,9 @@ def _simulate_chandra(
     ).galactic
     observations["lii"], observations["bii"] = coordinates.l.deg, coordinates.b.deg
 
+    detections, fate = place_counterparts(fields, fermi, counterparts)
     special = pd.concat(
-        [
-            place_counterparts(rng["detections"], fields, fermi, counterparts),
-            place_difficult_sources(rng["detections"], fields, difficult),
-        ],
+        [detections, place_difficult_sources(rng["detections"], fields, difficult)],
         ignore_index=True,
     )
     needed, density_factor = size.sources - len(special), 1.0
@@ -193,7 +208,7 @@ def _simulate_chandra(
     sources["fermi"] = sources["fermi"].fillna(-1).astype(int)
     for name in ("nature", "case"):
         sources[name] = sources[name].fillna("")
-    return observations, finish_catalogue(rng["catalogue"], fields, sources)
+    return observations, finish_catalogue(rng["catalogue"], fields, sources), fate
 
 
 def _choose_holes(rng: np.random.Generator, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -284,6 +299,25 @@ def _truth(
     )
 
 
+def _fates(
+    fermi: pd.DataFrame, counterparts: pd.DataFrame, fate: np.ndarray, csc: pd.DataFrame
+) -> pd.DataFrame:
+    """What became of the object of each Fermi source: `FATE_COLUMNS`."""
+    row = counterparts["fermi"].to_numpy()
+    is_counterpart = csc["fermi"].to_numpy() >= 0
+    csc_name = np.full(len(fermi), "", dtype=object)
+    csc_name[csc["fermi"][is_counterpart]] = csc["name"][is_counterpart]
+    return pd.DataFrame(
+        {
+            "fermi_name": fermi["name"].to_numpy()[row],
+            "fermi_class": fermi["source_type"].to_numpy()[row],
+            **{name: counterparts[name] for name in ("nature", "ra", "dec", "log_flux_ratio")},
+            "fate": fate,
+            "csc_name": csc_name[row],
+        }
+    )
+
+
 def simulate(size: str, seed: int, resource: Path) -> Sky:
     """Simulate a sky.
 
@@ -308,9 +342,16 @@ def simulate(size: str, seed: int, resource: Path) -> Sky:
         raise XgammaError(f"demo sky: size is {size!r}; it is one of {', '.join(_SIZES)}")
     rng = _random_streams(seed)
     fermi = read_fermi(resource)
-    observations, csc = _simulate_chandra(_SIZES[size], rng, fermi)
+    counterparts = draw_counterparts(rng["counterparts"], fermi)
+    observations, csc, fate = _simulate_chandra(_SIZES[size], rng, fermi, counterparts)
     gaia, twomass = _simulate_stars(_SIZES[size], rng, fermi, csc)
-    served_fermi = fermi.assign(source_type=padded_source_type(fermi["source_type"]))
+    # the list's own counterparts belong to another sky than the simulated X-ray sources
+    known_ra, known_dec = draw_known_positions(rng["known positions"], fermi, counterparts)
+    served_fermi = fermi.assign(
+        source_type=padded_source_type(fermi["source_type"]),
+        counterpart_ra=known_ra,
+        counterpart_dec=known_dec,
+    )
     return Sky(
         tables={
             "chanmaster": observations,
@@ -320,6 +361,7 @@ def simulate(size: str, seed: int, resource: Path) -> Sky:
             "fp_psc": twomass,
         },
         truth=_truth(fermi, csc, gaia, twomass),
+        fates=_fates(fermi, counterparts, fate, csc),
     )
 
 
@@ -330,6 +372,7 @@ def build_sky(
     seed: int,
     resource: str | Path,
     truth_path: str | Path | None = None,
+    fates_path: str | Path | None = None,
 ) -> pd.DataFrame:
     """Simulate a sky and write it as a DuckDB file, with TAP_SCHEMA in it.
 
@@ -343,6 +386,9 @@ def build_sky(
         The shipped 4FGL-DR4 list.
     truth_path : path, optional
         Where to write the truth, as Parquet.
+    fates_path : path, optional
+        Where to write what became of each Fermi source's object, as Parquet:
+        `FATE_COLUMNS`.
 
     Returns
     -------
@@ -368,4 +414,6 @@ def build_sky(
             write_tap_schema(connection)
     if truth_path is not None:
         write_parquet(truth_path, sky.truth, TRUTH_COLUMNS)
+    if fates_path is not None:
+        write_parquet(fates_path, sky.fates, FATE_COLUMNS)
     return sky.truth

@@ -409,6 +409,8 @@ def draw_observations(
     time[status == "unobserved"] = np.nan
     seconds = np.append(exposure, _draw_exposure(rng, others))
     seconds[(status == "scheduled") | (status == "unobserved")] = 0.0
+    # a year after the observation and its processing; of what is not yet made nobody knows
+    public_date = np.where(seconds > 0, time + 365.0 + rng.uniform(0.0, 30.0, total), np.nan)
     order = np.argsort(time, kind="stable")
     numbers = np.sort(rng.choice(np.arange(1, int(total * 1.05) + 10), total, replace=False))
     obsid = np.empty(total, dtype=object)
@@ -424,6 +426,7 @@ def draw_observations(
             "status": status,
             "grating": grating,
             "time": np.round(time, 6),
+            "public_date": np.round(public_date, 6),
         }
     )
     return observations, np.bincount(of_field, exposure, minlength=len(fields))

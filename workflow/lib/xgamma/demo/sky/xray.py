@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from xgamma.demo.sky.counterparts import draw_flux_ratio
 from xgamma.demo.sky.geometry import from_tangent_plane, rotate, to_tangent_plane
 from xgamma.demo.sky.names import chandra_names
 from xgamma.demo.sky.number_counts import (
@@ -203,45 +202,41 @@ def _best_field(
 
 
 def place_counterparts(
-    rng: np.random.Generator,
-    fields: pd.DataFrame,
-    fermi: pd.DataFrame,
-    counterparts: pd.DataFrame,
-) -> pd.DataFrame:
-    """Detect the true counterparts that lie in a field.
+    fields: pd.DataFrame, fermi: pd.DataFrame, counterparts: pd.DataFrame
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Detect the true counterparts that lie in a field and are bright enough for it.
 
     Parameters
     ----------
-    rng : Generator
     fields : DataFrame
         With `exposure` (s).
     fermi : DataFrame
         As `read_fermi` gives it.
-    counterparts : DataFrame
+    counterparts : DataFrame, n rows
         As `draw_counterparts` gives them.
 
     Returns
     -------
-    DataFrame
-        The columns of `draw_background`, and `fermi` (row), `nature`,
-        `log_flux_ratio` of the flux in the catalogue.
+    detections : DataFrame
+        The columns of `draw_background`, and `fermi` (row), `nature`, `log_flux_ratio`.
+    fate : ndarray of str, shape (n,)
+        'none' without X-rays, whether or not a field is there; 'outside' of all fields;
+        'below limit', less than five counts in the most sensitive one; 'detected'.
     """
-    point, field = _best_field(
-        fields, counterparts["ra"].to_numpy(), counterparts["dec"].to_numpy()
-    )
-    true = counterparts.iloc[point].reset_index(drop=True)
-    ra, dec = true["ra"].to_numpy(), true["dec"].to_numpy()
-    exposure = _detections(fields, field, ra, dec, np.ones(len(field)))["exposure"].to_numpy()
+    shining = np.flatnonzero(counterparts["nature"].to_numpy() != "")
+    fate = np.full(len(counterparts), "none", dtype=object)
+    fate[shining] = "outside"
+    true = counterparts.iloc[shining]
+    point, field = _best_field(fields, true["ra"].to_numpy(), true["dec"].to_numpy())
+    true = true.iloc[point]
     energy_flux = fermi["energy_flux"].to_numpy()[true["fermi"]]
-    least_log_ratio = np.log10(1.2 * _LEAST_COUNTS * _FLUX_PER_COUNT_RATE / exposure / energy_flux)
-    log_ratio = draw_flux_ratio(rng, true["nature"].to_numpy(), least_log_ratio)
-    detected = np.isfinite(log_ratio)
-    flux = (energy_flux * 10**log_ratio)[detected]
-    detections = _detections(fields, field[detected], ra[detected], dec[detected], flux)
-    detections["fermi"] = true["fermi"].to_numpy()[detected]
-    detections["nature"] = true["nature"].to_numpy()[detected]
-    detections["log_flux_ratio"] = log_ratio[detected]
-    return detections
+    flux = energy_flux * 10 ** true["log_flux_ratio"].to_numpy()
+    detections = _detections(fields, field, true["ra"].to_numpy(), true["dec"].to_numpy(), flux)
+    for name in ("fermi", "nature", "log_flux_ratio"):
+        detections[name] = true[name].to_numpy()
+    detected = detections["counts"].to_numpy() >= _LEAST_COUNTS
+    fate[shining[point]] = np.where(detected, "detected", "below limit")
+    return detections[detected].reset_index(drop=True), fate
 
 
 def place_difficult_sources(
@@ -280,7 +275,8 @@ def finish_catalogue(
     """Give the detections what a catalogue lists: errors, fluxes with limits, names.
 
     Fluxes seen by HRC alone are null, others are null or zero so often that the share
-    of rows without flux is the real one; counterparts and difficult cases keep theirs.
+    of rows without flux is the real one, counterparts like all others; only the difficult
+    cases keep theirs.
 
     Parameters
     ----------
@@ -307,9 +303,7 @@ def finish_catalogue(
     galactic_at_heasarc = SkyCoord(ra, dec, unit="deg", frame="fk5").galactic
     given_latitude = sources["bii"].to_numpy()
     measured = flux * np.exp(rng.normal(0.0, 0.15, n))
-    keeps_flux = np.isfinite(sources["log_flux_ratio"].to_numpy()) | (
-        sources["case"].to_numpy() != ""
-    )
+    keeps_flux = sources["case"].to_numpy() != ""
     measured = np.where(keeps_flux, flux, measured)
     error = flux * (1.0 + np.sqrt(counts + 0.75)) / counts
     low, high = np.maximum(measured - error, 0.0), measured + error
