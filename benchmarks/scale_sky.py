@@ -132,6 +132,10 @@ def _copy(
         ra[mine], dec[mine] = from_tangent_plane(*centre, shrunk(x, factor), shrunk(y, factor))
     turn = 360.0 * number / factor
     made["ra"], made["dec"] = _turned(ra, dec, turn)
+    if table == "fermilpsc":
+        x, y = to_tangent_plane(ra, dec, rows["counterpart_ra"], rows["counterpart_dec"])
+        known = from_tangent_plane(ra, dec, shrunk(x, factor), shrunk(y, factor))
+        made["counterpart_ra"], made["counterpart_dec"] = _turned(*known, turn)
     if table in _LONGITUDES:
         name = _LONGITUDES[table]
         made[name] = (rows[name] + turn) % 360.0

@@ -84,7 +84,7 @@ class TestDemoRows:
         assert [line for line in lines if not line.startswith("ok ")] == [] and len(lines) == 9
         assert text.count("sync and async work; an upload of 3 rows came back whole") == 2
         assert text.count("3 rows around 3 positions") == 2
-        assert "ok heasarc fermilpsc: all 14 columns; 7,195 rows, simulated" in lines
+        assert "ok heasarc fermilpsc: all 19 columns; 7,195 rows, simulated" in lines
         assert plan.startswith("plan run: about ") and " minutes, if " in plan
         assert jobs_left([url_of_demo_rows]).keys() <= before.keys()
 

@@ -105,10 +105,10 @@ def test_services_that_have_all(heasarc, gaia):
     *lines, plan = findings(heasarc, gaia)
     assert lines == [
         f"ok heasarc: {heasarc.url} answers in N s; sync and async work",
-        "ok heasarc chanmaster: all 8 columns; 28,000 rows (27,122 archived observations in "
+        "ok heasarc chanmaster: all 10 columns; 28,000 rows (27,122 archived observations in "
         "September 2026, and growing)",
-        "ok heasarc csc: all 10 columns; 407,806 rows, as many as CSC 2.1 has",
-        "ok heasarc fermilpsc: all 14 columns; 7,195 rows, as many as 4FGL-DR4 has",
+        "ok heasarc csc: all 12 columns; 407,806 rows, as many as CSC 2.1 has",
+        "ok heasarc fermilpsc: all 19 columns; 7,195 rows, as many as 4FGL-DR4 has",
         "ok heasarc csc, fermilpsc: their join by position, three rows of it, took N s",
         f"ok gaia: {gaia.url} answers in N s; sync and async work; an upload of 3 rows came back "
         "whole in N s",
@@ -286,7 +286,7 @@ def test_catalogues_that_lack_something(heasarc, gaia):
     heasarc.answer.rows |= {"csc": 317_167, "chanmaster": 0}
     lines = findings(heasarc, gaia)
     assert lines[1:4] == [
-        "STOP heasarc chanmaster: all 8 columns; it is empty",
+        "STOP heasarc chanmaster: all 10 columns; it is empty",
         "STOP heasarc csc: lacks b_flux_ap, without which there is no run: a key of the config "
         "cannot mend that, an archive that has them can; 317,167 rows where CSC 2.1 has 407,806: "
         "another release, or not all of it",
@@ -372,7 +372,7 @@ def test_silence_in_the_middle_is_not_judged_and_ends(heasarc, gaia, monkeypatch
     assert time.monotonic() - started < 20
     assert (
         lines[1]
-        == "note heasarc chanmaster: all 8 columns; its number of rows: not known, timed out"
+        == "note heasarc chanmaster: all 10 columns; its number of rows: not known, timed out"
     )
     assert lines[4] == (
         "note heasarc csc, fermilpsc: their join by position: not known, its 1 s were over"

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xgamma.demo.sky.build import TRUTH_COLUMNS, build_sky, simulate
+from xgamma.demo.sky.build import FATE_COLUMNS, TRUTH_COLUMNS, build_sky, simulate
 from xgamma.demo.sky.fermi import read_fermi
 from xgamma.demo.sky.xray import position_error
 from xgamma.demo.storage import content_digest
@@ -53,7 +53,14 @@ def pairs_within(centres: pd.DataFrame, radius, points: pd.DataFrame):
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sky")
     path, truth = folder / "sky.duckdb", folder / "truth.parquet"
-    returned = build_sky(path, size="small", seed=SEED, resource=RESOURCE, truth_path=truth)
+    returned = build_sky(
+        path,
+        size="small",
+        seed=SEED,
+        resource=RESOURCE,
+        truth_path=truth,
+        fates_path=folder / "fates.parquet",
+    )
     return path, truth, returned
 
 
@@ -107,8 +114,8 @@ def test_fermi_rows_are_those_of_the_resource(small):
     served = small["fermilpsc"].set_index("name").loc[list(real["name"])]
     assert len(served) == 7195
     for column in served_table("fermilpsc").columns:
-        if column.name == "name":
-            continue
+        if column.name in ("name", "counterpart_ra", "counterpart_dec"):
+            continue  # the last two are simulated
         if column.datatype == "char":
             text = np.ma.filled(real[column.name].astype(object), "")
             assert (served[column.name].str.strip() == text).all()
@@ -298,6 +305,17 @@ def test_truth_file_is_what_is_returned(built):
     assert truth["source_id"].dtype == np.int64
 
 
+def test_file_of_fates_tells_of_every_source_with_an_ellipse(built, small):
+    fates = read_parquet(built[1].with_name("fates.parquet"))
+    assert list(fates.columns) == [c.name for c in FATE_COLUMNS]
+    fermi = small["fermilpsc"]
+    with_ellipse = fermi.loc[fermi["semi_major_axis_95"] > 0, "name"]
+    assert fates["fermi_name"].tolist() == with_ellipse.tolist()
+    detected = fates.loc[fates["csc_name"] != "", "csc_name"]
+    counterparts = built[2].loc[built[2]["fermi_name"] != "", "csc_name"]
+    assert sorted(detected) == sorted(counterparts)
+
+
 def test_truth_refers_to_rows_that_exist(built, small):
     truth = built[2]
     assert truth["csc_name"].is_unique
@@ -312,35 +330,25 @@ def test_truth_refers_to_rows_that_exist(built, small):
     assert len(counterparts) > 80
 
 
-def test_true_counterparts_follow_the_error_ellipses(full):
-    """95 % inside the ellipse, so a twentieth is in the tail; half within 0.48 of it."""
+def test_counterparts_are_listed_as_all_other_sources_are(full):
+    """They kept their flux, and it was exactly the true one: by that alone they stood out."""
     truth = full.truth[full.truth["fermi_name"] != ""]
-    fermi = full.tables["fermilpsc"].set_index("name").loc[truth["fermi_name"]]
-    csc = full.tables["csc"].set_index("name").loc[truth["csc_name"]]
-    dec = fermi["dec"].to_numpy()
-    north = csc["dec"].to_numpy() - dec
-    east = ((csc["ra"].to_numpy() - fermi["ra"].to_numpy() + 180) % 360 - 180) * np.cos(
-        np.radians((dec + csc["dec"].to_numpy()) / 2)
-    )
-    angle = np.radians(fermi["position_angle_95"].to_numpy())
-    along = east * np.sin(angle) + north * np.cos(angle)
-    across = east * np.cos(angle) - north * np.sin(angle)
-    distance = np.hypot(
-        along / fermi["semi_major_axis_95"].to_numpy(),
-        across / fermi["semi_minor_axis_95"].to_numpy(),
-    )
     assert len(truth) > 300
-    # the chance of an error 2-D Gaussian: 1 - 0.05 ** d**2
-    for d in (0.3, 0.48, 0.75, 1.0):
-        assert (distance <= d).mean() == pytest.approx(1 - 0.05 ** (d * d), abs=0.07)
-    assert (distance > 1).any()
+    flux = full.tables["csc"].set_index("name")["b_flux_ap"].loc[truth["csc_name"]].to_numpy()
+    energy_flux = full.tables["fermilpsc"].set_index("name")["energy_flux"]
+    true_flux = energy_flux.loc[truth["fermi_name"]].to_numpy() * 10 ** truth["log_flux_ratio"]
+    listed = flux > 0
+    assert listed.mean() == pytest.approx(343_779 / 407_806, abs=0.06)
+    error = np.log(flux[listed] / true_flux[listed])
+    assert error.std() == pytest.approx(0.15, rel=0.15)
+    assert error.mean() == pytest.approx(0.0, abs=0.03)
 
 
 @pytest.mark.parametrize(
     ("nature", "mean"),
     [
-        ("young pulsar", -3.6),
-        ("millisecond pulsar", -2.9),
+        ("young pulsar", -3.58),
+        ("millisecond pulsar", -2.54),
         ("AGN", -1.1),
         ("high-mass binary", -2.2),
     ],
@@ -488,6 +496,10 @@ def test_observations(small):
     assert (observations.loc[waiting, "exposure"] == 0).all()
     assert (observations.loc[~waiting, "exposure"] > 0).all()
     assert waiting.any()
+    # published a year and up to a month after the observation; of those not made nobody knows
+    assert (observations["public_date"].isna() == waiting).all()
+    wait = (observations["public_date"] - observations["time"])[~waiting]
+    assert wait.between(365, 395).all() and wait.max() - wait.min() > 29
     assert observations["name"].duplicated().mean() > 0.3
     plane = observations["bii"].abs() <= 10
     at_fermi = observations["name"].str.contains("4FGL|PSR|SNR|GC MOSAIC|CLUSTER")
@@ -597,10 +609,14 @@ def test_units_and_ucds_are_well_formed():
 
 def test_same_seed_same_content(built, tmp_path):
     again = tmp_path / "again.duckdb"
-    truth = build_sky(again, size="small", seed=SEED, resource=RESOURCE)
+    truth = build_sky(
+        again, size="small", seed=SEED, resource=RESOURCE, fates_path=tmp_path / "fates.parquet"
+    )
     assert content_digest(again) == content_digest(built[0])
     pd.testing.assert_frame_equal(truth, built[2])
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["again.duckdb"]
+    fates = (tmp_path / "fates.parquet").read_bytes()
+    assert fates == built[1].with_name("fates.parquet").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["again.duckdb", "fates.parquet"]
 
 
 def test_other_seed_other_content(built, tmp_path):

@@ -18,6 +18,7 @@
     <column name="status" type="text" ucd="meta.code.status" description="observation status"/>
     <column name="grating" type="text" ucd="meta.id;instr" description="grating"/>
     <column name="time" type="double precision" unit="d" ucd="time.start" description="Start (MJD)"/>
+    <column name="public_date" type="double precision" unit="d" ucd="time.release" description="Release of the data (MJD)"/>
   </table>
   <table id="csc" onDisk="True" adql="True" mixin="//scs#pgs-pos-index">
     <meta name="description">Chandra Source Catalog</meta>
@@ -54,6 +55,11 @@
     <column name="assoc_prob_bay" type="double precision" ucd="stat.probability" description="Bayesian association probability"/>
     <column name="assoc_prob_lr" type="double precision" ucd="stat.probability" description="likelihood-ratio association probability"/>
     <column name="analysis_flags" type="integer" ucd="meta.code.qual" description="analysis flags"><values nullLiteral="-32768"/></column>
+    <column name="pl_index" type="double precision" ucd="spect.index;em.gamma" description="photon index of the power-law fit"/>
+    <column name="variability_index" type="double precision" ucd="src.var.index" description="variability index"/>
+    <column name="lp_sigcurv" type="double precision" ucd="stat.snr;spect.index" description="significance of the curvature, log-parabola against power law"/>
+    <column name="counterpart_ra" type="double precision" unit="deg" ucd="pos.eq.ra" description="RA of the associated object"/>
+    <column name="counterpart_dec" type="double precision" unit="deg" ucd="pos.eq.dec" description="Dec of the associated object"/>
   </table>
   <data id="chanmaster_data"><make table="chanmaster"/></data>
   <data id="csc_data"><make table="csc"/></data>

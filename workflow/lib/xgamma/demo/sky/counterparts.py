@@ -26,8 +26,8 @@ _PLANE_LATITUDE_DEG = 10.0
 _CORE_SCALE, _WIDE_SCALE, _SCALE_OFF_PLANE = 0.97, 2.86, 0.95
 _WIDE_SHARE, _WIDE_SHARE_WEAK, _WIDE_SHARE_FLAGGED = 0.10, 0.30, 0.47
 _WEAK_SIGNIFICANCE = 15.0
-# analysis flags 1, 2, 6, 7: the source changes with the model of the diffuse emission, or
-# stands beside a brighter one
+# analysis flags 1, 2, 6, 7: the source or its position changes with the model of the diffuse
+# emission, lies on a clump of it, or the position is unstable
 _DOUBTFUL_FLAGS = sum(1 << (flag - 1) for flag in (1, 2, 6, 7))
 
 # location and scale of log10 (0.5-7 keV flux / 0.1-100 GeV flux). The scale for other
