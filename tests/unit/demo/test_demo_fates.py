@@ -217,6 +217,19 @@ def test_a_fate_is_that_of_the_best_field_over_the_object(sky_and_fields, fermi)
         assert one.fate == expected, (one.fermi_name, counts[inside])
 
 
+def test_the_list_of_observations_tells_where_the_catalogue_has_looked(sky_and_fields):
+    """Public by the end of 2021 and without a grating: these made the fields, and no others."""
+    sky, fields = sky_and_fields
+    listed = sky.tables["chanmaster"]
+    listed = listed[(listed["grating"] == "NONE") & (listed["public_date"] <= 59580)]
+    assert len(listed) == fields["n_obs"].sum()
+    assert listed["exposure"].sum() == pytest.approx(fields["exposure"].sum())
+    # pointings scatter by a quarter of an arcminute on each axis
+    for one in fields.itertuples():
+        apart, _ = separation_and_angle(listed["ra"], listed["dec"], one.ra, one.dec)
+        assert (apart < 1.5 / 60).sum() >= one.n_obs
+
+
 def test_positions_that_the_list_gives_for_associated_sources(sky):
     """Of sources with a class, near the simulated object: the real ones are of another sky."""
     served = sky.tables["fermilpsc"].set_index("name")

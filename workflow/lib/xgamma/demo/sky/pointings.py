@@ -1,9 +1,10 @@
 """Simulated fields of Chandra, and the list of its observations.
 
 A field is one place on the sky that the source catalogue covers: an instrument's
-footprint with a roll, and the summed exposure of its observations. The observation list
-holds more than that: gratings, calibration targets looked at again and again, recent
-observations, and ones not yet made, whose exposure is 0.
+footprint with a roll, and the summed exposure of its observations, all of them without a
+grating and public by the end of 2021. The observation list holds more than that: gratings,
+calibration targets looked at again and again, recent observations, and ones not yet made,
+whose exposure is 0.
 """
 
 from __future__ import annotations
@@ -45,6 +46,11 @@ _EXPOSURE_KS = {
     0.0: 0.5, 0.01: 1.2, 0.05: 2.3, 0.16: 4.9, 0.5: 15.6, 0.84: 48.0, 0.95: 85.0,
     0.99: 154.0, 1.0: 190.0,
 }  # fmt: skip
+
+# the source catalogue holds what was public by the end of 2021 (MJD)
+_CATALOGUE_END = 59580.0
+# data are public a year after the observation and its processing
+_RELEASE_DAYS = (365.0, 395.0)
 
 # off axis the mirror loses area and sharpness: exposure counts for half at this angle
 _HALF_SENSITIVITY_ARCMIN = 7.0
@@ -400,17 +406,19 @@ def draw_observations(
         ["unobserved", "scheduled", "observed"],
         "archived",
     )
-    # the catalogue ends with 2021; the list goes on to the years of the others
+    # the catalogue holds what was public by its end; without a grating the others are younger
+    first = np.where(grating[len(of_field) :] == "NONE", _CATALOGUE_END - _RELEASE_DAYS[0], 51400.0)
     time = np.append(
-        rng.uniform(51400.0, 59580.0, len(of_field)), rng.uniform(51400.0, 60900.0, others)
+        rng.uniform(51400.0, _CATALOGUE_END - _RELEASE_DAYS[1], len(of_field)),
+        rng.uniform(first, 60900.0),
     )
     time[status == "observed"] = rng.uniform(60700.0, 60900.0, (status == "observed").sum())
     time[status == "scheduled"] = rng.uniform(60900.0, 61200.0, (status == "scheduled").sum())
     time[status == "unobserved"] = np.nan
     seconds = np.append(exposure, _draw_exposure(rng, others))
     seconds[(status == "scheduled") | (status == "unobserved")] = 0.0
-    # a year after the observation and its processing; of what is not yet made nobody knows
-    public_date = np.where(seconds > 0, time + 365.0 + rng.uniform(0.0, 30.0, total), np.nan)
+    # of what is not yet made nobody knows when it will be public
+    public_date = np.where(seconds > 0, time + rng.uniform(*_RELEASE_DAYS, total), np.nan)
     order = np.argsort(time, kind="stable")
     numbers = np.sort(rng.choice(np.arange(1, int(total * 1.05) + 10), total, replace=False))
     obsid = np.empty(total, dtype=object)
