@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from xgamma.demo.sky.build import build_sky
-from xgamma.sky import match_within
+from xgamma.sky import match_within, separation
 
 PROJECT = Path(__file__).parents[2]
 sys.path.append(str(PROJECT / "benchmarks"))
@@ -75,6 +75,20 @@ def test_pairs_and_stars_grow_with_the_rows_and_not_with_their_square(skies):
     # a little more than four times: chance puts sources of one copy into circles of another
     assert TIMES * 0.95 <= pairs[1] / pairs[0] <= TIMES * 1.5
     assert TIMES * 0.95 <= found[1] / found[0] <= TIMES * 1.1
+
+
+def test_known_positions_stay_where_they_are_in_their_ellipses(skies):
+    share_of_circle = []
+    for connection in skies:
+        fermi = connection.execute(
+            "SELECT ra, dec, counterpart_ra AS to_ra, counterpart_dec AS to_dec,"
+            " semi_major_axis_95 AS r95 FROM main.fermilpsc WHERE counterpart_ra IS NOT NULL"
+        ).fetchnumpy()
+        apart = separation(fermi["ra"], fermi["dec"], fermi["to_ra"], fermi["to_dec"])
+        share_of_circle.append(np.sort(apart / fermi["r95"]))
+    one, four = share_of_circle
+    # drawn on tangent planes: the widest ellipses are no straight ones
+    np.testing.assert_allclose(four, np.repeat(one, TIMES), rtol=1e-3, atol=1e-6)
 
 
 def test_latitudes_stay(skies):
