@@ -102,9 +102,8 @@ def draw_counterparts(rng: np.random.Generator, fermi: pd.DataFrame) -> pd.DataF
     located = fermi.iloc[row]
     ra, dec = _draw_positions(rng, located)
     nature = _draw_natures(rng, located)
-    location, scale = np.array(
-        [_FLUX_RATIO.get(name, (np.nan, np.nan)) for name in nature]
-    ).T  # fmt: skip
+    of_none = np.nan, np.nan
+    location, scale = np.array([_FLUX_RATIO.get(name, of_none) for name in nature]).T
     log_flux_ratio = location + scale * rng.standard_t(_FLUX_RATIO_DEGREES, len(row))
     return pd.DataFrame(
         {"fermi": row, "ra": ra, "dec": dec, "nature": nature, "log_flux_ratio": log_flux_ratio}
