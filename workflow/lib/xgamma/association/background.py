@@ -16,15 +16,23 @@ from numpy.typing import NDArray
 
 from xgamma.association.flux_ratios import COMPLETE_SHARE
 
-__all__ = ["LOG_REFERENCE_FLUX", "Counts", "fit_scale", "fit_slope", "listed_per_unit"]
+__all__ = [
+    "LOG_REFERENCE_FLUX",
+    "STATED_SLOPE",
+    "Counts",
+    "fit_scale",
+    "fit_slope",
+    "listed_per_unit",
+]
 
 Floats = NDArray[np.float64]
 
 LOG_REFERENCE_FLUX = -14.0
 """log10 of F0, erg/cm2/s."""
 
-# a slope near 1 is known from number counts; it counts as this many sources
-_STATED_SLOPE, _SLOPE_STRENGTH = 1.0, 50.0
+STATED_SLOPE = 1.0
+"""a: known from number counts of Chandra in the plane. It is not learnt on the run, whose brightest
+sources near Fermi sources are their counterparts, and would dilute their own evidence."""
 # K of a run without a field: sources per square degree above F0 in the plane
 _STATED_MEAN = 200.0
 # the gamma distribution's shape beforehand, and how much its logarithm may differ
@@ -54,8 +62,10 @@ class Counts:
 
     Attributes
     ----------
-    slope, slope_error : float
+    slope : float
         a above.
+    measured_slope, slope_error : float
+        What the run's sources have, for comparison.
     limit_shift : float
         To be added to the log10 of the flux limit that the exposure gives: learnt from fluxes.
     mean : float
@@ -63,10 +73,11 @@ class Counts:
     shape : float
         Of the gamma distribution of K: small if fields differ much.
     sources, fields : int
-        From how many sources the slope was learnt, and from how many fields mean and shape.
+        From how many sources the shift was learnt, and from how many fields mean and shape.
     """
 
     slope: float
+    measured_slope: float
     slope_error: float
     limit_shift: float
     mean: float
@@ -97,8 +108,7 @@ def fit_slope(log_excess: Floats) -> tuple[float, float, float]:
     """The shift of the flux limit, and the slope of the counts above it with its error.
 
     The shift is the quantile below which a fifth of the sources lie. The slope is that of a power
-    law, N / SUM ln(F / limit) (Crawford, Jauncey and Murdoch 1970, ApJ 162, 405), with a stated 1
-    that counts as much as 50 sources.
+    law, N / SUM ln(F / limit) (Crawford, Jauncey and Murdoch 1970, ApJ 162, 405).
 
     Parameters
     ----------
@@ -108,14 +118,16 @@ def fit_slope(log_excess: Floats) -> tuple[float, float, float]:
     Returns
     -------
     shift, slope, error : float
+        NaN for a slope of no sources.
     """
     if not len(log_excess):
-        return 0.0, _STATED_SLOPE, float(_STATED_SLOPE / np.sqrt(_SLOPE_STRENGTH))
+        return 0.0, np.nan, np.nan
     shift = float(np.quantile(log_excess, 1 - COMPLETE_SHARE))
     above = np.log(10) * (log_excess[log_excess > shift] - shift)
-    number = len(above) + _SLOPE_STRENGTH
-    slope = number / (above.sum() + _SLOPE_STRENGTH / _STATED_SLOPE)
-    return shift, float(slope), float(slope / np.sqrt(number))
+    if not len(above):
+        return shift, np.nan, np.nan
+    slope = float(len(above) / above.sum())
+    return shift, slope, slope / np.sqrt(len(above))
 
 
 def fit_scale(listed: Floats, effective_area: Floats) -> tuple[float, float]:

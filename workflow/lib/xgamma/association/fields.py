@@ -10,12 +10,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from xgamma.association.background import Counts, fit_scale, fit_slope, listed_per_unit
+from xgamma.association.background import (
+    STATED_SLOPE,
+    Counts,
+    fit_scale,
+    fit_slope,
+    listed_per_unit,
+)
 from xgamma.association.flux_ratios import COMPLETE_SHARE, LIMIT_GRID
-from xgamma.association.positions import Ellipses, spread_points
+from xgamma.association.positions import LARGEST_DISTANCE, Ellipses, spread_points
 from xgamma.coverage.cells import CELL_AREA_DEG2, Cells
 from xgamma.coverage.footprints import flux_limit
-from xgamma.sky import match_within
+from xgamma.sky import elliptical_distance, match_within, position_angle
 
 __all__ = ["Fields", "XraySources", "fields_around", "fit_counts"]
 
@@ -31,6 +37,7 @@ _LIMIT_STRENGTH = 5.0
 # the chance of that is 1 in 1,000.
 _EXPECTED_IF_SEARCHED = 7.0
 _POINTS = 1000
+_CELL_REACH_DEG = 0.05
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,8 @@ class Fields:
         N and E of `xgamma.association.background`.
     reach_deg : ndarray, shape (n,)
         Radius of the region in which the N sources were counted.
+    search_area : ndarray, shape (n,)
+        As `effective_area`, for the ellipse to x = 3 in which candidates are searched.
     """
 
     coverage: Floats
@@ -104,13 +113,16 @@ class Fields:
     listed: Floats
     effective_area: Floats
     reach_deg: Floats
+    search_area: Floats
 
     def take(self, rows: NDArray) -> Fields:
         """Some of the fields."""
         return Fields(*(values[rows] for values in vars(self).values()))
 
 
-def fit_counts(cells: Cells, xray: XraySources, ellipses: Ellipses) -> Counts:
+def fit_counts(
+    cells: Cells, xray: XraySources, ellipses: Ellipses, slope: float = STATED_SLOPE
+) -> Counts:
     """The number counts of the run, learnt on the fields around Fermi sources.
 
     Parameters
@@ -120,6 +132,8 @@ def fit_counts(cells: Cells, xray: XraySources, ellipses: Ellipses) -> Counts:
         The whole catalogue.
     ellipses : Ellipses
         Of the Fermi sources.
+    slope : float
+        Of the counts.
     """
     place, source, _ = _near(ellipses, xray)
     excess = (xray.log_flux - xray.log_limit)[source]
@@ -128,9 +142,8 @@ def fit_counts(cells: Cells, xray: XraySources, ellipses: Ellipses) -> Counts:
     usual = fit_slope(excess)[0]
     # each field by its own limit: exposures do not tell it exactly
     own = _own_shift(place, excess, len(ellipses), usual)
-    _, slope, error = fit_slope(excess - own[place])
-    slope=1.0
-    counts = Counts(slope, error, usual, 1.0, 1.0, len(excess), 0)
+    _, measured, error = fit_slope(excess - own[place])
+    counts = Counts(slope, measured, error, usual, 1.0, 1.0, len(excess), 0)
     # the second time with the mean of the first: it decides which fields were searched
     for _ in range(2):
         regions = _regions(cells, xray, ellipses, counts)
@@ -166,8 +179,7 @@ def _regions(cells: Cells, xray: XraySources, ellipses: Ellipses, counts: Counts
     listed_in = np.bincount(place[~outside], minlength=n).astype(float)
     listed_out = np.bincount(place[outside], minlength=n).astype(float)
     place, cell, apart = match_within(ellipses.ra, ellipses.dec, reach, cells.ra, cells.dec)
-    limit = cells.log_flux_limit()[cell] + shift[place]
-    area = cells.share[cell] * CELL_AREA_DEG2 * listed_per_unit(limit, counts.slope)
+    area = _effective_area(cells, cell, shift[place], counts.slope)
     outside = apart > ellipses.major[place]
     area_in = np.bincount(place[~outside], area[~outside], minlength=n)
     area_out = np.bincount(place[outside], area[outside], minlength=n)
@@ -180,6 +192,12 @@ def _regions(cells: Cells, xray: XraySources, ellipses: Ellipses, counts: Counts
         np.where(not_searched, ellipses.major, reach),
         shift,
     )
+
+
+def _effective_area(cells: Cells, cell: Integers, shift: Floats, slope: float) -> Floats:
+    """What each cell would list for K = 1."""
+    limit = cells.log_flux_limit()[cell] + shift
+    return cells.share[cell] * CELL_AREA_DEG2 * listed_per_unit(limit, slope)
 
 
 def _own_shift(place: Integers, excess: Floats, n: int, usual: float) -> Floats:
@@ -233,9 +251,11 @@ def fields_around(
     exposure, deepest = np.full(n, np.nan), np.full(n, np.nan)
     depth = np.zeros((n, len(LIMIT_GRID)))
     log_limits = cells.log_flux_limit()
-    # only those near a cell: most of the plane was never looked at
-    wide = np.maximum(3 * ellipses.major, 0.05)
-    touched = np.unique(match_within(ellipses.ra, ellipses.dec, wide, cells.ra, cells.dec)[0])
+    # a cell may touch a small ellipse though its centre lies outside
+    wide = np.maximum(LARGEST_DISTANCE * ellipses.major, _CELL_REACH_DEG)
+    place, cell_of_place, apart = match_within(ellipses.ra, ellipses.dec, wide, cells.ra, cells.dec)
+    # the others were never looked at
+    touched = np.flatnonzero(np.bincount(place, minlength=n))
     for start in range(0, len(touched), 500):
         rows = touched[start : start + 500]
         ra, dec, x = spread_points(ellipses.take(rows), points)
@@ -255,9 +275,18 @@ def fields_around(
         deepest[rows[any_seen]] = np.nanmax(times[any_seen], axis=1)
         area[rows] = _seen_area(ellipses.take(rows), x, share * points)
     log_limit = np.log10(flux_limit(exposure)) + regions.shift
+    towards = position_angle(
+        ellipses.ra[place], ellipses.dec[place], cells.ra[cell_of_place], cells.dec[cell_of_place]
+    )
+    x = elliptical_distance(
+        apart, towards, ellipses.major[place], ellipses.minor[place], ellipses.angle[place]
+    )
+    place, cell_of_place = place[x <= LARGEST_DISTANCE], cell_of_place[x <= LARGEST_DISTANCE]
+    effective = _effective_area(cells, cell_of_place, regions.shift[place], counts.slope)
+    search_area = np.bincount(place, effective, minlength=n)
     return Fields(
         coverage, area, exposure, deepest, log_limit, regions.shift, depth,
-        regions.listed, regions.effective_area, regions.reach_deg,
+        regions.listed, regions.effective_area, regions.reach_deg, search_area,
     )  # fmt: skip
 
 

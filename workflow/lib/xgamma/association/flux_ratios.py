@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from xgamma.association.kinds import KINDS
-
 __all__ = ["BELOW_SLOPE_FACTOR", "COMPLETE_SHARE", "LIMIT_GRID", "FluxRatios", "completeness"]
 
 Floats = NDArray[np.float64]

@@ -145,9 +145,7 @@ def find_candidates(
     of = Offsets(*(values[near] for values in vars(of).values()))
     # the candidate itself is not counted as chance
     in_region = apart <= fields.reach_deg[source]
-    scale = counts.field_scale(
-        fields.listed[source] - in_region, fields.effective_area[source]
-    )
+    scale = counts.field_scale(fields.listed[source] - in_region, fields.effective_area[source])
     limit = xray.log_limit[row] + fields.shift[source]
     # where no exposure is known, the field's
     limit = np.where(np.isfinite(limit), limit, fields.log_limit[source])
@@ -221,11 +219,10 @@ def by_kind(
     listed : ndarray, shape (n,)
     """
     table = ratios.listed_table(kind)
-    brightness = np.where(
-        np.isfinite(candidates.log_ratio),
-        ratios.density(np.nan_to_num(candidates.log_ratio), kind),
-        np.interp(candidates.limit_ratio, LIMIT_GRID, table),
-    )
+    has_flux = np.isfinite(candidates.log_ratio)
+    brightness = np.empty(len(candidates))
+    brightness[has_flux] = ratios.density(candidates.log_ratio[has_flux], kind)
+    brightness[~has_flux] = np.interp(candidates.limit_ratio[~has_flux], LIMIT_GRID, table)
     logarithm = candidates.offsets.log_density - candidates.log_chance
     return brightness * np.exp(np.minimum(logarithm, 600)), fields.depth @ table
 

@@ -2,7 +2,7 @@
 
 A cell (order 11, 1.7 arcmin wide, ICRS, nested) has the probability `share` that it was seen and the
 `exposure` that was spent on it if so, in seconds on the axis of ACIS. Observations give both by
-`from_pointings`, exact outlines by `from_outlines`, a map of where by `from_moc`; a catalogue of
+`Pointings`, exact outlines by `from_outlines`, a map of where by `from_moc`; a catalogue of
 sources bears witness to it: `witnessed`.
 """
 
@@ -32,11 +32,10 @@ __all__ = [
     "CELL_AREA_DEG2",
     "ORDER",
     "Cells",
+    "Pointings",
     "cell_of",
-    "doubted",
     "from_moc",
     "from_outlines",
-    "from_pointings",
     "witnessed",
 ]
 
@@ -96,11 +95,7 @@ class Cells:
         -------
         ndarray of int64, shape (m,)
         """
-        wanted = cell_of(ra, dec)
-        if not len(self):
-            return np.full(wanted.shape, -1)
-        row = np.minimum(np.searchsorted(self.cell, wanted), len(self) - 1)
-        return np.where(self.cell[row] == wanted, row, -1)
+        return _rows(self.cell, cell_of(ra, dec))
 
     def log_flux_limit(self) -> Floats:
         """log10 of the flux (erg/cm2/s) that gives five counts in each cell."""
@@ -144,35 +139,33 @@ def _discs(ra: Floats, dec: Floats, radius_deg: Floats) -> Integers:
 
     if not len(ra):
         return np.empty(0, np.int64)
-    numbers = []
-    for radius in np.unique(radius_deg):
+    discs = []
+    for radius in sorted(set(radius_deg.tolist())):
         of_size = radius_deg == radius
-        numbers.append(
-            _cells(
-                MOC.from_cones(
-                    ra[of_size] * u.deg,
-                    dec[of_size] * u.deg,
-                    radius=radius * u.deg,
-                    max_depth=ORDER,
-                    union_strategy="small_cones",
-                )
+        discs.append(
+            MOC.from_cones(
+                ra[of_size] * u.deg,
+                dec[of_size] * u.deg,
+                radius=radius * u.deg,
+                max_depth=ORDER,
+                union_strategy="small_cones",
             )
         )
-    return np.unique(np.concatenate(numbers))
+    return _cells(discs[0].union(*discs[1:]) if len(discs) > 1 else discs[0])
 
 
-def from_pointings(
-    ra: Floats,
-    dec: Floats,
-    detector: Sequence[str],
-    exposure_s: Floats,
-    in_catalogue: Floats,
-) -> Cells:
-    """Cells from aim points, whatever the roll angles were.
+@dataclass(frozen=True)
+class _Looks:
+    """How observations with one detector cover cells: one value for each of both."""
 
-    A place that observations p cover with probability s_p was seen with probability
-    1 - PRODUCT (1 - s_p), taken for independent. Its exposure is the expected one if it was
-    seen: SUM s_p t_p / that probability.
+    observation: NDArray[np.int32]
+    row: NDArray[np.int32]
+    share: NDArray[np.float32]
+    time: NDArray[np.float32]
+
+
+class Pointings:
+    """Observations of which the roll angles are not known, and the cells that they may cover.
 
     Parameters
     ----------
@@ -180,74 +173,99 @@ def from_pointings(
         Aim points, ICRS degrees.
     detector : sequence of str, shape (n,)
     exposure_s : ndarray, shape (n,)
-    in_catalogue : ndarray, shape (n,)
-        Probability that the observation counts: `xgamma.coverage.footprints.in_catalogue_share`.
-
-    Returns
-    -------
-    Cells
     """
-    counts = (in_catalogue > 0) & (exposure_s > 0)
-    ra, dec, exposure_s, in_catalogue = (
-        values[counts] for values in (ra, dec, exposure_s, in_catalogue)
-    )
-    detector = np.asarray(detector, dtype=object)[counts]
-    reach = np.array([detector_reach_deg(name) for name in detector]).reshape(len(detector))
-    cell = _discs(ra, dec, reach)
-    cell_ra, cell_dec = _centres(cell)
-    log_unseen, spent = np.zeros(len(cell)), np.zeros(len(cell))
-    for name in sorted(set(detector)):
-        of_name = np.flatnonzero(detector == name)
-        pointing, row, off_axis = match_within(
-            ra[of_name], dec[of_name], reach[of_name], cell_ra, cell_dec
+
+    def __init__(
+        self, ra: Floats, dec: Floats, detector: Sequence[str], exposure_s: Floats
+    ) -> None:
+        self._ra, self._dec, self._exposure = ra, dec, exposure_s
+        self._detector = np.asarray(detector, dtype=object)
+        reach = self._by_detector(detector_reach_deg)
+        self._cell = _discs(ra, dec, reach)
+        self._cell_ra, self._cell_dec = _centres(self._cell)
+        self._looks = [self._look(name, reach) for name in sorted(set(self._detector.tolist()))]
+
+    def _by_detector(self, function: Callable[[str], float]) -> Floats:
+        return np.array([function(name) for name in self._detector]).reshape(len(self._detector))
+
+    def _look(self, detector: str, reach: Floats) -> _Looks:
+        rows = np.flatnonzero(self._detector == detector)
+        at, cell, off_axis = match_within(
+            self._ra[rows], self._dec[rows], reach[rows], self._cell_ra, self._cell_dec
         )
-        share = roll_share(name, off_axis) * in_catalogue[of_name][pointing]
-        time = exposure_s[of_name][pointing] * relative_exposure(name, off_axis)
-        log_unseen += np.bincount(row, np.log1p(-np.minimum(share, 0.999)), minlength=len(cell))
-        spent += np.bincount(row, share * time, minlength=len(cell))
-    seen = -np.expm1(log_unseen)
-    keep = seen > _LEAST_SHARE
-    exposure = spent[keep] / seen[keep]
-    return Cells(cell[keep], cell_ra[keep], cell_dec[keep], seen[keep], exposure)
+        share = roll_share(detector, off_axis)
+        covers = share > 0
+        at, cell, off_axis, share = at[covers], cell[covers], off_axis[covers], share[covers]
+        time = self._exposure[rows][at] * relative_exposure(detector, off_axis)
+        return _Looks(
+            rows[at].astype(np.int32),
+            cell.astype(np.int32),
+            share.astype(np.float32),
+            time.astype(np.float32),
+        )
 
+    def cells(self, in_catalogue: Floats) -> Cells:
+        """The cells that observations cover, whatever the roll angles were.
 
-def doubted(
-    in_catalogue: Floats,
-    ra: Floats,
-    dec: Floats,
-    detector: Sequence[str],
-    exposure_s: Floats,
-    source_ra: Floats,
-    source_dec: Floats,
-    density: Callable[[Floats], Floats],
-) -> Floats:
-    """Probability that observations are in the catalogue, when it has no source in their field.
+        A place that observations p cover with probability s_p was seen with probability
+        1 - PRODUCT (1 - s_p), taken for independent. Its exposure is the expected one if it was
+        seen: SUM s_p t_p / that probability.
 
-    As `witnessed`, for the whole field: its middle, which all roll angles cover.
+        Parameters
+        ----------
+        in_catalogue : ndarray, shape (n,)
+            Probability that an observation counts:
+            `xgamma.coverage.footprints.in_catalogue_share`.
+        """
+        n = len(self._cell)
+        log_unseen, spent = np.zeros(n), np.zeros(n)
+        for looks in self._looks:
+            share = looks.share * in_catalogue[looks.observation]
+            log_unseen += np.bincount(looks.row, np.log1p(-np.minimum(share, 0.999)), minlength=n)
+            spent += np.bincount(looks.row, share * looks.time, minlength=n)
+        seen = -np.expm1(log_unseen)
+        keep = (seen > _LEAST_SHARE) & (spent > 0)
+        return Cells(
+            self._cell[keep],
+            self._cell_ra[keep],
+            self._cell_dec[keep],
+            seen[keep],
+            spent[keep] / seen[keep],
+        )
 
-    Parameters
-    ----------
-    in_catalogue, ra, dec, detector, exposure_s
-        As for `from_pointings`.
-    source_ra, source_dec : ndarray, shape (m,)
-        Of the catalogue's sources.
-    density : callable
-        Expected sources per square degree from an exposure (s).
+    def doubted(
+        self,
+        in_catalogue: Floats,
+        source_ra: Floats,
+        source_dec: Floats,
+        density: Callable[[Floats], Floats],
+    ) -> Floats:
+        """Probability that an observation counts if the catalogue has no source in its field.
 
-    Returns
-    -------
-    ndarray, shape (n,)
-        As before where a source lies in the middle.
-    """
-    radius = np.array([sure_radius_deg(name) for name in detector]).reshape(len(detector))
-    near, _, _ = match_within(ra, dec, radius, source_ra, source_dec)
-    alone = (np.bincount(near, minlength=len(ra)) == 0) & (in_catalogue > 0) & (exposure_s > 0)
-    expected = np.zeros(len(ra))
-    expected[alone] = _WITNESS_TRUST * density(exposure_s[alone]) * np.pi * radius[alone] ** 2
-    listed_and_empty = in_catalogue * np.exp(-expected)
-    return np.where(
-        alone, listed_and_empty / (listed_and_empty + 1 - in_catalogue), in_catalogue
-    )
+        As `witnessed`, for the middle of the field, which most roll angles cover.
+
+        Parameters
+        ----------
+        in_catalogue : ndarray, shape (n,)
+        source_ra, source_dec : ndarray, shape (m,)
+            Of the catalogue's sources.
+        density : callable
+            Expected sources per square degree from an exposure (s).
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            As before where a source lies in the middle.
+        """
+        radius = self._by_detector(sure_radius_deg)
+        near, _, _ = match_within(self._ra, self._dec, radius, source_ra, source_dec)
+        found = np.bincount(near, minlength=len(self._ra)) > 0
+        alone = ~found & (in_catalogue > 0) & (self._exposure > 0)
+        expected = np.zeros(len(self._ra))
+        area = np.pi * radius[alone] ** 2
+        expected[alone] = _WITNESS_TRUST * density(self._exposure[alone]) * area
+        empty = in_catalogue * np.exp(-expected)
+        return np.where(alone, empty / (empty + 1 - in_catalogue), in_catalogue)
 
 
 def from_outlines(outlines: Sequence[str], exposure_s: Floats) -> Cells:
@@ -301,7 +319,7 @@ def from_moc(moc: mocpy.MOC, pointings: Cells, usual_exposure_s: float) -> Cells
     ----------
     moc : mocpy.MOC
     pointings : Cells
-        As `from_pointings` gives them.
+        As `Pointings.cells` gives them.
     usual_exposure_s : float
         Where no observation is known.
     """
@@ -337,8 +355,10 @@ def witnessed(
     Cells
         With cells more where a source lies in none; their exposure is the median one.
     """
-    own = np.unique(cell_of(ra, dec))
-    missing = own[~np.isin(own, cells.cell)]
+    own = np.sort(cell_of(ra, dec))
+    own = own[np.diff(own, prepend=-1) > 0]
+    # not np.unique nor np.isin: both are slow with so many numbers
+    missing = own[_rows(cells.cell, own) < 0]
     usual = float(np.median(cells.exposure)) if len(cells) else 0.0
     cells = _merged(cells, _of_numbers(missing, np.full(len(missing), usual)))
     share = cells.share.copy()
@@ -349,8 +369,16 @@ def witnessed(
         expected = _WITNESS_TRUST * density(cells.exposure[alone]) * np.pi * _WITNESS_DEG**2
         seen_and_empty = share[alone] * np.exp(-expected)
         share[alone] = seen_and_empty / (seen_and_empty + 1 - share[alone])
-    share[np.isin(cells.cell, own)] = 1.0
+    share[_rows(cells.cell, own)] = 1.0
     return replace(cells, share=share)
+
+
+def _rows(sorted_numbers: Integers, wanted: Integers) -> Integers:
+    """Where each wanted number stands among sorted ones, -1 where it does not."""
+    if not len(sorted_numbers):
+        return np.full(np.shape(wanted), -1)
+    row = np.minimum(np.searchsorted(sorted_numbers, wanted), len(sorted_numbers) - 1)
+    return np.where(sorted_numbers[row] == wanted, row, -1)
 
 
 def _merged(first: Cells, second: Cells) -> Cells:
