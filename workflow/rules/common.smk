@@ -1,7 +1,7 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by main.smk), the library, HERE and IS_LOCAL of library.smk.
 # Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES, DESCRIBED,
-#        DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), fermi_list_digest(), url(),
+#        DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), url(),
 #        demo_sky(), demo_sky_record(), service_slots(), description_slots(), survey_slots(),
 #        scaled_by_attempt(), stays_here(), shards_of_manifest(), codes().
 
@@ -19,6 +19,7 @@ from xgamma.run import scheduling, snakemake_insides
 from xgamma.run.code_digest import code_digest as digest_of_script
 from xgamma.run.end_of_run import failure_report, success_report
 from xgamma.run.places import (
+    EXTENDED_LIST,
     FERMI_LIST,
     check_folders,
     name_interpreter_plainly,
@@ -100,13 +101,17 @@ def code_digest(script):
     return lambda wildcards: digest_of(script)
 
 
-def fermi_list_digest(wildcards):
-    """Digest of the list that the simulated sky is made of, as a param.
+def digest_of_resource(path):
+    """Digest of a file that the workflow ships, as a param.
 
     It is no input: its place and its time differ from clone to clone.
     """
-    with open(workflow_file(FERMI_LIST), "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+    def digest(wildcards):
+        with open(workflow_file(path), "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+    return digest
 
 
 @functools.cache

@@ -21,7 +21,7 @@ rule build_demo_sky:
     params:
         size=CONFIG.demo.size,
         seed=CONFIG.demo.seed,
-        fermi=fermi_list_digest,
+        fermi=digest_of_resource(FERMI_LIST),
         code=code_digest("build_demo_sky"),
     message:
         "simulating the demo sky"

@@ -2,8 +2,8 @@
 
 r = log10 (X-ray flux, 0.5-7 keV, absorbed / gamma-ray energy flux, 0.1-100 GeV). Of each kind of
 source r follows a Student t with 4 degrees of freedom: known objects scatter with heavier tails
-than a normal distribution has. Medians and widths: pulsars from 50 timing positions, millisecond
-pulsars from 9, the others from classified sources of 4FGL-DR4 in CSC 2.1.
+than a normal distribution has. Medians and widths are those of `parameters` until a run's own data
+say better.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from xgamma.association.parameters import MEDIAN, WIDTH
+
 __all__ = ["BELOW_SLOPE_FACTOR", "COMPLETE_SHARE", "LIMIT_GRID", "FluxRatios", "completeness"]
 
 Floats = NDArray[np.float64]
 
 DEGREES_OF_FREEDOM = 4
-_MEDIAN = (-3.58, -2.54, -1.1, -2.2, -1.3)
-_WIDTH = (0.62, 0.83, 0.8, 1.3, 1.0)
 # normalisation of Student t with 4 degrees: gamma(5/2) / (sqrt(4 pi) gamma(2))
 _NORM = 3 / 8
 
@@ -70,7 +70,7 @@ class FluxRatios:
     @classmethod
     def stated(cls, slope: float) -> FluxRatios:
         """Those of known objects."""
-        return cls(np.array(_MEDIAN), np.array(_WIDTH), slope)
+        return cls(np.array(MEDIAN), np.array(WIDTH), slope)
 
     def with_values(self, median: Floats, width: Floats) -> FluxRatios:
         return replace(self, median=median, width=width)

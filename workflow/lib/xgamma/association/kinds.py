@@ -14,17 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["GROUPS", "KINDS", "UNCLASSIFIED", "KindShares", "kind_shares"]
+from xgamma.association.parameters import GROUPS, KINDS, UNCLASSIFIED
+
+__all__ = ["KindShares", "kind_shares"]
 
 Floats = NDArray[np.float64]
 
-KINDS = ("pulsar", "millisecond pulsar", "active galaxy", "high-mass binary", "other binary")
 _PULSAR, _MILLISECOND, _GALAXY, _HIGH_MASS, _BINARY = range(len(KINDS))
-
-UNCLASSIFIED = "unclassified"
-GROUPS = ("pulsar", "millisecond pulsar", "active galaxy", "binary", "remnant", UNCLASSIFIED)
-"""Sources that share one prior probability to have an X-ray counterpart at all. Chandra was pointed
-at known pulsars, so the share found for them does not carry over to unclassified sources."""
 
 # class in lower case -> (group, kind); without a kind the shares decide
 _OF_CLASS: dict[str, tuple[str, int | None]] = {

@@ -16,28 +16,26 @@ from numpy.typing import NDArray
 
 from xgamma.association.fields import Fields
 from xgamma.association.flux_ratios import FluxRatios
-from xgamma.association.kinds import GROUPS, KINDS, KindShares
+from xgamma.association.kinds import KindShares
+from xgamma.association.parameters import (
+    GROUPS,
+    KINDS,
+    LOG_WIDTH_ERROR,
+    MEDIAN_ERROR,
+    PARAMETERS,
+)
 from xgamma.association.posterior import Candidates, Model, by_kind, posterior
 
-__all__ = ["PARAMETERS", "Fit", "fit_model"]
+__all__ = ["LEAST_WEIGHT", "Fit", "fit_model"]
 
 Floats = NDArray[np.float64]
 
-_ETA = tuple(f"eta {group}" for group in GROUPS)
-_MEDIAN = tuple(f"median ratio {kind}" for kind in KINDS)
-_WIDTH = tuple(f"width {kind}" for kind in KINDS)
-PARAMETERS = (*_ETA, *_MEDIAN, *_WIDTH)
-"""Names of what is learnt, as a config may fix them."""
-
-# How much the stated values count. eta: as so many sources; medians and the log of widths: a normal
-# distribution this wide, from how many objects the stated values were measured on.
+# as so many sources count the stated eta; of medians and widths, `parameters` has the errors
 _ETA_STRENGTH = 10.0
-_MEDIAN_ERROR = np.array([0.15, 0.3, 0.3, 0.5, 0.5])
-_LOG_WIDTH_ERROR = np.array([0.15, 0.25, 0.25, 0.3, 0.3])
 # eta is kept from the ends, where its logarithm ends
 _LEAST_ETA = 1e-3
-# candidates of less weight than this against all else of their source change no value
-_LEAST_WEIGHT = 1e-6
+LEAST_WEIGHT = 1e-6
+"""Candidates of less weight against all else of their source change no value."""
 # of the differences that stand for derivatives by median and width
 _STEP = 1e-4
 
@@ -81,7 +79,7 @@ def fit_model(
     fields : Fields, n of them
     candidates : Candidates
     fixed : mapping
-        Name of `PARAMETERS` -> value that is not learnt.
+        One of those names -> value that is not learnt.
 
     Returns
     -------
@@ -157,7 +155,7 @@ class _Task:
         row = np.full(len(fields.coverage), -1)
         row[seen] = np.arange(len(seen))
         before = posterior(start, shares, fields, candidates)
-        counts = (before.probability > _LEAST_WEIGHT) & (row[candidates.source] >= 0)
+        counts = (before.probability > LEAST_WEIGHT) & (row[candidates.source] >= 0)
         few = candidates.take(counts)
         self._candidates = replace(few, source=row[few.source])
         self._shares = KindShares(shares.group[seen], shares.shares[seen], shares.teachers)
@@ -203,7 +201,7 @@ class _Task:
         stated = self._stated[:groups]
         value = _ETA_STRENGTH * (stated * np.log(eta) + (1 - stated) * np.log(1 - eta)).sum()
         change = (free - self._stated_free)[groups:]
-        known = np.concatenate([_MEDIAN_ERROR, _LOG_WIDTH_ERROR])
+        known = np.array([*MEDIAN_ERROR, *LOG_WIDTH_ERROR])
         slope = np.concatenate([_ETA_STRENGTH * (stated - eta), -change / known**2])
         return float(value - 0.5 * ((change / known) ** 2).sum()), slope
 

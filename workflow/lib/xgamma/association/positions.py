@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from xgamma.sky import position_angle, separation
 
 __all__ = [
+    "K95",
     "LARGEST_DISTANCE",
     "Ellipses",
     "Offsets",
     "error_ellipses",
+    "moved",
     "offsets",
     "spread_points",
 ]
@@ -29,6 +31,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 K95 = -np.log(0.05)
+"""A Gaussian has exp(-K95 x^2) beyond x: 5 % beyond the 95 % ellipse."""
 LARGEST_DISTANCE = 3.0
 """Candidates are searched to here, in units of the 95 % ellipse."""
 
@@ -262,12 +265,24 @@ def spread_points(ellipses: Ellipses, count: int) -> tuple[Floats, Floats, Float
     angle = np.radians(ellipses.angle)[:, None]
     east = along * np.sin(angle) + across * np.cos(angle)
     north = along * np.cos(angle) - across * np.sin(angle)
-    ra, dec = _moved(ellipses.ra[:, None], ellipses.dec[:, None], east, north)
+    ra, dec = moved(ellipses.ra[:, None], ellipses.dec[:, None], east, north)
     return ra, dec, x
 
 
-def _moved(ra: Floats, dec: Floats, east: Floats, north: Floats) -> tuple[Floats, Floats]:
-    """Positions at an offset (deg) along great circles; the inverse of `offsets`."""
+def moved(ra: Floats, dec: Floats, east: Floats, north: Floats) -> tuple[Floats, Floats]:
+    """Positions at an offset along great circles.
+
+    Parameters
+    ----------
+    ra, dec : ndarray, shape (n,)
+        ICRS degrees.
+    east, north : ndarray, shape (n,)
+        Degrees.
+
+    Returns
+    -------
+    ra, dec : ndarray, shape (n,)
+    """
     distance, towards = np.radians(np.hypot(east, north)), np.arctan2(east, north)
     dec_1 = np.radians(dec)
     sine = np.sin(dec_1) * np.cos(distance) + np.cos(dec_1) * np.sin(distance) * np.cos(towards)

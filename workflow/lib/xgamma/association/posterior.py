@@ -10,9 +10,10 @@ MNRAS 259, 413, with depth and coverage):
 
 eta is the prior probability that s has an X-ray counterpart at all, pi_k what s may be, f where it
 may lie (`positions`), q_k and G_k how bright it is and whether it is listed (`flux_ratios`), n the
-chance density at that place and flux (`background`), D the probability that a counterpart is listed
-and lies within the search: pi_k G_k summed over coverage and depth (`fields`). The rest divides into
-R = (1 - eta) + eta (1 - coverage) + eta (coverage - D): no counterpart, outside, below the limit.
+chance density at that place and flux (`background`), D the probability that a counterpart is
+listed and lies within the search: pi_k G_k summed over coverage and depth (`fields`). The rest
+divides into R = (1 - eta) + eta (1 - coverage) + eta (coverage - D): no counterpart, outside, below
+the limit.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from numpy.typing import NDArray
 from xgamma.association.background import Counts, listed_per_unit
 from xgamma.association.fields import Fields, XraySources
 from xgamma.association.flux_ratios import LIMIT_GRID, FluxRatios
-from xgamma.association.kinds import GROUPS, KINDS, KindShares
+from xgamma.association.kinds import KindShares
+from xgamma.association.parameters import ETA, KINDS
 from xgamma.association.positions import LARGEST_DISTANCE, Ellipses, Offsets, offsets
 from xgamma.sky import match_within
 
@@ -33,16 +35,6 @@ __all__ = ["Candidates", "Model", "Posterior", "by_kind", "find_candidates", "po
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-
-# Share of the sources of a group that shine in X-rays at all, stated.
-STATED_ETA = {
-    "pulsar": 0.9,
-    "millisecond pulsar": 0.8,
-    "active galaxy": 0.95,
-    "binary": 0.95,
-    "remnant": 0.4,
-    "unclassified": 0.4,
-}
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ class Model:
     Attributes
     ----------
     eta : ndarray, shape (groups,)
-        Of `xgamma.association.kinds.GROUPS`.
+        Of `xgamma.association.parameters.GROUPS`.
     ratios : FluxRatios
     counts : Counts
     """
@@ -64,8 +56,7 @@ class Model:
     @classmethod
     def stated(cls, counts: Counts) -> Model:
         """Values of known objects, before the run's own data."""
-        eta = np.array([STATED_ETA[group] for group in GROUPS])
-        return cls(eta, FluxRatios.stated(counts.slope), counts)
+        return cls(np.array(ETA), FluxRatios.stated(counts.slope), counts)
 
 
 @dataclass(frozen=True)

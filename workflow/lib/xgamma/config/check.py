@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from xgamma.association.parameters import PARAMETERS
 from xgamma.classes import CLASSES
 from xgamma.config.wording import nearest, value_text
 
@@ -63,6 +64,9 @@ def clashes(config: dict[str, Any]) -> Iterator[str]:
     for name, survey in config["surveys"].items():
         yield from _survey_clashes(name, survey)
     yield from _unknown_classes(config["subsample"]["classes"])
+    yield from _unknown_values(config["association"]["fixed"])
+    if config["coverage"]["source"] == "moc" and not config["coverage"]["moc"]:
+        yield "coverage.moc is missing; with source: moc it is the path of the map"
     tap = config["tap"]
     if tap["timeout_s"] > tap["deadline_s"]:
         yield (
@@ -97,6 +101,20 @@ def _unknown_classes(classes: list[str]) -> Iterator[str]:
                 f"subsample.classes[{i}] is {value_text(name)}; 4FGL's classes are "
                 f"{', '.join(identified)}, in small letters if only associated{hint}"
             )
+
+
+def _unknown_values(fixed: dict[str, float]) -> Iterator[str]:
+    """Word values of the model that it does not have, and those that none of it can be."""
+    for name, value in fixed.items():
+        key = f"association.fixed.{name}"
+        if name not in PARAMETERS:
+            near = nearest(name, PARAMETERS)
+            hint = f"; did you mean {near}?" if near else ""
+            yield f"{key} is no value of the model; they are {', '.join(PARAMETERS)}{hint}"
+        elif name.startswith("eta_") and not 0 <= value <= 1:
+            yield f"{key} is {value_text(value)}; a share lies in [0, 1]"
+        elif name.startswith("ratio_width_") and not value > 0:
+            yield f"{key} is {value_text(value)}; a width is above 0"
 
 
 def _archive_clashes(name: str, archive: dict[str, Any]) -> Iterator[str]:

@@ -14,7 +14,18 @@ from typing import Any
 
 from xgamma.config.archives import ARCHIVE_NAME, ARCHIVES, Archive, Mirror, Service
 from xgamma.config.check import REPLAY, SERVICES, clashes
-from xgamma.config.kinds import Block, Boolean, Choice, ListOf, Number, Text, Whole, block, setting
+from xgamma.config.kinds import (
+    Block,
+    Boolean,
+    Choice,
+    ListOf,
+    Named,
+    Number,
+    Text,
+    Whole,
+    block,
+    setting,
+)
 from xgamma.config.shipped import SHIPPED_ARCHIVES, SHIPPED_SURVEYS
 from xgamma.config.surveys import SURVEYS, Survey
 from xgamma.errors import XgammaError
@@ -22,8 +33,10 @@ from xgamma.errors import XgammaError
 __all__ = [
     "SETTINGS",
     "Archive",
+    "Association",
     "Config",
     "ConfigError",
+    "Coverage",
     "Crossmatch",
     "Demo",
     "Enrichment",
@@ -99,6 +112,56 @@ class Crossmatch:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """Where Chandra has looked, and how deep. See [the method](../docs/method.md#coverage)."""
+
+    source: str = setting(
+        Choice(("pointings", "moc"), "coverage is known from {words}"),
+        default="pointings",
+        what="`pointings`: from the list of observations, whatever their roll angles were. `moc`: "
+        "from a map of your own, in the file `moc`; the list of observations tells how deep.",
+    )
+    moc: str = setting(
+        Text(".{0,1000}", "it is the path of a FITS file", "a path"),
+        default="",
+        what="A coverage map (MOC) as FITS, such as the Chandra archive publishes. Read only if "
+        "`source` is `moc`.",
+    )
+    public_by: str = setting(
+        Text("[12][0-9]{3}-[01][0-9]-[0-3][0-9]", "it is a date such as 2021-12-31", "a date"),
+        default="2021-12-31",
+        what="Observations that were made public later are not in the source catalogue: the end "
+        "of 2021 for CSC 2.1.",
+    )
+
+
+@dataclass(frozen=True)
+class Association:
+    """Which Chandra source is a Fermi source. See [the method](../docs/method.md)."""
+
+    fixed: dict[str, float] = setting(
+        Named(
+            Text("[a-z_]+", "a name is one of those in association/model.json"),
+            Number("(-20, 20)", "a value of the model lies in {range}"),
+            "it is a block of names and numbers",
+            "name: number",
+            placeholder="<value>",
+        ),
+        default={},
+        what="Values of the model that are taken as they are, and not learnt on the run's own "
+        "data: `eta_...` is the share of sources with an X-ray counterpart, `median_ratio_...` "
+        "and `ratio_width_...` are log10 of X-ray over gamma-ray flux. The names are those in "
+        "`association/model.json`.",
+    )
+    controls: int = setting(
+        Whole("[0, 200]", "the number of controls per source is a whole number in {range}"),
+        default=24,
+        what="How many places without a Fermi source are tried per Fermi source, where there is "
+        "room: they show how often chance passes for a counterpart.",
+    )
+
+
+@dataclass(frozen=True)
 class Shards:
     """How the Fermi sources are split into requests. When a source changes, its shard is made
     again and no other, and asked for are the positions that are new. See [Shards](#shards).
@@ -147,6 +210,12 @@ class Enrichment:
         "negligible, so 2 holds nearly all true matches there; at 3e5 stars per square degree "
         "chance adds 0.3 per candidate. Far off axis Chandra's errors exceed 2: take more, and "
         "the position errors in the tables.",
+    )
+    least_probability: float = setting(
+        Number("(0, 1]", "a probability lies in {range}"),
+        default=0.01,
+        what="Searched is also around Chandra sources outside the circle, or without a flux, that "
+        "are the counterpart with at least this probability.",
     )
     shards: Shards = block(Shards)
 
@@ -265,6 +334,8 @@ class Config:
     demo: Demo = block(Demo)
     sky: Sky = block(Sky)
     crossmatch: Crossmatch = block(Crossmatch)
+    coverage: Coverage = block(Coverage)
+    association: Association = block(Association)
     enrichment: Enrichment = block(Enrichment)
     surveys: dict[str, Survey] = setting(
         SURVEYS,

@@ -1,7 +1,7 @@
 """The sky in HEALPix cells, with the probability that Chandra has looked there, and how deep.
 
-A cell (order 11, 1.7 arcmin wide, ICRS, nested) has the probability `share` that it was seen and the
-`exposure` that was spent on it if so, in seconds on the axis of ACIS. Observations give both by
+A cell (order 11, 1.7 arcmin wide, ICRS, nested) has the probability `share` that it was seen and
+the `exposure` that was spent on it if so, in seconds on the axis of ACIS. Observations give both by
 `Pointings`, exact outlines by `from_outlines`, a map of where by `from_moc`; a catalogue of
 sources bears witness to it: `witnessed`.
 """

@@ -22,6 +22,7 @@ _MEDIA_TYPES = {
     ".csv": "text/csv",
     ".ecsv": "text/plain",
     ".html": "text/html",
+    ".fits": "application/fits",
     ".json": "application/json",
     ".parquet": "application/vnd.apache.parquet",
     ".pdf": "application/pdf",

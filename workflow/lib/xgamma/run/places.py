@@ -14,6 +14,7 @@ from pathlib import Path
 from xgamma.errors import XgammaError
 
 __all__ = [
+    "EXTENDED_LIST",
     "FERMI_LIST",
     "check_folders",
     "name_interpreter_plainly",
@@ -23,6 +24,9 @@ __all__ = [
 
 FERMI_LIST = "resources/4fgl_dr4_v35.ecsv.gz"
 """The real Fermi sources, for the simulated sky; of the workflow."""
+
+EXTENDED_LIST = "resources/4fgl_dr4_v35_extended.ecsv"
+"""Shapes of the extended Fermi sources, which have no error ellipse; of the workflow."""
 
 _WORKFLOW = Path(__file__).parents[4]
 

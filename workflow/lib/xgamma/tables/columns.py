@@ -54,12 +54,15 @@ class Column:
     unit : str
         In the spelling of astropy; '' if it has none.
     description : str
+    ucd : str
+        UCD1+; '' if none fits.
     """
 
     name: str
     kind: str
     unit: str = ""
     description: str = ""
+    ucd: str = ""
 
     @property
     def dtype(self) -> np.dtype | pd.api.extensions.ExtensionDtype:

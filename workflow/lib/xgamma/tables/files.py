@@ -60,6 +60,7 @@ def write_parquet(path: str | Path, frame: pd.DataFrame, columns: Sequence[Colum
             "kind": column.kind,
             "unit": column.unit,
             "description": column.description,
+            **({"ucd": column.ucd} if column.ucd else {}),
         }
         fields.append(pa.field(column.name, column.arrow_type, metadata=metadata))
     table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
@@ -80,6 +81,7 @@ def read_columns(path: str | Path) -> list[Column]:
                 metadata.get("kind", "text"),
                 metadata.get("unit", ""),
                 metadata.get("description", ""),
+                metadata.get("ucd", ""),
             )
         )
     return columns
@@ -228,6 +230,8 @@ def write_ecsv(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column])
         if column.unit:
             table[column.name].unit = printable(column.unit)
         table[column.name].description = printable(column.description) or None
+        if column.ucd:
+            table[column.name].info.meta = {"ucd": column.ucd}
     stream = io.StringIO()
     table.write(stream, format="ascii.ecsv")
     write_text(path, _without_comments(stream.getvalue()))

@@ -1,0 +1,142 @@
+"""Where Chandra has looked around the plane, and how deep: from the list of its observations."""
+
+from __future__ import annotations
+
+import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from xgamma.association.background import Counts, listed_per_unit
+from xgamma.association.fields import XraySources, fit_counts
+from xgamma.association.positions import error_ellipses
+from xgamma.coverage.cells import ORDER, Cells, Pointings, from_moc, witnessed
+from xgamma.coverage.footprints import flux_limit, in_catalogue_share
+from xgamma.sky import galactic, within_latitude
+from xgamma.tables.columns import Column
+
+if TYPE_CHECKING:
+    import mocpy
+
+__all__ = [
+    "CELL_COLUMNS",
+    "EXTENDED_COLUMNS",
+    "MARGIN_DEG",
+    "cells_of_frame",
+    "frame_of_cells",
+    "map_coverage",
+    "moc_of_cells",
+]
+
+MARGIN_DEG = 3.0
+"""Beyond the latitude cut: ellipses reach over it, and so do controls."""
+
+CELL_COLUMNS = [
+    Column("cell", "int", "", "HEALPix number, order 11, nested, ICRS"),
+    Column("ra", "float", "deg", "Right ascension of its centre, ICRS"),
+    Column("dec", "float", "deg", "Declination of its centre, ICRS"),
+    Column("share", "float32", "", "Probability that the place was seen"),
+    Column("exposure", "float32", "s", "Exposure if so, as on the axis of ACIS"),
+]
+
+EXTENDED_COLUMNS = [
+    Column("name", "text", "", "4FGL name"),
+    Column("model_form", "text", "", "Disk, 2D Gaussian, Ring or Map"),
+    Column("model_semi_major", "float", "deg", "Radius, 68 % radius or half the size"),
+    Column("model_semi_minor", "float", "deg", "The same across"),
+    Column("model_position_angle", "float", "deg", "East of north"),
+]
+"""The columns that are used of the shipped list of extended Fermi sources."""
+
+_MJD_OF_1970 = 40587
+
+
+def map_coverage(
+    chanmaster: pd.DataFrame,
+    csc: pd.DataFrame,
+    fermi: pd.DataFrame,
+    extended: pd.DataFrame,
+    *,
+    latitude_cut_deg: float,
+    public_by: str,
+    moc: mocpy.MOC | None = None,
+) -> Cells:
+    """Cells that Chandra has seen at |b| up to the cut and a margin.
+
+    Observations say where and how long; the catalogue bears witness: its sources prove that their
+    places were seen, and where it should have several and has none, nobody looked.
+
+    Parameters
+    ----------
+    chanmaster, csc, fermi : DataFrame
+        The whole catalogues.
+    extended : DataFrame
+        Templates of extended Fermi sources.
+    latitude_cut_deg : float
+    public_by : str
+        Date; observations that were made public later are not in the source catalogue.
+    moc : mocpy.MOC, optional
+        A map of where Chandra has looked; the observations then tell only how deep.
+    """
+    limit = latitude_cut_deg + MARGIN_DEG
+    chanmaster = chanmaster[_near_plane(chanmaster["ra"], chanmaster["dec"], limit)]
+    csc = csc[within_latitude(csc["bii"], limit)]
+    ra, dec, exposure = (chanmaster[name].to_numpy(float) for name in ("ra", "dec", "exposure"))
+    detector = chanmaster["detector"].to_numpy(object)
+    date = datetime.date.fromisoformat(public_by)
+    listed = in_catalogue_share(
+        detector,
+        chanmaster["status"].to_numpy(object),
+        chanmaster["grating"].to_numpy(object),
+        chanmaster["public_date"].to_numpy(float),
+        chanmaster["time"].to_numpy(float),
+        exposure,
+        (date - datetime.date(1970, 1, 1)).days + _MJD_OF_1970,
+    )
+    pointings = Pointings(ra, dec, detector, exposure)
+    source_ra, source_dec = csc["ra"].to_numpy(float), csc["dec"].to_numpy(float)
+    first = witnessed(pointings.cells(listed), source_ra, source_dec, None)
+    if moc is not None:
+        usual = float(np.median(first.exposure)) if len(first) else 0.0
+        return witnessed(from_moc(moc, first, usual), source_ra, source_dec, None)
+    plane = fermi[within_latitude(fermi["bii"], latitude_cut_deg)]
+    xray = XraySources.placed(source_ra, source_dec, csc["b_flux_ap"].to_numpy(float), first)
+    counts = fit_counts(first, xray, error_ellipses(plane, extended))
+    density = _Density(counts)
+    believed = pointings.doubted(listed, source_ra, source_dec, density)
+    return witnessed(pointings.cells(believed), source_ra, source_dec, density)
+
+
+class _Density:
+    """Sources per square degree that are listed after an exposure, usual in the run."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._counts = counts
+
+    def __call__(self, exposure_s: np.ndarray) -> np.ndarray:
+        limit = np.log10(flux_limit(exposure_s)) + self._counts.limit_shift
+        return self._counts.mean * listed_per_unit(limit, self._counts.slope)
+
+
+def _near_plane(ra: pd.Series, dec: pd.Series, limit: float) -> np.ndarray:
+    return within_latitude(galactic(ra.to_numpy(float), dec.to_numpy(float))[1], limit)
+
+
+def frame_of_cells(cells: Cells) -> pd.DataFrame:
+    """The cells as a table: `CELL_COLUMNS`."""
+    return pd.DataFrame(vars(cells))
+
+
+def cells_of_frame(frame: pd.DataFrame) -> Cells:
+    """The cells of such a table."""
+    floats = (frame[name].to_numpy(float) for name in ("ra", "dec", "share", "exposure"))
+    return Cells(frame["cell"].to_numpy(np.int64), *floats)
+
+
+def moc_of_cells(cells: Cells) -> mocpy.MOC:
+    """The map of the cells that Chandra has more likely seen than not."""
+    from mocpy import MOC
+
+    seen = cells.cell[cells.share >= 0.5].astype(np.uint64)
+    return MOC.from_healpix_cells(seen, np.full(len(seen), ORDER, np.uint8), max_depth=ORDER)

@@ -1,0 +1,39 @@
+"""Map where Chandra has looked, and how deep."""
+
+from xgamma.errors import XgammaError
+from xgamma.run.job import job
+from xgamma.run.places import EXTENDED_LIST, workflow_file
+from xgamma.stages.map_coverage import (
+    CELL_COLUMNS,
+    EXTENDED_COLUMNS,
+    frame_of_cells,
+    map_coverage,
+    moc_of_cells,
+)
+from xgamma.tables.files import read_ecsv, read_parquet, write_parquet
+from xgamma.tables.whole_files import atomic_path
+
+with job(snakemake):
+    from mocpy import MOC
+
+    i, p = snakemake.input, snakemake.params
+    moc = None
+    if p.source == "moc":
+        try:
+            moc = MOC.from_fits(i.moc)
+        except Exception as error:
+            raise XgammaError(
+                f"coverage.moc: {i.moc} cannot be read as a coverage map (MOC): {error}"
+            ) from error
+    cells = map_coverage(
+        read_parquet(i.chanmaster),
+        read_parquet(i.csc, ["ra", "dec", "bii", "b_flux_ap"]),
+        read_parquet(i.fermi),
+        read_ecsv(workflow_file(EXTENDED_LIST), EXTENDED_COLUMNS),
+        latitude_cut_deg=p.latitude_cut_deg,
+        public_by=p.public_by,
+        moc=moc,
+    )
+    write_parquet(snakemake.output.cells, frame_of_cells(cells), CELL_COLUMNS)
+    with atomic_path(snakemake.output.moc) as beside:
+        moc_of_cells(cells).save(beside, format="fits", overwrite=True)

@@ -1,0 +1,19 @@
+"""Write the tables of Fermi sources and of their candidates."""
+
+from xgamma.run.job import job
+from xgamma.stages.tabulate import CANDIDATE_TABLE, FERMI_TABLE, candidate_table, fermi_table
+from xgamma.tables.files import read_parquet, write_csv, write_ecsv, write_parquet
+
+with job(snakemake):
+    i, o = snakemake.input, snakemake.output
+    fermi = read_parquet(i.fermi)
+    candidates = candidate_table(read_parquet(i.candidates), fermi, read_parquet(i.csc))
+    sources = fermi_table(read_parquet(i.sources), candidates, read_parquet(i.controls), fermi)
+    for files, frame, columns in (
+        (o.candidates, candidates, CANDIDATE_TABLE),
+        (o.fermi, sources, FERMI_TABLE),
+    ):
+        parquet, ecsv, csv = files
+        write_parquet(parquet, frame, columns)
+        write_ecsv(ecsv, frame, columns)
+        write_csv(csv, frame, columns)
