@@ -22,6 +22,8 @@ ORDER = [
     "classes",
     "class_shares",
     "tables",
+    "coverage",
+    "association",
     "config",
     "run",
     "tap",

@@ -1,5 +1,5 @@
 # Optical and infrared sources around the Fermi sources and their Chandra candidates.
-# Needs: crossmatch/pairs.parquet, services/*.ecsv, the services themselves.
+# Needs: crossmatch/pairs.parquet, tables/{candidates,fermi_sources}.parquet, services/*.ecsv, the services themselves.
 # Makes: enrichment/{targets.parquet, shards.json}, enrichment/{survey}/{shard}.{digest}.parquet
 #        with .provenance.json,
 #        tables/{counterparts_{survey}.parquet, .ecsv, grouped_csc_fermi_gaia_2mass_pairs.csv, .ecsv}.
@@ -10,6 +10,8 @@
 checkpoint shard_sources:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        candidates=f"{RESULTS}/tables/candidates.parquet",
+        sources=f"{RESULTS}/tables/fermi_sources.parquet",
         columns=DESCRIPTIONS,
         sky_record=demo_sky_record,
     output:
@@ -28,6 +30,7 @@ checkpoint shard_sources:
         radius_deg=CONFIG.enrichment.radius_deg,
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
         nearest=CONFIG.enrichment.nearest,
+        least_probability=CONFIG.enrichment.least_probability,
         by=CONFIG.enrichment.shards.by,
         order=CONFIG.enrichment.shards.order,
         surveys=SURVEY_TABLES,
@@ -82,6 +85,7 @@ rule enrich_shard:
 rule merge_enrichment:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        sources=f"{RESULTS}/tables/fermi_sources.parquet",
         shards=shards_of_manifest,
     output:
         grouped_csv=f"{RESULTS}/tables/grouped_csc_fermi_gaia_2mass_pairs.csv",

@@ -12,6 +12,9 @@ rule summarize:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         excluded=f"{RESULTS}/crossmatch/excluded.ecsv",
         verification=f"{RESULTS}/crossmatch/verification.json",
+        fermi_sources=f"{RESULTS}/tables/fermi_sources.parquet",
+        candidates=f"{RESULTS}/tables/candidates.parquet",
+        calibration=f"{RESULTS}/association/calibration.json",
         counterparts=expand(
             f"{RESULTS}/tables/counterparts_{{survey}}.parquet", survey=CONFIG.surveys
         ),

@@ -9,7 +9,8 @@ from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecs
 
 with job(snakemake):
     pairs = read_parquet(snakemake.input.pairs)
-    fermi_class = dict(zip(pairs["fermi_name"], pairs["fermi_class"], strict=True))
+    fermi = read_parquet(snakemake.input.sources, ["fermi_name", "fermi_class"])
+    fermi_class = dict(zip(fermi["fermi_name"], fermi["fermi_class"], strict=True))
     counterparts = {}
     for (name, survey), parquet, ecsv in zip(
         snakemake.params.surveys.items(),

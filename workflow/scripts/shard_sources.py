@@ -5,14 +5,24 @@ from pathlib import Path
 from xgamma.archive.services import read_description
 from xgamma.archive.surveys import missing_of_survey
 from xgamma.run.job import job
-from xgamma.stages.shard_sources import TARGET_COLUMNS, ShardBasis, build_targets, shard_digests
+from xgamma.stages.shard_sources import (
+    TARGET_COLUMNS,
+    ShardBasis,
+    build_targets,
+    likely_beyond_pairs,
+    shard_digests,
+)
 from xgamma.tables.files import read_parquet, write_parquet
 from xgamma.tables.whole_files import write_json
 
 with job(snakemake):
     i, p = snakemake.input, snakemake.params
+    pairs = read_parquet(i.pairs)
+    sources = read_parquet(i.sources, ["fermi_name", "fermi_ra", "fermi_dec"])
+    candidates = read_parquet(i.candidates).merge(sources, on="fermi_name")
     targets = build_targets(
-        read_parquet(i.pairs),
+        pairs,
+        likely_beyond_pairs(candidates, pairs, p.least_probability),
         radius_deg=p.radius_deg,
         csc_radius_arcsec=p.csc_radius_arcsec,
         by=p.by,

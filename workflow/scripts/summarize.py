@@ -21,6 +21,9 @@ with job(snakemake):
         pairs=read_parquet(i.pairs),
         excluded=read_ecsv(i.excluded, EXCLUDED_COLUMNS),
         verification=json.loads(Path(i.verification).read_text(encoding="utf-8")),
+        fermi_sources=read_parquet(i.fermi_sources),
+        candidates=read_parquet(i.candidates, ["fermi_name", "rank", "p_association"]),
+        calibration=json.loads(Path(i.calibration).read_text(encoding="utf-8")),
         counterparts={
             name: read_parquet(file)
             for name, file in zip(p["surveys"], i.counterparts, strict=True)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from xgamma.archive.surveys import SurveyTable
+from xgamma.association.parameters import PARAMETERS
 from xgamma.config.check import FIXED_COLUMNS
 from xgamma.config.key_table import keys
 from xgamma.config.settings import (
@@ -157,7 +158,25 @@ REFUSED = [
     (
         {True: 1},
         "config: True is 1, but there is no such key; the keys there are archive, replay, "
-        "archives, demo, sky, crossmatch, enrichment, surveys, subsample, figures, tap",
+        "archives, demo, sky, crossmatch, coverage, association, enrichment, surveys, subsample, "
+        "figures, tap",
+    ),
+    (
+        {"association": {"fixed": {"eta_pulsars": 0.9}}},
+        "config: association.fixed.eta_pulsars is no value of the model; they are "
+        f"{', '.join(PARAMETERS)}; did you mean eta_pulsar?",
+    ),
+    (
+        {"association": {"fixed": {"eta_pulsar": 1.5}}},
+        "config: association.fixed.eta_pulsar is 1.5; a share lies in [0, 1]",
+    ),
+    (
+        {"association": {"fixed": {"ratio_width_pulsar": 0}}},
+        "config: association.fixed.ratio_width_pulsar is 0; a width is above 0",
+    ),
+    (
+        {"coverage": {"source": "moc"}},
+        "config: coverage.moc is missing; with source: moc it is the path of the map",
     ),
     # words from a list
     (

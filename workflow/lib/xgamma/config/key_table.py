@@ -91,7 +91,8 @@ def _default_cell(one: Setting) -> str:
         return "required"
     if isinstance(one.kind, Named) and one.default:
         return enumeration(f"`{name}`" for name in one.default)
-    return f"`{_in_yaml(one.default)}`"
+    # a text of nothing would not be seen
+    return f"`{_in_yaml(one.default)}`" if one.default != "" else '`""`'
 
 
 def _in_yaml(value: Any) -> str:

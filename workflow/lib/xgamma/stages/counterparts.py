@@ -25,7 +25,13 @@ COLUMNS_DIFFER = (
 """Why rows of two answers are not put into one table; the way out follows it."""
 
 _TARGET_COLUMNS = [
-    Column("around", "text", "", "fermi: found around the Fermi position; csc: a candidate"),
+    Column(
+        "around",
+        "text",
+        "",
+        "fermi: found around the Fermi position; csc: a Chandra source of the pairs; likely: a "
+        "likely counterpart that is no pair",
+    ),
     Column("fermi_name", "text", "", "4FGL name"),
     Column("csc_name", "text", "", "Chandra source; blank around the Fermi position"),
     Column("rank", "int", "", "1 for the nearest to the target"),

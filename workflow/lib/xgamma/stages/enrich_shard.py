@@ -264,11 +264,14 @@ def enrich_targets(
     )
     found["rank"] = found.groupby("target_id").cumcount() + 1
     found["n_in_radius"] = found.groupby("target_id")["rank"].transform("size")
-    found = found[(found["around"] == "csc") | (found["rank"] <= nearest)].reset_index(drop=True)
-    fermi = targets[targets["around"] == "fermi"].set_index("fermi_name")
-    position = fermi.loc[found["fermi_name"]]
+    found = found[(found["around"] != "fermi") | (found["rank"] <= nearest)].reset_index(drop=True)
+    position = targets.drop_duplicates("fermi_name").set_index("fermi_name")
+    position = position.loc[found["fermi_name"]]
     found["sep_fermi_arcsec"] = 3600.0 * separation(
-        found["ra"], found["dec"], position["ra"].to_numpy(), position["dec"].to_numpy()
+        found["ra"],
+        found["dec"],
+        position["fermi_ra"].to_numpy(),
+        position["fermi_dec"].to_numpy(),
     )
     found = _nearest_csc(found, targets)
     found["l"], found["b"] = galactic(found["ra"], found["dec"]) if len(found) else ([], [])

@@ -19,12 +19,26 @@ import pandas as pd
 
 from xgamma.tables.columns import Column, conform
 
-__all__ = ["TARGET_COLUMNS", "ShardBasis", "build_targets", "shard_digests"]
+__all__ = [
+    "TARGET_COLUMNS",
+    "ShardBasis",
+    "build_targets",
+    "likely_beyond_pairs",
+    "shard_digests",
+]
 
 TARGET_COLUMNS = [
     Column("target_id", "int", "", "Running number within the shard"),
-    Column("around", "text", "", "fermi: the Fermi position; csc: a Chandra candidate"),
+    Column(
+        "around",
+        "text",
+        "",
+        "fermi: the Fermi position; csc: a Chandra source of the pairs; likely: a likely "
+        "counterpart that is no pair",
+    ),
     Column("fermi_name", "text", "", "4FGL name"),
+    Column("fermi_ra", "float", "deg", "Fermi right ascension, ICRS"),
+    Column("fermi_dec", "float", "deg", "Fermi declination, ICRS"),
     Column("csc_name", "text", "", "Chandra source; blank around the Fermi position"),
     Column("ra", "float", "deg", "Right ascension, ICRS"),
     Column("dec", "float", "deg", "Declination, ICRS"),
@@ -67,8 +81,34 @@ def _shard_names(fermi: pd.DataFrame, by: str, order: int) -> list[str]:
     return names
 
 
+def likely_beyond_pairs(
+    candidates: pd.DataFrame, pairs: pd.DataFrame, least_probability: float
+) -> pd.DataFrame:
+    """Likely counterparts that are no pairs: outside the circle, or without a flux.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        `xgamma.stages.tabulate.CANDIDATE_TABLE`, with the Fermi position: `fermi_ra, fermi_dec`.
+    pairs : DataFrame
+        `xgamma.stages.pairs.PAIR_COLUMNS`.
+    least_probability : float
+
+    Returns
+    -------
+    DataFrame
+        ``fermi_name, fermi_ra, fermi_dec, fermi_class, csc_name, csc_ra, csc_dec``.
+    """
+    names = ["fermi_name", "csc_name"]
+    likely = candidates[candidates["p_association"] >= least_probability]
+    paired = likely.set_index(names).index.isin(pairs.set_index(names).index)
+    columns = [*names, "fermi_ra", "fermi_dec", "fermi_class", "csc_ra", "csc_dec"]
+    return likely.loc[~paired, columns].reset_index(drop=True)
+
+
 def build_targets(
     pairs: pd.DataFrame,
+    likely: pd.DataFrame | None = None,
     *,
     radius_deg: float,
     csc_radius_arcsec: float,
@@ -77,14 +117,17 @@ def build_targets(
 ) -> pd.DataFrame:
     """The positions around which the surveys are searched.
 
-    One target per Fermi source (the notebook's search) and one per pair, around the
-    Chandra candidate. A Fermi source and its candidates share a shard: the HEALPix cell
-    (ICRS, nested) of the Fermi position, or the source itself, never a row number.
+    One target per Fermi source (the notebook's search), one per pair, around the Chandra
+    candidate, and one per likely counterpart that is no pair. A Fermi source and its candidates
+    share a shard: the HEALPix cell (ICRS, nested) of the Fermi position, or the source itself,
+    never a row number.
 
     Parameters
     ----------
     pairs : DataFrame
         `xgamma.stages.pairs.PAIR_COLUMNS`.
+    likely : DataFrame, optional
+        As `likely_beyond_pairs` gives them.
     radius_deg, csc_radius_arcsec : float
     by : {'healpix', 'source'}
     order : int
@@ -96,11 +139,18 @@ def build_targets(
         `TARGET_COLUMNS`, sorted by shard, then around, fermi_name, csc_name.
     """
     fermi = pairs.drop_duplicates("fermi_name").reset_index(drop=True)
-    shard = dict(zip(fermi["fermi_name"], _shard_names(fermi, by, order), strict=True))
+    columns = ["fermi_name", "fermi_ra", "fermi_dec", "csc_name", "csc_ra", "csc_dec"]
+    around = pairs[columns].assign(around="csc")
+    if likely is not None:
+        around = pd.concat([around, likely[columns].assign(around="likely")], ignore_index=True)
+    every = around.drop_duplicates("fermi_name")
+    shard = dict(zip(every["fermi_name"], _shard_names(every, by, order), strict=True))
     around_fermi = pd.DataFrame(
         {
             "around": "fermi",
             "fermi_name": fermi["fermi_name"],
+            "fermi_ra": fermi["fermi_ra"],
+            "fermi_dec": fermi["fermi_dec"],
             "csc_name": "",
             "ra": fermi["fermi_ra"],
             "dec": fermi["fermi_dec"],
@@ -109,11 +159,13 @@ def build_targets(
     )
     around_csc = pd.DataFrame(
         {
-            "around": "csc",
-            "fermi_name": pairs["fermi_name"],
-            "csc_name": pairs["csc_name"],
-            "ra": pairs["csc_ra"],
-            "dec": pairs["csc_dec"],
+            "around": around["around"],
+            "fermi_name": around["fermi_name"],
+            "fermi_ra": around["fermi_ra"],
+            "fermi_dec": around["fermi_dec"],
+            "csc_name": around["csc_name"],
+            "ra": around["csc_ra"],
+            "dec": around["csc_dec"],
             "radius_deg": csc_radius_arcsec / 3600.0,
         }
     )
@@ -182,7 +234,8 @@ def shard_digests(targets: pd.DataFrame, basis: ShardBasis) -> dict[str, str]:
         digest = hashlib.sha256(basis_text.encode())
         for row in rows.itertuples(index=False):
             values = [row.around, row.fermi_name, row.csc_name]
-            values += [float(v).hex() for v in (row.ra, row.dec, row.radius_deg)]
+            places = (row.fermi_ra, row.fermi_dec, row.ra, row.dec, row.radius_deg)
+            values += [float(v).hex() for v in places]
             digest.update(json.dumps(values).encode() + b"\n")
         digests[str(shard)] = digest.hexdigest()[:16]
     return digests

@@ -12,9 +12,12 @@ import pandas as pd
 from xgamma.archive.services import missing_optional
 from xgamma.sky import within_latitude
 from xgamma.stages.counterparts import VARIABILITY_FLAG, product_name
+from xgamma.stages.tabulate import STATES
 from xgamma.tables.printable import printable
 
 __all__ = ["build_summary", "summary_text"]
+
+_FOUND = ("likely counterpart", "counterpart")
 
 
 def _observations(chanmaster: pd.DataFrame) -> dict[str, Any]:
@@ -107,6 +110,30 @@ def _counterparts(
     return {"by_survey": numbers, "fermi_sources_with_all_surveys": len(with_all)}
 
 
+def _association(
+    sources: pd.DataFrame, candidates: pd.DataFrame, calibration: Mapping[str, Any]
+) -> dict[str, Any]:
+    likely = candidates.merge(sources[["fermi_name", "state"]], on="fermi_name")
+    found = likely[(likely["rank"] == 1) & likely["state"].isin(_FOUND)]
+    known = calibration["known"]
+    return {
+        "fermi_sources": len(sources),
+        "candidates": len(candidates),
+        "by_state": {state: int((sources["state"] == state).sum()) for state in STATES},
+        "observed": int((~sources["state"].isin(STATES[:1])).sum()),
+        "expected_false": float((1 - found["p_association"]).sum()),
+        "sum_p": _number(candidates["p_association"].sum()),
+        "sum_outside": _number(sources["p_outside"].sum()),
+        "sum_below": _number(sources["p_below"].sum()),
+        "sum_none": _number(sources["p_none"].sum()),
+        "by_agreement": _counts(sources["agreement"]),
+        "controls": calibration["controls"],
+        "known": {
+            key: known[key] for key in ("sources", "with_right_candidate", "first", "log_loss")
+        },
+    }
+
+
 def _number(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
 
@@ -125,6 +152,9 @@ def build_summary(
     pairs: pd.DataFrame,
     excluded: pd.DataFrame,
     verification: Mapping[str, Any],
+    fermi_sources: pd.DataFrame,
+    candidates: pd.DataFrame,
+    calibration: Mapping[str, Any],
     counterparts: Mapping[str, pd.DataFrame],
 ) -> dict[str, Any]:
     """Every number that the notebook prints or states, and those that it should have.
@@ -141,6 +171,10 @@ def build_summary(
     pairs, excluded : DataFrame
     verification : mapping
         `xgamma.stages.verify_crossmatch.Verification`.
+    fermi_sources, candidates : DataFrame
+        The flat tables: `xgamma.stages.tabulate`.
+    calibration : mapping
+        `association/calibration.json`.
     counterparts : mapping
         Survey -> long table.
 
@@ -162,9 +196,40 @@ def build_summary(
         "csc": _chandra(csc, cut, min_flux),
         "fermi": _fermi(fermi, excluded, cut),
         "pairs": _pairs(pairs, verification),
+        "association": _association(fermi_sources, candidates, calibration),
         "counterparts": _counterparts(pairs, counterparts, settings["surveys"]),
         "run": {"archive": settings["archive"]},
     }
+
+
+def _association_lines(numbers: Mapping[str, Any]) -> list[str]:
+    """What became of the Fermi sources of the plane."""
+    states = numbers["by_state"]
+    claimed = sum(states[state] for state in _FOUND)
+    lines = [
+        f"Of {numbers['fermi_sources']:,} Fermi sources, {numbers['observed']:,} were observed, "
+        "wholly or in part:"
+    ]
+    rests = {
+        "counterpart": "a Chandra source with a probability of 0.8 or more",
+        "likely counterpart": "with 0.5 to 0.8",
+        "confused": "one of several, but which one is open",
+        "candidates, none likely": "all candidates below 0.5",
+        "observed, nothing found": "",
+        "partly observed": "a part of the ellipse was not looked at",
+    }
+    lines += [_line(f"  {state}", states[state], rest).rstrip() for state, rest in rests.items()]
+    lines.append(
+        f"  of the {claimed:,} likely ones, {numbers['expected_false']:.1f} are expected "
+        "to be false"
+    )
+    known = numbers["known"]
+    if known["with_right_candidate"]:
+        lines.append(
+            f"  known pulsars and binaries: the right source is first for {known['first']} of "
+            f"{known['with_right_candidate']}"
+        )
+    return lines
 
 
 def _flux(value: float | None) -> str:
@@ -172,7 +237,7 @@ def _flux(value: float | None) -> str:
 
 
 def _line(label: str, count: int, rest: str) -> str:
-    return f"{label:<21} {count:>8,}   {rest}"
+    return f"{label:<25} {count:>8,}   {rest}"
 
 
 def summary_text(summary: Mapping[str, Any]) -> str:
@@ -229,6 +294,8 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         ),
         _line("  confused sources", pairs["fermi_sources_confused"], "Fermi names that end in c"),
         "",
+        *_association_lines(summary["association"]),
+        "",
         f"Of {sources:,} Fermi sources, within {settings['radius_deg']:g} deg, and "
         f"{pairs['circle']:,} candidates, within {settings['csc_radius_arcsec']:g} arcsec:",
     ]
@@ -236,7 +303,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         candidates = f"and {numbers['candidates_with']:,} candidates have one"
         lines.append(_line(f"  {survey}", numbers["fermi_sources_with"], candidates))
     lines.append(f"  all surveys         {counterparts['fermi_sources_with_all_surveys']:>8,}")
-    lines.append("A match without a probability is a candidate, not a counterpart.")
+    lines.append("Such a match has no probability yet: it is a candidate, not a counterpart.")
     if summary["missing_columns"]:
         lacking = f"Columns that the service lacks: {', '.join(summary['missing_columns'])}"
         lines += ["", textwrap.fill(lacking, 80, break_on_hyphens=False)]
