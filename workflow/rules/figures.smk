@@ -1,6 +1,7 @@
 # The figures, and the tables of classes that go with them.
 # Needs: catalogs/{chanmaster,fermilpsc}.parquet, plane/{csc,fermilpsc}.parquet,
 #        crossmatch/pairs.parquet, enrichment/targets.parquet,
+#        tables/{fermi_sources,candidates}.parquet, association/{calibration.json, known.parquet},
 #        tables/counterparts_{survey}.parquet.
 # Makes: FIGURES = figures/*.{png,pdf,svg} as the config says, and
 #        tables/{class_shares,class_subsample}.{ecsv,html}.
@@ -164,6 +165,37 @@ rule plot_subsample:
         "../scripts/plot_subsample.py"
 
 
+rule plot_probabilities:
+    input:
+        sources=f"{RESULTS}/tables/fermi_sources.parquet",
+        candidates=f"{RESULTS}/tables/candidates.parquet",
+        calibration=f"{RESULTS}/association/calibration.json",
+        known=f"{RESULTS}/association/known.parquet",
+    output:
+        reliability=figure_files("reliability", "Probabilities"),
+        known_sources=figure_files("known_sources", "Probabilities"),
+        states=figure_files("states", "Probabilities"),
+        probability=figure_files("probability", "Probabilities"),
+    log:
+        f"{RESULTS}/logs/plot_probabilities.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_probabilities.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled_by_attempt(1500),
+        runtime=scaled_by_attempt(10),
+    params:
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        dpi=CONFIG.figures.dpi,
+        simulated=CONFIG.simulated,
+        code=code_digest("plot_probabilities"),
+    message:
+        "drawing the probabilities"
+    script:
+        "../scripts/plot_probabilities.py"
+
+
 # All figures, with the tables of classes, for rule all.
 FIGURES = [
     *rules.plot_observations.output,
@@ -171,4 +203,5 @@ FIGURES = [
     *rules.plot_associations.output,
     *rules.plot_counterparts.output,
     *rules.plot_subsample.output,
+    *rules.plot_probabilities.output,
 ]

@@ -264,8 +264,8 @@ def summary_text(summary: Mapping[str, Any]) -> str:
             csc["rows"],
             f"{csc['with_flux']:,} with a flux, {csc['dropped_by_flux_cut']:,} dropped by the cut",
         ),
-        f"  fluxes, erg/s/cm2             smallest {smallest}, median {median},",
-        f"                                mean {mean}, largest {largest}",
+        f"  fluxes, erg/s/cm2                smallest {smallest}, median {median},",
+        f"                                   mean {mean}, largest {largest}",
         _line(f"  {cut}", csc["in_plane"], f"{csc['in_plane_above_flux_cut']:,} with {flux_cut}"),
         _line(
             "Fermi sources",
@@ -302,7 +302,9 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     for survey, numbers in counterparts["by_survey"].items():
         candidates = f"and {numbers['candidates_with']:,} candidates have one"
         lines.append(_line(f"  {survey}", numbers["fermi_sources_with"], candidates))
-    lines.append(f"  all surveys         {counterparts['fermi_sources_with_all_surveys']:>8,}")
+    lines.append(
+        _line("  all surveys", counterparts["fermi_sources_with_all_surveys"], "").rstrip()
+    )
     lines.append("Such a match has no probability yet: it is a candidate, not a counterpart.")
     if summary["missing_columns"]:
         lacking = f"Columns that the service lacks: {', '.join(summary['missing_columns'])}"
