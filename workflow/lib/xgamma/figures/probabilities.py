@@ -78,17 +78,16 @@ def plot_reliability(calibration: Mapping[str, Any]) -> Figure:
     Returns
     -------
     Figure
-        One panel each. A point per bin of probability, at the mean of its probabilities; bars are
-        the binomial error that the probabilities themselves foresee; on the diagonal they hold.
+        One panel each, a bar and a point per bin of probability.
     """
     injections, known = calibration["injections"], calibration["known"]
     figure = new_figure(
         "Do the probabilities hold?",
-        "Right candidates in bins of probability, against the probability. Numbers: right of all "
-        "in the bin.\nBars: the scatter that the probabilities foresee (1 sigma).",
-        4.9,
+        "Candidates in bins of probability: how many are right, and how many the probabilities "
+        "foresee, with their scatter\n(1 sigma). Where they hold, points lie at the bars' ends.",
+        4.7,
     )
-    left, right = figure.subplots(1, 2)
+    left, right = figure.subplots(1, 2, sharey=True)
     _reliability_panel(
         left,
         injections["bins"],
@@ -97,36 +96,41 @@ def plot_reliability(calibration: Mapping[str, Any]) -> Figure:
     _reliability_panel(
         right,
         known["bins"],
-        f"{known['with_right_candidate']:,} known pulsars and binaries, each left out of the fit",
+        f"{known['with_right_candidate']:,} known pulsars and binaries",
     )
     return figure
 
 
 def _reliability_panel(axes: Axes, bins: Sequence[Mapping[str, float]], title: str) -> None:
     axes.set_title(title)
-    axes.plot([0, 1], [0, 1], color=GREY, lw=1, ls="--", zorder=1)
-    filled = [one for one in bins if one["candidates"]]
-    for one in filled:
+    labels = [f"{one['low']:g}-{one['high']:g}" for one in bins]
+    for place, one in enumerate(bins):
         number = one["candidates"]
+        if not number:
+            continue
         p, share, error = (one[key] / number for key in ("expected", "right", "error"))
-        axes.plot([p, p], [max(p - error, 0), min(p + error, 1)], color=SKY_BLUE, lw=5, zorder=2)
-        axes.plot([p], [share], "o", color=BLUE, ms=6, zorder=3)
-        # above the diagonal on the left, below it on the right: there is room
-        above = p < 0.6
-        axes.annotate(
-            f"{one['right']:,} of {number:,}",
-            (p, share),
-            (6, 10) if above else (-6, -12),
-            textcoords="offset points",
-            ha="left" if above else "right",
-            va="center",
-            size=8.5,
-            color=INK,
+        axes.bar(place, p, width=0.72, color=PALE, zorder=2)
+        axes.plot(
+            [place, place], [max(p - error, 0), min(p + error, 1)], color=GREY, lw=2.5, zorder=3
         )
-    axes.set(xlim=(-0.03, 1.03), ylim=(-0.05, 1.08), aspect="equal")
-    axes.set_xlabel("probability")
-    axes.set_ylabel("share that is right")
-    if not filled:
+        axes.plot([place], [share], "o", color=BLUE, ms=7, mec="white", mew=0.8, zorder=4)
+        top = max(share, p + error)
+        axes.annotate(
+            f"{one['right']:,}\nof {number:,}", (place, min(top, 1.0)), (0, 7),
+            textcoords="offset points", ha="center", va="bottom", size=8.5, color=INK,
+        )  # fmt: skip
+    axes.set_xticks(range(len(bins)), labels, rotation=35, ha="right")
+    axes.set(ylim=(0, 1.22), xlabel="probability")
+    axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    axes.grid(axis="x", visible=False)
+    axes.legend(
+        handles=[
+            Line2D([], [], ls="", marker="o", ms=7, color=BLUE, label="share that is right"),
+            Line2D([], [], color=PALE, lw=7, label="share expected"),
+        ],
+        loc="upper left",
+    )
+    if not any(one["candidates"] for one in bins):
         say_empty(axes, "no source to judge by")
 
 
