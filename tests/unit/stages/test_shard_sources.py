@@ -14,7 +14,13 @@ from hostile_names import HOSTILE_NAMES
 
 import xgamma
 from xgamma.stages.shard_file import SHARD_PATTERN, ShardFile
-from xgamma.stages.shard_sources import TARGET_COLUMNS, ShardBasis, build_targets, shard_digests
+from xgamma.stages.shard_sources import (
+    TARGET_COLUMNS,
+    ShardBasis,
+    build_targets,
+    likely_beyond_pairs,
+    shard_digests,
+)
 from xgamma.tables.whole_files import write_text
 
 SURVEY = {
@@ -279,8 +285,8 @@ def test_digests_are_the_same_on_every_machine():
             "fermi_ra": [0.5],
             "fermi_dec": [0.25],
             "csc_name": ["2CXO é"],
-            "csc_ra": [0.5],
-            "csc_dec": [0.25],
+            "csc_ra": [0.75],
+            "csc_dec": [0.125],
         }
     )
     text = (
@@ -289,9 +295,11 @@ def test_digests_are_the_same_on_every_machine():
         '"optional": ["bp"], "ra": "ra", "service": "gaia", "table": "t"}, '
         '"url": "https://x.example/tap"}'
         '["csc", "4FGL J0000.0+0000", "2CXO \\u00e9", "0x1.0000000000000p-1", '
-        '"0x1.0000000000000p-2", "0x1.0000000000000p-10"]\n'
+        '"0x1.0000000000000p-2", "0x1.8000000000000p-1", "0x1.0000000000000p-3", '
+        '"0x1.0000000000000p-10"]\n'
         '["fermi", "4FGL J0000.0+0000", "", "0x1.0000000000000p-1", '
-        '"0x1.0000000000000p-2", "0x1.0000000000000p-5"]\n'
+        '"0x1.0000000000000p-2", "0x1.0000000000000p-1", "0x1.0000000000000p-2", '
+        '"0x1.0000000000000p-5"]\n'
     )
     targets = targets_of(pairs, radius_deg=1 / 32, csc_radius_arcsec=3600 / 1024)
     expected = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -351,3 +359,48 @@ def test_astropy_healpix_agrees_with_the_definition():
     for order in range(4):
         cells = HEALPix(2**order, order="nested").lonlat_to_healpix(ra * u.deg, dec * u.deg)
         assert cells.tolist() == [nested_cell(*p, order) for p in zip(ra, dec, strict=True)]
+
+
+def test_likely_counterparts_that_are_no_pairs_are_searched_around():
+    """Outside the circle or without a flux: told apart, in the shard of their Fermi source."""
+    pairs = pd.DataFrame(
+        {
+            "fermi_name": ["A"],
+            "fermi_ra": [10.0],
+            "fermi_dec": [0.0],
+            "fermi_class": ["PSR"],
+            "csc_name": ["pair"],
+            "csc_ra": [10.01],
+            "csc_dec": [0.0],
+        }
+    )
+    candidates = pd.DataFrame(
+        {
+            "fermi_name": ["A", "A", "A", "B"],
+            "fermi_ra": [10.0, 10.0, 10.0, 200.0],
+            "fermi_dec": [0.0, 0.0, 0.0, 45.0],
+            "fermi_class": ["PSR", "PSR", "PSR", ""],
+            "csc_name": ["pair", "far", "unlikely", "alone"],
+            "csc_ra": [10.01, 10.2, 10.3, 200.1],
+            "csc_dec": [0.0, 0.0, 0.0, 45.0],
+            "p_association": [0.9, 0.01, 0.00999, 0.5],
+        }
+    )
+    likely = likely_beyond_pairs(candidates, pairs, 0.01)
+    assert likely["csc_name"].tolist() == ["far", "alone"]
+    settings = {"radius_deg": 0.03, "csc_radius_arcsec": 2.0, "by": "healpix", "order": 0}
+    targets = build_targets(pairs, likely, **settings).set_index(["around", "csc_name"])
+    assert sorted(targets.index) == [
+        ("csc", "pair"),
+        ("fermi", ""),
+        ("likely", "alone"),
+        ("likely", "far"),
+    ]
+    assert targets.loc[("likely", "alone"), ["ra", "dec", "fermi_ra", "fermi_dec"]].tolist() == [
+        200.1,
+        45.0,
+        200.0,
+        45.0,
+    ]
+    assert targets.loc[("likely", "far"), "shard"] == targets.loc[("csc", "pair"), "shard"]
+    assert targets.loc[("likely", "alone"), "shard"] != targets.loc[("csc", "pair"), "shard"]

@@ -106,6 +106,37 @@ GAIA = found(
 TWOMASS = found([("fermi", "4FGL Bc", ""), ("csc", "4FGL F", "e")])
 
 
+SOURCES = pd.DataFrame(
+    {
+        "fermi_name": ["4FGL A", "4FGL Bc", "4FGL De", "4FGL E", "4FGL F"],
+        "state": [
+            "counterpart", "likely counterpart", "not observed", "partly observed", "confused",
+        ],
+        "p_outside": [0.0, 0.1, 0.6, 0.25, 0.0],
+        "p_below": [0.02, 0.1, 0.0, 0.25, 0.1],
+        "p_none": [0.03, 0.1, 0.4, 0.5, 0.1],
+        "agreement": ["same source", "other source", *["not comparable"] * 3],
+    }
+)  # fmt: skip
+CANDIDATES = pd.DataFrame(
+    {
+        "fermi_name": ["4FGL A", "4FGL Bc", "4FGL Bc", "4FGL F", "4FGL F"],
+        "rank": [1, 1, 2, 1, 2],
+        "p_association": [0.95, 0.6, 0.1, 0.45, 0.35],
+    }
+)
+CALIBRATION = {
+    "controls": {"number": 40, "claims_per_control": 0.05},
+    "known": {
+        "sources": 5,
+        "with_right_candidate": 4,
+        "first": 3,
+        "log_loss": 0.9,
+        "bins": [],
+    },
+}
+
+
 def summarize(**changes):
     arguments = {
         "settings": SETTINGS,
@@ -116,6 +147,9 @@ def summarize(**changes):
         "pairs": PAIRS,
         "excluded": EXCLUDED,
         "verification": VERIFICATION,
+        "fermi_sources": SOURCES,
+        "candidates": CANDIDATES,
+        "calibration": CALIBRATION,
         "counterparts": {"gaia": GAIA, "twomass": TWOMASS},
     }
     return build_summary(**{**arguments, **changes})
@@ -268,17 +302,45 @@ def test_the_summary_is_json_and_the_same_for_the_same_rows(tmp_path):
     assert written["run"] == {"archive": "demo"} and "archive" not in written["settings"]
 
 
+def test_association():
+    """What became of each Fermi source; false are the likely ones, by their own probabilities."""
+    numbers = summarize()["association"]
+    assert numbers["by_state"] == {
+        "not observed": 1,
+        "partly observed": 1,
+        "observed, nothing found": 0,
+        "candidates, none likely": 0,
+        "confused": 1,
+        "likely counterpart": 1,
+        "counterpart": 1,
+    }
+    assert (numbers["fermi_sources"], numbers["observed"], numbers["candidates"]) == (5, 4, 5)
+    assert numbers["expected_false"] == pytest.approx(0.05 + 0.4)
+    parts = [numbers[f"sum_{part}"] for part in ("p", "outside", "below", "none")]
+    assert parts == pytest.approx([2.45, 0.95, 0.47, 1.13])
+    assert sum(parts) == pytest.approx(5)
+    assert numbers["by_agreement"] == {"not comparable": 3, "other source": 1, "same source": 1}
+    assert numbers["known"]["first"] == 3
+    assert numbers["controls"]["number"] == 40
+
+
 def test_the_page_has_the_numbers():
     text = summary_text(summarize())
     plain = [" ".join(line.split()) for line in text.splitlines()]
     # the words before the first number
-    lines = {re.split(r" \d", line)[0]: line for line in plain}
+    lines: dict[str, str] = {}
+    for line in plain:
+        lines.setdefault(re.split(r" \d", line)[0], line)
     assert "SIMULATED" in text.splitlines()[0]
     assert lines["Chandra observations"] == "Chandra observations 5 2 without exposure"
     assert lines["Pairs in the circle"] == "Pairs in the circle 5 of 3 Fermi and 3 Chandra sources"
     assert lines["in the ellipse"] == "in the ellipse 3 of 2 Fermi sources"
     assert lines["most candidates"] == "most candidates 3 4FGL Bc"
     assert lines["without R95"].startswith("without R95 2 excluded")
+    assert lines["Of"] == "Of 5 Fermi sources, 4 were observed, wholly or in part:"
+    assert lines["counterpart"].startswith("counterpart 1 a Chandra source, with P of 0.8")
+    assert lines["of the"] == "of the 2 likely ones, 0.5 are expected to be false"
+    assert "the right source is first for 3 of 4" in text
     assert lines["gaia"] == "gaia 2 and 2 candidates have one"
     assert lines["all surveys"] == "all surveys 1"
     assert "smallest 1.00e-14, median 2.50e-14" in text
@@ -314,6 +376,9 @@ def test_the_page_fits_a_terminal_with_the_real_numbers():
         "matches_largest_of": "4FGL J1820.4-1609c",
     }
     summary["counterparts"]["by_survey"]["twomass"] |= {"candidates_with": 9_000}
+    states = summary["association"]["by_state"]
+    summary["association"] |= {"fermi_sources": 2_124, "observed": 1_460, "expected_false": 123.4}
+    summary["association"]["by_state"] = dict.fromkeys(states, 1_234)
     text = summary_text(summary)
     assert [line for line in text.splitlines() if len(line) > 80] == []
     assert "csc.error_ellipse_angle" in text and "fermilpsc.semi_minor_axis_95" in text

@@ -91,11 +91,12 @@ def _default_cell(one: Setting) -> str:
         return "required"
     if isinstance(one.kind, Named) and one.default:
         return enumeration(f"`{name}`" for name in one.default)
-    # a text of nothing would not be seen
-    return f"`{_in_yaml(one.default)}`" if one.default != "" else '`""`'
+    return f"`{_in_yaml(one.default)}`"
 
 
 def _in_yaml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_in_yaml, value))}]"
-    return value if isinstance(value, str) else json.dumps(value)
+    # quotes where YAML would take the text for nothing or for a date
+    plain = isinstance(value, str) and value and not value[0].isdigit()
+    return value if plain else json.dumps(value)

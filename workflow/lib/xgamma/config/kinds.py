@@ -16,6 +16,7 @@ value that the workflow uses (`Kind.typed`). Kinds of blocks and lists do so for
 
 from __future__ import annotations
 
+import datetime
 import re
 import sys
 from abc import ABC, abstractmethod
@@ -205,6 +206,27 @@ class Text(Kind):
 
     def typed(self, value: Any) -> str:
         return value.rstrip(self._without_end) if self._without_end else value
+
+
+class Date(Kind):
+    """A day, as in ``2021-12-31``; without quotes YAML makes a date of it, which is taken too."""
+
+    type_name = "date"
+
+    def complete(self, value: Any) -> Any:
+        return value.isoformat() if type(value) is datetime.date else value
+
+    def accepts(self, value: Any) -> bool:
+        if not isinstance(value, str) or len(value) != len("2021-12-31"):
+            return False
+        try:
+            datetime.date.fromisoformat(value)
+        except ValueError:
+            return False
+        return True
+
+    def typed(self, value: Any) -> str:
+        return value
 
 
 class Choice(Kind):

@@ -18,6 +18,7 @@ from xgamma.config.kinds import (
     Block,
     Boolean,
     Choice,
+    Date,
     ListOf,
     Named,
     Number,
@@ -128,7 +129,7 @@ class Coverage:
         "`source` is `moc`.",
     )
     public_by: str = setting(
-        Text("[12][0-9]{3}-[01][0-9]-[0-3][0-9]", "it is a date such as 2021-12-31", "a date"),
+        Date("it is a date such as 2021-12-31", "a day"),
         default="2021-12-31",
         what="Observations that were made public later are not in the source catalogue: the end "
         "of 2021 for CSC 2.1.",

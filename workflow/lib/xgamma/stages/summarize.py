@@ -211,7 +211,7 @@ def _association_lines(numbers: Mapping[str, Any]) -> list[str]:
         "wholly or in part:"
     ]
     rests = {
-        "counterpart": "a Chandra source with a probability of 0.8 or more",
+        "counterpart": "a Chandra source, with P of 0.8 or more",
         "likely counterpart": "with 0.5 to 0.8",
         "confused": "one of several, but which one is open",
         "candidates, none likely": "all candidates below 0.5",
@@ -262,7 +262,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         _line(
             "Chandra sources",
             csc["rows"],
-            f"{csc['with_flux']:,} with a flux, {csc['dropped_by_flux_cut']:,} dropped by the cut",
+            f"{csc['with_flux']:,} with a flux, {csc['dropped_by_flux_cut']:,} below the cut",
         ),
         f"  fluxes, erg/s/cm2                smallest {smallest}, median {median},",
         f"                                   mean {mean}, largest {largest}",
