@@ -221,7 +221,14 @@ def test_resolution_redraws_figures_only(demo_run, tmp_path):
     assert (planned.pop("all"), planned.pop("provenance")) == (1, 1)
     assert set(planned) == {
         f"plot_{name}"
-        for name in ("observations", "plane", "associations", "counterparts", "subsample")
+        for name in (
+            "observations",
+            "plane",
+            "associations",
+            "counterparts",
+            "subsample",
+            "probabilities",
+        )
     }
     figure = "results/demo/figures/exposure_map.png"
     before = (project.folder / figure).read_bytes()
@@ -258,7 +265,7 @@ def test_kill_in_the_middle_then_a_plain_run(small_cut, tmp_path):
         shutil.rmtree(project.results() / folder)
     arguments = (*FINAL_TABLES, "--configfile", "strip.yaml")
     manifest = project.make("results/demo/enrichment/shards.json", *arguments[-2:])
-    assert manifest.jobs == ["shard_sources"]
+    assert manifest.jobs == ["shard_sources", "tabulate"]
     shards = json.loads((project.results() / "enrichment/shards.json").read_text())["gaia"]
     shard = next(iter(shards))
     killed = project.run(*arguments, kill_at=f"{shards[shard]}.parquet")
