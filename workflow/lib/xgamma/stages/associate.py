@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -280,17 +280,71 @@ def model_record(of: Sample, found: Association) -> dict[str, Any]:
             name: None if isinstance(value, float) and not np.isfinite(value) else value
             for name, value in asdict(counts).items()
         },
+        "sums": expected_numbers(of, found),
         "class_teachers": dict(of.shares.teachers),
         "approximate_groups": int((found.group_size > LARGEST_GROUP).sum()),
     }
+
+
+def expected_numbers(of: Sample, found: Association) -> dict[str, dict[str, float]]:
+    """How many Fermi sources have a listed counterpart, and how many have none for which reason.
+
+    The error is the scatter that the probabilities foresee and, added in quadrature, what the
+    errors of the model's values make of the sum.
+
+    Returns
+    -------
+    dict
+        'listed', 'outside', 'below', 'none' -> `sum` and `error`.
+    """
+    joint = found.joint
+    n = len(of.fermi)
+    parts = {
+        "listed": np.bincount(found.candidates.source, joint.probability, minlength=n),
+        "outside": joint.outside,
+        "below": joint.below,
+        "none": joint.none,
+    }
+    variance = {name: float((p * (1 - p)).sum()) for name, p in parts.items()}
+    at_best = _sums(found.alone)
+    for name in PARAMETERS:
+        error = found.fit.error[name]
+        if not error > 0:
+            continue
+        value = [found.fit.value[other] + error * (other == name) for other in PARAMETERS]
+        moved = posterior(
+            model_of(value, found.stated.counts), of.shares, found.fields, found.candidates
+        )
+        for part, total in _sums(moved).items():
+            variance[part] += (total - at_best[part]) ** 2
+    return {
+        name: {"sum": float(p.sum()), "error": float(np.sqrt(variance[name]))}
+        for name, p in parts.items()
+    }
+
+
+def _sums(of: Posterior) -> dict[str, float]:
+    return {
+        "listed": float(of.probability.sum()),
+        "outside": float(of.outside.sum()),
+        "below": float(of.below.sum()),
+        "none": float(of.none.sum()),
+    }
+
+
+def model_of(values: Sequence[float], counts: Counts) -> Model:
+    """The model with values in the order of `PARAMETERS`."""
+    groups, kinds = len(GROUPS), len(KINDS)
+    ratios = FluxRatios.stated(counts.slope).with_values(
+        np.array(values[groups : groups + kinds]), np.array(values[groups + kinds :])
+    )
+    # a share is none above 1
+    eta = np.minimum(np.array(values[:groups]), 0.999)
+    return replace(Model.stated(counts), eta=eta, ratios=ratios)
 
 
 def read_model(record: Mapping[str, Any]) -> Model:
     """The model of such a record."""
     value = [record["values"][name]["value"] for name in PARAMETERS]
     counts = Counts(**{name: np.nan if of is None else of for name, of in record["counts"].items()})
-    groups, kinds = len(GROUPS), len(KINDS)
-    ratios = FluxRatios.stated(counts.slope).with_values(
-        np.array(value[groups : groups + kinds]), np.array(value[groups + kinds :])
-    )
-    return replace(Model.stated(counts), eta=np.array(value[:groups]), ratios=ratios)
+    return model_of(value, counts)
