@@ -127,8 +127,9 @@ def _centres(cell: Integers) -> tuple[Floats, Floats]:
 
 def _cells(moc: mocpy.MOC) -> Integers:
     """The numbers of the cells in a map, sorted; of a finer map, of those that it touches."""
-    finer = moc.max_order >= ORDER
-    moc = moc.degrade_to_order(ORDER) if finer else moc.refine_to_order(ORDER)
+    if moc.max_order != ORDER:  # else mocpy warns
+        finer = moc.max_order > ORDER
+        moc = moc.degrade_to_order(ORDER) if finer else moc.refine_to_order(ORDER)
     return np.sort(moc.flatten().astype(np.int64))
 
 
@@ -296,8 +297,10 @@ def from_outlines(outlines: Sequence[str], exposure_s: Floats) -> Cells:
         try:
             inside = _cells(MOC.from_stcs(outline, max_depth=ORDER))
         except Exception as error:
+            # mocpy's words have several lines; a null is no text
+            reason, begins = " ".join(str(error).split()), str(outline)[:80]
             raise XgammaError(
-                f"coverage: the outline in row {row} cannot be read ({error}): {outline[:80]!r}"
+                f"coverage: the outline in row {row} cannot be read ({reason}): {begins!r}"
             ) from error
         numbers.append(inside)
         times.append(np.full(len(inside), time))
