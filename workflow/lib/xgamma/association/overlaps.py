@@ -2,20 +2,19 @@
 
 Within a group of Fermi sources that share candidates, an assignment a has the probability
 PROPORTIONAL TO PROD_s w(s, a_s), a_s one of the candidates or none, no candidate twice. The sum
-over all assignments is that over all choices, less those in which sources agree: with the sums
-p_B = SUM_i PROD_{s in B} w(s, i) over the candidates that all sources of a set B share, and T_s =
-R_s + p_{s}, it is
+over all assignments goes from candidate to candidate. F_i(B) is the weight of all ways in which
+just the sources of a set B are among the first i candidates, each taken once at most:
 
-    Z = SUM over partitions of the sources into sets B of PROD_B c_B,
-    c_{s} = T_s,   c_B = (-1)^(|B| - 1) (|B| - 1)! p_B for two and more
+    F_i(B) = F_{i-1}(B) + SUM over s in B of w(s, i) F_{i-1}(B without s)
 
-(Moebius inversion on the lattice of partitions; Stanley, Enumerative Combinatorics 1, example
-3.10.4). P(s, i) = w(s, i) Z without s and i / Z. This is exact, whatever the number of candidates.
+H_i(B) is the same for the candidates after i, or none. With Z = H_0(all sources)
+
+    P(s, i) = w(s, i) SUM over B without s of F_{i-1}(B) H_i(all but B and s) / Z
+
+All terms are positive, so that nothing cancels, however sure sources are of the same candidate.
 """
 
 from __future__ import annotations
-
-from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +25,12 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 LARGEST_GROUP = 8
-"""Fermi sources in a group that is computed exactly; work grows as 3 to this power."""
-# Sources are taken as one group if they pick the same candidate at least this often when each
-# chooses for itself: less changes no probability by more.
+"""Fermi sources in a group that is computed exactly; work grows as 2 to this power."""
+# Sources are taken as one group if they may pick the same candidate at least this often, whatever
+# the others leave them: less changes no probability by more.
 _LEAST_AGREEMENT = 1e-6
+# none of the candidates is never quite excluded, so that Z stays above 0
+_LEAST_NONE = 1e-30
 _ROUNDS, _ACCURACY = 500, 1e-12
 
 
@@ -53,34 +54,36 @@ def joint_probabilities(
     none : ndarray, shape (n,)
         Probability that a Fermi source is none of its candidates.
     group_size : ndarray of int, shape (n,)
-        Fermi sources in its group; above `LARGEST_GROUP` an approximation was used: each source's
-        probabilities are those of the candidates that the others leave, in repeated turns.
+        Fermi sources in its group; above `LARGEST_GROUP` an approximation was used, exact where
+        no candidates close a circle of sources: see `_by_messages`.
     """
     n = len(rest)
     total = np.bincount(source, weight, minlength=n) + rest
     share = weight / total[source]
     probability, none, size = share.copy(), rest / total, np.ones(n, np.int64)
-    for members in _groups(source, xray, share, n):
+    # the largest share that a candidate can have: all others are taken
+    largest = weight / (weight + rest[source])
+    for members in _groups(source, xray, largest, n):
         size[members] = len(members)
         rows = np.flatnonzero(np.isin(source, members))
         table, names = _table(members, source[rows], xray[rows], share[rows])
         if len(members) <= LARGEST_GROUP:
             joint = _exact(table, none[members])
         else:
-            joint = _in_turns(table, none[members])
+            joint = _by_messages(table, none[members])
         at_source = np.searchsorted(members, source[rows])
         probability[rows] = joint[at_source, np.searchsorted(names, xray[rows])]
-        none[members] = 1 - joint.sum(axis=1)
+        none[members] = np.maximum(1 - joint.sum(axis=1), 0.0)
     return probability, none, size
 
 
-def _groups(source: Integers, xray: Integers, share: Floats, n: int) -> list[Integers]:
+def _groups(source: Integers, xray: Integers, largest: Floats, n: int) -> list[Integers]:
     """Fermi sources that may pick the same candidate, as sorted groups of two and more."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
     columns = np.unique(xray, return_inverse=True)[1]
-    matrix = csr_array((share, (source, columns)), shape=(n, len(xray) + 1))
+    matrix = csr_array((largest, (source, columns)), shape=(n, len(xray) + 1))
     agreement = (matrix @ matrix.T).tocoo()
     linked = (agreement.row < agreement.col) & (agreement.data > _LEAST_AGREEMENT)
     links = csr_array(
@@ -104,53 +107,57 @@ def _table(
 
 def _exact(table: Floats, none: Floats) -> Floats:
     """P(s, i) of a group: shape (sources, candidates), as the weights, which with none sum to 1."""
-    sources = len(table)
-    everyone = (1 << sources) - 1
-    # PROD over the sources of a set, for each candidate
-    products = np.ones((1 << sources, table.shape[1]))
-    for members in range(1, 1 << sources):
-        lowest = (members & -members).bit_length() - 1
-        products[members] = products[members & (members - 1)] * table[lowest]
-    sums = products.sum(axis=1)
-
-    def count(members: int, without: Floats) -> Floats:
-        """Z of a set of sources when each candidate, one after the other, is taken away."""
-        z: dict[int, Floats] = {0: np.ones(len(without[0]) if len(without) else 0)}
-        subsets = [s for s in range(1, members + 1) if s & ~members == 0]
-        for subset in subsets:
-            first = subset & -subset
-            others = subset ^ first
-            value, part = 0.0, others
-            while True:
-                block = first | part
-                length = block.bit_count()
-                sign = (-1.0) ** (length - 1) * factorial(length - 1)
-                power = sums[block] - without[block]
-                if length == 1:
-                    power = power + none[first.bit_length() - 1]
-                value = value + sign * power * z[subset ^ block]
-                if not part:
-                    break
-                part = (part - 1) & others
-            z[subset] = value
-        return z[members]
-
-    whole = float(count(everyone, np.zeros((1 << sources, 1)))[0])
+    sources, candidates = table.shape
+    sets = np.arange(1 << sources)
+    everyone = sets[-1]
+    # bits are sources; for each source the sets without it
+    without = [sets[sets >> row & 1 == 0] for row in range(sources)]
+    before = np.zeros((candidates + 1, len(sets)))
+    before[0, 0] = 1.0
+    after = np.ones((candidates + 1, len(sets)))
+    for row, others in enumerate(without):
+        after[-1, others | 1 << row] *= max(none[row], _LEAST_NONE)
+    for filled, order, step in (
+        (before, range(candidates), 1),
+        (after, range(candidates, 0, -1), -1),
+    ):
+        for place in order:
+            filled[place + step] = filled[place]
+            weights = table[:, min(place, place + step)]
+            for row in np.flatnonzero(weights):
+                others = without[row]
+                filled[place + step, others | 1 << row] += weights[row] * filled[place, others]
     joint = np.empty_like(table)
-    for row in range(sources):
-        joint[row] = table[row] * count(everyone ^ (1 << row), products) / whole
-    return np.clip(joint, 0.0, 1.0)
-
-
-def _in_turns(table: Floats, none: Floats) -> Floats:
-    """An approximation for large groups: each source chooses of what the others leave."""
-    joint = table.copy()
-    for _ in range(_ROUNDS):
-        before = joint.copy()
-        for row in range(len(table)):
-            left = np.prod(1 - np.delete(joint, row, axis=0), axis=0)
-            weight = table[row] * left
-            joint[row] = weight / (weight.sum() + none[row])
-        if np.abs(joint - before).max() < _ACCURACY:
-            break
+    for row, others in enumerate(without):
+        rest = everyone ^ others ^ 1 << row
+        ways = (before[:-1, others] * after[1:, rest]).sum(axis=1)
+        joint[row] = table[row] * ways / after[0, everyone]
     return joint
+
+
+def _by_messages(table: Floats, none: Floats) -> Floats:
+    """An approximation for large groups: belief propagation.
+
+    A source tells each candidate how much it wants it beside what else there is for it; a
+    candidate tells each source how much the others leave of it. In turns this converges; where no
+    candidates close a circle of sources it is exact (Williams and Lau 2014, IEEE Transactions on
+    Aerospace and Electronic Systems 50, 2942). No candidate's probabilities exceed 1.
+    """
+    left = np.ones_like(table)
+    none = np.maximum(none, _LEAST_NONE)[:, None]
+    for _ in range(_ROUNDS):
+        before, offered = left, table * left
+        # the sum over the others, by summing them: a difference would cancel
+        wanted = table / (none + _sum_of_others(offered))
+        left = 1 / (1 + _sum_of_others(wanted.T).T)
+        if np.abs(left - before).max() < _ACCURACY:
+            break
+    return wanted / (1 + wanted.sum(axis=0))
+
+
+def _sum_of_others(values: Floats) -> Floats:
+    """Of each element, the sum of the others in its row."""
+    to_the_left, to_the_right = np.zeros_like(values), np.zeros_like(values)
+    to_the_left[:, 1:] = np.cumsum(values[:, :-1], axis=1)
+    to_the_right[:, :-1] = np.cumsum(values[:, :0:-1], axis=1)[:, ::-1]
+    return to_the_left + to_the_right
