@@ -1,0 +1,104 @@
+"""A sky that Chandra has seen evenly, with sources that the model draws: what tests look into."""
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy_healpix import HEALPix
+from mocpy import MOC
+
+from xgamma.association.background import Counts
+from xgamma.association.fields import XraySources
+from xgamma.association.positions import Ellipses
+from xgamma.coverage.cells import ORDER, Cells
+
+HEALPIX = HEALPix(2**ORDER, order="nested")
+# five counts of a source of 1e-14 erg/cm2/s
+EXPOSURE = 6000.0
+LOG_LIMIT = -14.0
+
+
+def disc(ra, dec, radius, exposure=EXPOSURE, share=1.0):
+    """The cells whose centres lie in a disc."""
+    cone = MOC.from_cone(ra * u.deg, dec * u.deg, radius=radius * u.deg, max_depth=ORDER)
+    cell = np.sort(cone.flatten().astype(np.int64))
+    centre = SkyCoord(*HEALPIX.healpix_to_lonlat(cell))
+    inside = centre.separation(SkyCoord(ra, dec, unit="deg")).deg < radius
+    cell, centre = cell[inside], centre[inside]
+    n = len(cell)
+    return Cells(
+        cell,
+        centre.ra.deg,
+        centre.dec.deg,
+        np.full(n, float(share)),
+        np.full(n, float(exposure)),
+    )
+
+
+def no_cells():
+    return Cells(np.empty(0, np.int64), *(np.empty(0) for _ in range(4)))
+
+
+def ellipses(ra, dec, major, minor=None, angle=0.0, wide_share=0.1):
+    """Ellipses with the law of the plane."""
+    minor = major if minor is None else minor
+    values = np.broadcast_arrays(ra, dec, major, minor, angle, wide_share, 0.97, 2.86)
+    floats = [np.atleast_1d(value).astype(float) for value in values]
+    return Ellipses(*floats, np.full(len(floats[0]), "catalogue", dtype=object))
+
+
+def counts(**values):
+    """K = 200 per square degree above 1e-14, and well known."""
+    usual = {
+        "slope": 1.0, "measured_slope": 1.0, "slope_error": 0.1, "limit_shift": 0.0,
+        "mean": 200.0, "shape": 2.0, "sources": 100, "fields": 10,
+    }  # fmt: skip
+    return Counts(**(usual | values))
+
+
+def sources(ra, dec, log_flux, cells):
+    """Chandra sources; a flux of NaN is none."""
+    ra, dec, log_flux = (np.atleast_1d(np.asarray(v, float)) for v in (ra, dec, log_flux))
+    return XraySources.placed(ra, dec, 10**log_flux, cells)
+
+
+def no_sources():
+    return XraySources(*(np.empty(0) for _ in range(4)))
+
+
+def places_in_disc(random, ra, dec, radius, n):
+    """Positions that are spread evenly over a disc."""
+    distance = np.degrees(np.arccos(1 - random.random(n) * (1 - np.cos(np.radians(radius)))))
+    return moved(ra, dec, distance, random.uniform(0, 360, n))
+
+
+def moved(ra, dec, distance, angle):
+    """Positions at a distance and a position angle, degrees."""
+    at = SkyCoord(ra, dec, unit="deg").directional_offset_by(angle * u.deg, distance * u.deg)
+    return at.ra.deg, at.dec.deg
+
+
+def drawn_places(random, places, n):
+    """n true positions of each ellipse, and their x: shape (ellipses * n,)."""
+    of = places.take(np.repeat(np.arange(len(places)), n))
+    wide = random.random(len(of)) < of.wide_share
+    # a Gaussian of which 5 % lie beyond 1
+    width = np.where(wide, of.wide, of.narrow) / np.sqrt(2 * np.log(20))
+    along, across = width * random.normal(size=(2, len(of)))
+    x = np.hypot(along, across)
+    offset = along * of.major + 1j * across * of.minor
+    towards = of.angle + np.degrees(np.angle(offset))
+    return moved(of.ra, of.dec, np.abs(offset), towards), x
+
+
+def listed_fluxes(random, n, slope=1.0, log_limit=LOG_LIMIT):
+    """log10 of fluxes: four fifths above the limit, the others below, at four times the slope."""
+    below = random.random(n) < 0.2
+    distance = random.exponential(1 / (slope * np.log(10)), n)
+    return log_limit + np.where(below, -distance / 4, distance)
+
+
+def background(random, ra, dec, radius, scale=200.0, slope=1.0):
+    """Listed chance sources of a disc: places and log10 of fluxes."""
+    area = 2 * np.pi * (1 - np.cos(np.radians(radius))) * np.degrees(1) ** 2
+    n = random.poisson(scale / 0.8 * 10 ** (-slope * (LOG_LIMIT + 14)) * area)
+    return (*places_in_disc(random, ra, dec, radius, n), listed_fluxes(random, n, slope))
