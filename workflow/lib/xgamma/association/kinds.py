@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xgamma.association.parameters import GROUPS, KINDS, UNCLASSIFIED
+from xgamma.classes import group_of
 
 __all__ = ["KindShares", "kind_shares"]
 
@@ -40,7 +41,7 @@ _OF_CLASS: dict[str, tuple[str, int | None]] = {
     "": (UNCLASSIFIED, None),
     "unk": (UNCLASSIFIED, None),
 }
-_ALL_ELSE = ("active galaxy", _GALAXY)  # the other classes of 4FGL are of galaxies
+_OF_GALAXIES = ("active galaxy", _GALAXY)
 
 # What unclassified sources of the plane are, if anything with an X-ray counterpart: stated, not
 # measured. Half of them active galaxies, as many pulsars, few binaries.
@@ -49,7 +50,6 @@ _STATED_SHARES = np.array([0.24, 0.23, 0.47, 0.02, 0.04])
 # sources are fainter than those that teach.
 _TRUST = 0.5
 _LEAST_TEACHERS = 10
-_FEATURES = ("log variability", "curvature", "index")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def kind_shares(
     -------
     KindShares
     """
-    of_class = [_OF_CLASS.get(name.strip().lower(), _ALL_ELSE) for name in classes]
+    of_class = [_group_and_kind(name) for name in classes]
     group = np.array([GROUPS.index(name) for name, _ in of_class], np.int64).reshape(len(of_class))
     shares = np.tile(_STATED_SHARES, (len(of_class), 1))
     open_rows = np.array([kind is None for _, kind in of_class], bool).reshape(len(of_class))
@@ -105,6 +105,14 @@ def kind_shares(
     likelihood, numbers = _likelihoods(_features(catalogue[open_rows]), teachers)
     shares[open_rows] *= likelihood
     return KindShares(group, shares / shares.sum(axis=1, keepdims=True), numbers)
+
+
+def _group_and_kind(class_name: str) -> tuple[str, int | None]:
+    """Of a class; one that is not known may be anything."""
+    name = class_name.strip().lower()
+    if group_of(name) == "extragalactic":
+        return _OF_GALAXIES
+    return _OF_CLASS.get(name, _OF_CLASS[""])
 
 
 def _features(catalogue: pd.DataFrame) -> Floats:
@@ -122,9 +130,7 @@ def _likelihoods(features: Floats, teachers: pd.DataFrame) -> tuple[Floats, dict
     kinds = np.array(
         [
             -1 if kind is None or group == "remnant" else kind
-            for group, kind in (
-                _OF_CLASS.get(name.strip().lower(), _ALL_ELSE) for name in teachers["source_type"]
-            )
+            for group, kind in map(_group_and_kind, teachers["source_type"])
         ],
         np.int64,
     ).reshape(len(teachers))
