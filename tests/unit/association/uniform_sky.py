@@ -1,5 +1,8 @@
 """A sky that Chandra has seen evenly, with sources that the model draws: what tests look into."""
 
+from dataclasses import dataclass
+from functools import cache
+
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
@@ -7,8 +10,12 @@ from astropy_healpix import HEALPix
 from mocpy import MOC
 
 from xgamma.association.background import Counts
-from xgamma.association.fields import XraySources
+from xgamma.association.fields import Fields, XraySources, fields_around, fit_counts
+from xgamma.association.flux_ratios import FluxRatios, completeness
+from xgamma.association.kinds import KindShares
+from xgamma.association.parameters import GROUPS, KINDS
 from xgamma.association.positions import Ellipses
+from xgamma.association.posterior import Candidates, Model, find_candidates
 from xgamma.coverage.cells import ORDER, Cells
 
 HEALPIX = HEALPix(2**ORDER, order="nested")
@@ -17,6 +24,7 @@ EXPOSURE = 6000.0
 LOG_LIMIT = -14.0
 
 
+@cache
 def disc(ra, dec, radius, exposure=EXPOSURE, share=1.0):
     """The cells whose centres lie in a disc."""
     cone = MOC.from_cone(ra * u.deg, dec * u.deg, radius=radius * u.deg, max_depth=ORDER)
@@ -102,3 +110,85 @@ def background(random, ra, dec, radius, scale=200.0, slope=1.0):
     area = 2 * np.pi * (1 - np.cos(np.radians(radius))) * np.degrees(1) ** 2
     n = random.poisson(scale / 0.8 * 10 ** (-slope * (LOG_LIMIT + 14)) * area)
     return (*places_in_disc(random, ra, dec, radius, n), listed_fluxes(random, n, slope))
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Fermi sources of which the counterparts are known, as the library sees them.
+
+    `right` tells which candidates are counterparts; `counts` are learnt on the sky itself.
+    """
+
+    shares: KindShares
+    fields: Fields
+    candidates: Candidates
+    right: np.ndarray
+    counts: Counts
+
+
+def simulated(seed, eta, ratios, kinds, sources_of=None):
+    """300 Fermi sources on a grid, apart from each other, drawn from a model.
+
+    Parameters
+    ----------
+    eta : ndarray
+        By group.
+    ratios : FluxRatios
+    kinds : ndarray, shape (groups, kinds)
+        Shares of kinds by group.
+    sources_of : list of int, optional
+        Groups from which sources are taken; all of them.
+    """
+    random = np.random.default_rng(seed)
+    cells = disc(100, 0, 5.0)
+    ra, dec = (grid.ravel() for grid in np.mgrid[-4.2:4.3:0.5, -4.2:4.3:0.5])
+    ra, dec = 100 + ra, dec + random.uniform(-0.01, 0.01, len(ra))
+    n = len(ra)
+    major = random.uniform(0.02, 0.08, n)
+    places = ellipses(
+        ra, dec, major, major * random.uniform(0.5, 1, n), random.uniform(0, 180, n),
+        random.choice([0.0, 0.1, 0.3, 0.47], n),
+    )  # fmt: skip
+    group = random.choice(sources_of or np.arange(len(GROUPS)), n)
+    shares = kinds[group]
+    kind = (random.random(n)[:, None] > np.cumsum(shares, axis=1)).sum(axis=1)
+    kind = np.minimum(kind, len(KINDS) - 1)
+    log_gamma = random.normal(-11.3, 0.3, n)
+    log_flux = log_gamma + ratios.draw(random, kind)
+    at, _ = drawn_places(random, places, 1)
+    listed = (random.random(n) < eta[group]) & (cells.at(*at) >= 0)
+    listed &= random.random(n) < completeness(log_flux - LOG_LIMIT, 1.0)
+    chance = background(random, 100, 0, 5.0)
+    all_sources = (
+        np.append(values[listed], others)
+        for values, others in zip((*at, log_flux), chance, strict=True)
+    )
+    xray = sources(*all_sources, cells)
+    # every 20th has no flux, whatever it is
+    without = random.random(len(xray)) < 0.05
+    xray = XraySources(xray.ra, xray.dec, np.where(without, np.nan, xray.log_flux), xray.log_limit)
+    of = fit_counts(cells, xray, places)
+    around = fields_around(cells, xray, places, log_gamma, of, points=400)
+    null = np.full(len(xray), np.nan)
+    found = find_candidates(places, log_gamma, around, xray, (null, null, null), of)
+    owner = np.append(np.flatnonzero(listed), np.full(len(xray) - listed.sum(), -1))
+    return Simulated(
+        KindShares(group, shares, {}), around, found, owner[found.xray] == found.source, of
+    )
+
+
+def stated_model(of=None):
+    return Model.stated(of or counts())
+
+
+def one_kind_each():
+    """Shares of kinds by group: each group its own kind, the unclassified some of each."""
+    shares = np.zeros((len(GROUPS), len(KINDS)))
+    for group, kind in enumerate((0, 1, 2, 4, 0)):
+        shares[group, kind] = 1
+    shares[-1] = [0.3, 0.2, 0.4, 0.05, 0.05]
+    return shares
+
+
+def stated_ratios():
+    return FluxRatios.stated(1.0)
