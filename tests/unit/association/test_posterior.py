@@ -23,13 +23,20 @@ from xgamma.association.flux_ratios import LIMIT_GRID
 from xgamma.association.kinds import KindShares
 from xgamma.association.parameters import GROUPS, KINDS
 from xgamma.association.positions import Offsets, error_ellipses
-from xgamma.association.posterior import Candidates, find_candidates, posterior
+from xgamma.association.posterior import (
+    Candidates,
+    aimed_factor,
+    aimed_share,
+    find_candidates,
+    posterior,
+)
 
 PULSAR, GALAXY = GROUPS.index("pulsar"), GROUPS.index("active galaxy")
 LN10 = np.log(10)
 # chance is well known: 200 per square degree above 1e-14, whatever the field
 KNOWN = counts(shape=1e9)
-MODEL = stated_model(KNOWN)
+# of what was aimed at has a test of its own
+MODEL = replace(stated_model(KNOWN), aimed=0.0)
 
 
 def student(ratio, kind):
@@ -95,6 +102,30 @@ def test_one_source_and_one_candidate():
     assert found.listed_share == pytest.approx([eta * is_listed], abs=5e-4)
     assert found.weight == pytest.approx([eta * ratio])
     assert found.rest == pytest.approx([1 - eta * is_listed], abs=5e-4)
+
+
+def test_what_was_aimed_at_lies_where_chandra_has_looked():
+    """A fifth was seen, aimed at the pulsar in two of three cases, had it grazed by none."""
+    model, unclassified = replace(MODEL, aimed=0.6), GROUPS.index("unclassified")
+    place = (np.log(30), -3.0, np.log(100), -3.0)
+    plain, aimed = (
+        posterior(one, one_kind(PULSAR), fields([0.2], [-3.0]), candidates((0, *place)))
+        for one in (MODEL, model)
+    )
+    share = 0.6 * 0.2 / (0.2 + 0.1)
+    assert share == pytest.approx(0.4)
+    assert aimed_share(np.array([0.2]), np.array([PULSAR]), 0.6) == pytest.approx(share)
+    # coverage 0.2 + 0.4 x 0.8; all that was seen counts 0.6 + 0.4 / 0.2 times as much
+    assert aimed.weight == pytest.approx(plain.weight * 2.6)
+    assert aimed.listed_share == pytest.approx(plain.listed_share * 2.6)
+    total = aimed.weight[0] / aimed.probability[0]
+    assert aimed.outside[0] * total == pytest.approx(0.9 * (1 - 0.52))
+    assert aimed.probability.sum() + (aimed.outside + aimed.below + aimed.none)[0] == (
+        pytest.approx(1)
+    )
+    # of others the position was looked at, and of what was not seen nothing is known
+    assert aimed_factor(np.array([0.2]), np.array([unclassified]), 0.6) == 1
+    assert aimed_factor(np.array([0.0]), np.array([PULSAR]), 0.6) == 1
 
 
 def test_no_candidates():

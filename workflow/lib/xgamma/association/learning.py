@@ -23,17 +23,25 @@ from xgamma.association.parameters import (
     LOG_WIDTH_ERROR,
     MEDIAN_ERROR,
     PARAMETERS,
+    split,
 )
-from xgamma.association.posterior import Candidates, Model, by_kind, posterior
+from xgamma.association.posterior import (
+    Candidates,
+    Model,
+    aimed_factor,
+    aimed_share,
+    by_kind,
+    posterior,
+)
 
 __all__ = ["LEAST_WEIGHT", "Fit", "fit_model"]
 
 Floats = NDArray[np.float64]
 
-# as so many sources count the stated eta; of medians and widths, `parameters` has the errors
-_ETA_STRENGTH = 10.0
-# eta is kept from the ends, where its logarithm ends
-_LEAST_ETA = 1e-3
+# as so many sources count the stated shares; of medians and widths, `parameters` has the errors
+_SHARE_STRENGTH = 10.0
+# shares are kept from the ends, where its logarithm ends
+_LEAST_SHARE = 1e-3
 LEAST_WEIGHT = 1e-6
 """Candidates of less weight against all else of their source change no value."""
 # of the differences that stand for derivatives by median and width
@@ -107,10 +115,10 @@ def fit_model(
         best[free] = found.x
         error[free] = _errors(lambda at: loss(at)[1], found.x)
     value = _from_free_scale(best)
-    # from the free scale: an error of the logit or of the logarithm
-    groups, kinds = len(GROUPS), len(KINDS)
-    error[:groups] *= value[:groups] * (1 - value[:groups])
-    error[groups + kinds :] *= value[groups + kinds :]
+    # from the free scale: an error of the logit, or of the logarithm
+    share, _, width = split(value)
+    shares_error, median_error, width_error = split(error)
+    error = np.concatenate([shares_error * share * (1 - share), median_error, width_error * width])
     return Fit(
         _model(start, value),
         dict(zip(PARAMETERS, value.tolist(), strict=True)),
@@ -121,28 +129,24 @@ def fit_model(
 
 
 def _values(model: Model) -> Floats:
-    return np.concatenate([model.eta, model.ratios.median, model.ratios.width])
+    return np.concatenate([model.eta, [model.aimed], model.ratios.median, model.ratios.width])
 
 
 def _to_free_scale(values: Floats) -> Floats:
-    groups, kinds = len(GROUPS), len(KINDS)
-    eta = np.clip(values[:groups], _LEAST_ETA, 1 - _LEAST_ETA)
-    median, width = values[groups : groups + kinds], values[groups + kinds :]
-    return np.concatenate([np.log(eta / (1 - eta)), median, np.log(width)])
+    share, median, width = split(values)
+    share = np.clip(share, _LEAST_SHARE, 1 - _LEAST_SHARE)
+    return np.concatenate([np.log(share / (1 - share)), median, np.log(width)])
 
 
 def _from_free_scale(free: Floats) -> Floats:
-    groups, kinds = len(GROUPS), len(KINDS)
-    eta = 1 / (1 + np.exp(-free[:groups]))
-    return np.concatenate([eta, free[groups : groups + kinds], np.exp(free[groups + kinds :])])
+    share, median, width = split(free)
+    return np.concatenate([1 / (1 + np.exp(-share)), median, np.exp(width)])
 
 
 def _model(start: Model, values: Floats) -> Model:
-    groups, kinds = len(GROUPS), len(KINDS)
-    ratios = start.ratios.with_values(
-        values[groups : groups + kinds], values[groups + kinds : groups + 2 * kinds]
-    )
-    return replace(start, eta=values[:groups], ratios=ratios)
+    share, median, width = split(values)
+    ratios = start.ratios.with_values(median, width)
+    return replace(start, eta=share[:-1], aimed=float(share[-1]), ratios=ratios)
 
 
 class _Task:
@@ -168,25 +172,32 @@ class _Task:
         """The value and its slope in each direction."""
         model = _model(self._start, _from_free_scale(free))
         groups, kinds = len(GROUPS), len(KINDS)
-        eta = model.eta[self._shares.group]
+        group, coverage = self._shares.group, self._fields.coverage
+        eta = model.eta[group]
         gain = np.zeros(len(eta))
         # of each median and width, how the gain changes: only its own kind does
         changes = np.empty((2 * kinds, len(eta)))
         for kind in range(kinds):
-            here = self._gain_of_kind(model.ratios, kind)
-            gain += here
+            of_kind = self._gain_of_kind(model.ratios, kind)
+            gain += of_kind
             for place, (median, width) in enumerate(((_STEP, 1.0), (0.0, 1 + _STEP))):
                 moved = model.ratios.with_values(
                     model.ratios.median + median, model.ratios.width * width
                 )
-                changes[place * kinds + kind] = (self._gain_of_kind(moved, kind) - here) / _STEP
-        total = 1 + eta * gain
+                change = self._gain_of_kind(moved, kind) - of_kind
+                changes[place * kinds + kind] = change / _STEP
+        factor = aimed_factor(coverage, group, model.aimed)
+        total = 1 + eta * factor * gain
         slope = np.empty(len(free))
         slope[:groups] = np.bincount(
-            self._shares.group, eta * (1 - eta) * gain / total, minlength=groups
+            group, eta * (1 - eta) * factor * gain / total, minlength=groups
         )
-        slope[groups:] = changes @ (eta / total)
-        log_stated, stated_slope = self._stated_log(model.eta, free)
+        # the factor is linear in what it rests on
+        by_aimed = (factor - 1) / model.aimed
+        slope[groups] = (model.aimed * (1 - model.aimed) * by_aimed * eta * gain / total).sum()
+        slope[groups + 1 :] = changes @ (eta * factor / total)
+        share = np.append(model.eta, model.aimed)
+        log_stated, stated_slope = self._stated_log(share, free)
         return float(-np.log(total).sum() - log_stated), -slope - stated_slope
 
     def _gain_of_kind(self, ratios: FluxRatios, kind: int) -> Floats:
@@ -195,14 +206,13 @@ class _Task:
         source, share = self._candidates.source, self._shares.shares[:, kind]
         return share * (np.bincount(source, ratio, minlength=len(share)) - listed)
 
-    def _stated_log(self, eta: Floats, free: Floats) -> tuple[float, Floats]:
+    def _stated_log(self, share: Floats, free: Floats) -> tuple[float, Floats]:
         """Logarithm of the stated values' probability, and its slope."""
-        groups = len(GROUPS)
-        stated = self._stated[:groups]
-        value = _ETA_STRENGTH * (stated * np.log(eta) + (1 - stated) * np.log(1 - eta)).sum()
-        change = (free - self._stated_free)[groups:]
+        stated, _, _ = split(self._stated)
+        value = _SHARE_STRENGTH * (stated * np.log(share) + (1 - stated) * np.log(1 - share)).sum()
+        change = (free - self._stated_free)[len(share) :]
         known = np.array([*MEDIAN_ERROR, *LOG_WIDTH_ERROR])
-        slope = np.concatenate([_ETA_STRENGTH * (stated - eta), -change / known**2])
+        slope = np.concatenate([_SHARE_STRENGTH * (stated - share), -change / known**2])
         return float(value - 0.5 * ((change / known) ** 2).sum()), slope
 
 
@@ -218,5 +228,7 @@ def _errors(slope: Callable[[Floats], Floats], at: Floats) -> Floats:
 def _numbers(shares: KindShares, fields: Fields) -> dict[str, int]:
     seen = fields.coverage > 0
     by_group = [int((seen & (shares.group == group)).sum()) for group in range(len(GROUPS))]
+    # where a part was seen, and the object known
+    aimed = int((aimed_share(fields.coverage, shares.group, 1.0) > 0).sum())
     by_kind = [int((seen & (shares.shares[:, k] > 0.5)).sum()) for k in range(len(KINDS))]
-    return dict(zip(PARAMETERS, [*by_group, *by_kind, *by_kind], strict=True))
+    return dict(zip(PARAMETERS, [*by_group, aimed, *by_kind, *by_kind], strict=True))

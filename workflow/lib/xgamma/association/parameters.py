@@ -5,7 +5,12 @@ Plain values: a config may fix each of them by its name, instead of having it le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 __all__ = [
+    "AIMED",
+    "AIMED_GROUPS",
     "ETA",
     "GROUPS",
     "KINDS",
@@ -15,6 +20,7 @@ __all__ = [
     "PARAMETERS",
     "UNCLASSIFIED",
     "WIDTH",
+    "split",
 ]
 
 KINDS = ("pulsar", "millisecond pulsar", "active galaxy", "high-mass binary", "other binary")
@@ -28,6 +34,11 @@ at known pulsars, so the share found for them does not carry over to unclassifie
 ETA = (0.9, 0.8, 0.95, 0.95, 0.4, 0.4)
 """That probability for each of `GROUPS`: stated, not measured."""
 
+AIMED_GROUPS = GROUPS[:4]
+"""Their objects were known, and Chandra was aimed at many of them."""
+AIMED = 0.7
+"""Probability that a look at a part of such a source's ellipse was aimed at the object: stated."""
+
 # log10 of X-ray (0.5-7 keV, absorbed) over gamma-ray energy flux (0.1-100 GeV). Pulsars: 50 timing
 # positions in CSC 2.1; millisecond pulsars: 9; the others: classified sources of 4FGL-DR4.
 MEDIAN = (-3.58, -2.54, -1.1, -2.2, -1.3)
@@ -40,8 +51,21 @@ LOG_WIDTH_ERROR = (0.15, 0.25, 0.25, 0.3, 0.3)
 """The same for the natural logarithm of the widths."""
 
 PARAMETERS = tuple(
-    f"{what}_{name.replace(' ', '_').replace('-', '_')}"
-    for what, names in (("eta", GROUPS), ("median_ratio", KINDS), ("ratio_width", KINDS))
+    f"{what}_{name.replace(' ', '_').replace('-', '_')}" if name else what
+    for what, names in (
+        ("eta", GROUPS),
+        ("aimed", ("",)),
+        ("median_ratio", KINDS),
+        ("ratio_width", KINDS),
+    )
     for name in names
 )
 """Names of what is learnt on a run's own data."""
+
+_Values = TypeVar("_Values", bound=Sequence)
+
+
+def split(values: _Values) -> tuple[_Values, _Values, _Values]:
+    """Values in the order of `PARAMETERS`: eta and aimed, which are shares; medians; widths."""
+    shares, kinds = len(GROUPS) + 1, len(KINDS)
+    return values[:shares], values[shares : shares + kinds], values[shares + kinds :]

@@ -14,6 +14,10 @@ chance density at that place and flux (`background`), D the probability that a c
 listed and lies within the search: pi_k G_k summed over coverage and depth (`fields`). The rest
 divides into R = (1 - eta) + eta (1 - coverage) + eta (coverage - D): no counterpart, outside, below
 the limit.
+
+Chandra was aimed at many objects that were known: then the counterpart lies where it has looked.
+With the probability A = a c / (c + 0.1) that it was, for a look that covers the share c of the
+positional probability, f and D are (1 - A) + A / c times as large, and coverage is c + A (1 - c).
 """
 
 from __future__ import annotations
@@ -27,14 +31,27 @@ from xgamma.association.background import Counts, listed_per_unit
 from xgamma.association.fields import Fields, XraySources
 from xgamma.association.flux_ratios import LIMIT_GRID, FluxRatios
 from xgamma.association.kinds import KindShares
-from xgamma.association.parameters import ETA, KINDS
+from xgamma.association.parameters import AIMED, AIMED_GROUPS, ETA, GROUPS, KINDS
 from xgamma.association.positions import LARGEST_DISTANCE, Ellipses, Offsets, offsets
 from xgamma.sky import match_within
 
-__all__ = ["Candidates", "Model", "Posterior", "by_kind", "find_candidates", "posterior"]
+__all__ = [
+    "Candidates",
+    "Model",
+    "Posterior",
+    "aimed_factor",
+    "aimed_share",
+    "by_kind",
+    "find_candidates",
+    "posterior",
+]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+
+# a look that covers less than this share was hardly aimed at the source
+_GRAZING = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,16 +64,19 @@ class Model:
         Of `xgamma.association.parameters.GROUPS`.
     ratios : FluxRatios
     counts : Counts
+    aimed : float
+        a above, of the groups whose objects were known.
     """
 
     eta: Floats
     ratios: FluxRatios
     counts: Counts
+    aimed: float
 
     @classmethod
     def stated(cls, counts: Counts) -> Model:
         """Values of known objects, before the run's own data."""
-        return cls(np.array(ETA), FluxRatios.stated(counts.slope), counts)
+        return cls(np.array(ETA), FluxRatios.stated(counts.slope), counts, AIMED)
 
 
 @dataclass(frozen=True)
@@ -218,6 +238,29 @@ def by_kind(
     return brightness * np.exp(np.minimum(logarithm, 600)), fields.depth @ table
 
 
+def aimed_share(coverage: Floats, group: Integers, aimed: float) -> Floats:
+    """A above: probability that what Chandra has seen of a source was aimed at the object.
+
+    Parameters
+    ----------
+    coverage : ndarray, shape (n,)
+        c above.
+    group : ndarray of int, shape (n,)
+        Of `GROUPS`; 0 for those whose objects were not known.
+    aimed : float
+        a above.
+    """
+    known = np.isin(group, [GROUPS.index(name) for name in AIMED_GROUPS])
+    return np.where(known, aimed * coverage / (coverage + _GRAZING), 0.0)
+
+
+def aimed_factor(coverage: Floats, group: Integers, aimed: float) -> Floats:
+    """(1 - A) + A / c above; 1 where nothing was seen."""
+    share = aimed_share(coverage, group, aimed)
+    seen = coverage > 0
+    return np.where(seen, 1 - share + share / np.where(seen, coverage, 1), 1.0)
+
+
 def posterior(
     model: Model,
     shares: KindShares,
@@ -239,14 +282,16 @@ def posterior(
     """
     n = len(shares.group)
     eta = model.eta[shares.group]
+    aimed = aimed_factor(fields.coverage, shares.group, model.aimed)
     ratio, listed = np.zeros(len(candidates)), np.zeros(n)
     for kind in range(len(KINDS)):
         share = shares.shares[:, kind]
         ratio_of_kind, listed_of_kind = by_kind(candidates, fields, model.ratios, kind)
         ratio += share[candidates.source] * ratio_of_kind
         listed += share * listed_of_kind
-    weight = eta[candidates.source] * ratio
-    outside, below, none = eta * (1 - fields.coverage), eta * (fields.coverage - listed), 1 - eta
+    weight = (eta * aimed)[candidates.source] * ratio
+    coverage, listed = aimed * fields.coverage, aimed * listed
+    outside, below, none = eta * (1 - coverage), eta * (coverage - listed), 1 - eta
     rest = outside + below + none
     total = np.bincount(candidates.source, weight, minlength=n) + rest
     return Posterior(

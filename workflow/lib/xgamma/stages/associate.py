@@ -15,7 +15,7 @@ from xgamma.association.flux_ratios import FluxRatios
 from xgamma.association.kinds import KindShares, kind_shares
 from xgamma.association.learning import Fit, fit_model
 from xgamma.association.overlaps import LARGEST_GROUP, joint_probabilities
-from xgamma.association.parameters import GROUPS, KINDS, PARAMETERS
+from xgamma.association.parameters import GROUPS, KINDS, PARAMETERS, split
 from xgamma.association.positions import Ellipses, error_ellipses
 from xgamma.association.posterior import (
     Candidates,
@@ -334,13 +334,11 @@ def _sums(of: Posterior) -> dict[str, float]:
 
 def model_of(values: Sequence[float], counts: Counts) -> Model:
     """The model with values in the order of `PARAMETERS`."""
-    groups, kinds = len(GROUPS), len(KINDS)
-    ratios = FluxRatios.stated(counts.slope).with_values(
-        np.array(values[groups : groups + kinds]), np.array(values[groups + kinds :])
-    )
+    share, median, width = split(np.array(values, float))
     # a share is none above 1
-    eta = np.minimum(np.array(values[:groups]), 0.999)
-    return replace(Model.stated(counts), eta=eta, ratios=ratios)
+    share = np.minimum(share, 0.999)
+    ratios = FluxRatios.stated(counts.slope).with_values(median, width)
+    return replace(Model.stated(counts), eta=share[:-1], aimed=float(share[-1]), ratios=ratios)
 
 
 def read_model(record: Mapping[str, Any]) -> Model:
