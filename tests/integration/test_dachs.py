@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
@@ -18,6 +20,7 @@ from chaos_runs import configure, jobs_left, rerun_until_finished, what_is_wrong
 from export_sky import export_sky
 from project_copy import ProjectCopy, archive_at
 
+from xgamma.coverage.cells import CELL_AREA_DEG2
 from xgamma.tables.files import read_parquet
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -97,6 +100,127 @@ class TestDemoRows:
         assert proxy.counts.faults.total() > 10
         undisturbed = demo_run.project.products()
         assert what_is_wrong(undisturbed, project, [url_of_demo_rows]) == []
+
+
+SQUARE = (0.3, 0.2)  # degrees: width, height
+
+
+def outlines_by_hand(places: SkyCoord) -> dict[str, tuple[str, float, float]]:
+    """Name -> outline around its place, its area and the length of its edge (deg2, deg)."""
+    disc, hole, square, two, gone = [(place.ra.deg, place.dec.deg) for place in places]
+    width, height = SQUARE
+
+    def polygon(ra, dec):
+        half = width / 2 / np.cos(np.radians(dec))
+        corners = [(-half, -1), (half, -1), (half, 1), (-half, 1)]
+        return "Polygon " + " ".join(f"{ra + x} {dec + y * height / 2}" for x, y in corners)
+
+    return {
+        "disc": ("Circle ICRS {} {} 0.2".format(*disc), np.pi * 0.04, 0.4 * np.pi),
+        "hole": (
+            "Difference ICRS (Circle {0} {1} 0.3 Circle {0} {1} 0.15)".format(*hole),
+            np.pi * (0.09 - 0.0225),
+            0.9 * np.pi,
+        ),
+        "square": (polygon(*square), width * height, 2 * (width + height)),
+        "two": (
+            f"Union ICRS ({polygon(*two)} {polygon(two[0], two[1] + 0.6)})",
+            2 * width * height,
+            4 * (width + height),
+        ),
+        # with a grating
+        "gone": ("Circle ICRS {} {} 0.2".format(*gone), 0.0, 0.0),
+    }
+
+
+@pytest.fixture(scope="module")
+def with_outlines(demo_run, dachs, tmp_path_factory):
+    """The demo archive with outlines from the server; the outlines by hand, and their places."""
+    catalogs = demo_run.project.results() / "catalogs"
+    listed, csc = (read_parquet(catalogs / f"{name}.parquet") for name in ("chanmaster", "csc"))
+    # places of the plane without Chandra sources: the square and the two across 0 h
+    sources = SkyCoord(csc["ra"], csc["dec"], unit="deg")
+    at_0h = SkyCoord(359.99, np.arange(50, 74, 0.5), unit="deg")
+    elsewhere = SkyCoord(np.arange(0, 360, 4.0), 4.0, unit="deg", frame="galactic").icrs
+    (first, *others), rest = (
+        [place for place in tried if place.separation(sources).min().deg > 1.2]
+        for tried in (at_0h, elsewhere)
+    )
+    second = next(place for place in others if place.separation(first).deg > 2.5)
+    places = SkyCoord([*rest[:2], first, second, rest[2]])
+    by_hand = outlines_by_hand(places)
+    rows = pd.DataFrame(
+        {
+            "obs_id": [*listed["obsid"], *by_hand],
+            "s_ra": [*listed["ra"], *places.ra.deg],
+            "s_dec": [*listed["dec"], *places.dec.deg],
+            "t_exptime": [*listed["exposure"], *[3e4] * 5],
+            "instrument_name": [*listed["detector"], *["ACIS-I"] * 4, "ACIS-HETG"],
+            "s_region": [
+                *(
+                    f"CIRCLE J2000 {ra} {dec} 0.15"
+                    for ra, dec in zip(listed["ra"], listed["dec"], strict=True)
+                ),
+                *(outline for outline, _, _ in by_hand.values()),
+            ],
+        }
+    ).assign(obs_collection="SIM", dataproduct_type="event", obs_release_date="2001-02-03T04:05:06")
+    # no outline, no exposure, another telescope's
+    odd = rows.iloc[-5:].assign(
+        obs_id=["a", "b", "c", "d", "e"],
+        s_region=["", "", "Circle ICRS 1 62 0.2", "nonsense", "nonsense"],
+        t_exptime=[1e4, 1e4, 0.0, 1e4, 1e4],
+        obs_collection=["SIM"] * 3 + ["OTHER"] * 2,
+    )
+    folder = tmp_path_factory.mktemp("outlines")
+    pd.concat([rows, odd]).to_csv(folder / "obscore.csv", index=False)
+    obscore = {"table": "chandra.obscore", "where": "obs_collection = 'SIM'", "mode": "async"}
+    coverage = {"source": "obscore", "obscore": {"url": dachs.serve(folder), **obscore}}
+    project = ProjectCopy(folder / "project", demo_run.project)
+    settings = project.configure("outlines.yaml", {"coverage": coverage})
+    run = project.make("--configfile", settings)
+    return project, run, by_hand, places
+
+
+class TestOutlines:
+    def test_areas_and_depths_are_those_of_the_outlines(self, with_outlines):
+        project, _, by_hand, places = with_outlines
+        fields = read_parquet(project.results() / "coverage/fields.parquet")
+        cells = SkyCoord(fields["ra"], fields["dec"], unit="deg")
+        for place, (name, (_, area, edge)) in zip(places, by_hand.items(), strict=True):
+            angle = cells.separation(place).deg
+            own = angle < 1.1
+            # a cell on the edge counts whole
+            assert area <= own.sum() * CELL_AREA_DEG2 <= area + 0.03 * edge, name
+            assert (fields["share"][own] == 1).all()
+            expected = 3e4 / (1 + (angle[own] * 60 / 7) ** 2)
+            assert fields["exposure"][own].to_numpy() == pytest.approx(expected, rel=1e-5)
+
+    def test_what_is_left_out_is_in_the_log(self, with_outlines):
+        project, _, by_hand, _ = with_outlines
+        listed = read_parquet(project.results() / "catalogs/chanmaster.parquet")
+        near = np.abs(SkyCoord(listed["ra"], listed["dec"], unit="deg").galactic.b.deg) <= 15
+        unexposed = 1 + int((near & ~(listed["exposure"] > 0)).sum())
+        log = (project.results() / "logs/fetch_outlines.log").read_text(encoding="utf-8")
+        assert f"left out: 2 without s_region, {unexposed} more without t_exptime" in log
+        outlines = read_parquet(project.results() / "coverage/outlines.parquet")
+        assert {*by_hand} <= {*outlines["obsid"]} and not {*"abcde"} & {*outlines["obsid"]}
+        assert set(outlines["public_date"]) == {51943.0}
+
+    def test_what_was_asked_is_on_record_and_not_asked_again(self, with_outlines):
+        project, run, _, _ = with_outlines
+        assert not {"fetch_catalog_csc", "crossmatch"} & {*run.jobs}
+        assert {"fetch_outlines", "map_coverage", "associate", "provenance"} <= {*run.jobs}
+        path = project.results() / "provenance.json"
+        provenance = json.loads(path.read_text(encoding="utf-8"))
+        outlines = provenance["products"]["coverage/outlines.parquet"]
+        answers = [provenance["answers"].get(key) for key in outlines["answers"]]
+        # the count is in its answer's record
+        assert [answer["service"] for answer in answers if answer] == ["obscore"] * 2
+        assert outlines["config"]["where"] == "obs_collection = 'SIM'"
+        of_map = provenance["products"]["coverage/fields.parquet"]["answers"]
+        assert {*outlines["answers"]} < {*of_map}
+        assert project.make("--configfile", "outlines.yaml").jobs == []
 
 
 # Published positions in the names of the Chandra Source Catalog 2.1, and identifiers of the

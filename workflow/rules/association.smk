@@ -1,9 +1,42 @@
 # Which Chandra source each Fermi source is: coverage, probabilities, proof that they hold, tables.
-# Needs: catalogs/{chanmaster,csc,fermilpsc}.parquet.
-# Makes: coverage/{fields.parquet, chandra.moc.fits},
+# Needs: catalogs/{chanmaster,csc,fermilpsc}.parquet; the service of coverage.obscore, if outlines
+#        are asked for.
+# Makes: coverage/outlines.parquet with .provenance.json, if so,
+#        coverage/{fields.parquet, chandra.moc.fits},
 #        association/{candidates.parquet, sources.parquet, model.json},
 #        association/{calibration.json, controls.parquet, known.parquet},
 #        tables/{fermi_sources,candidates}.{parquet,ecsv,csv}.
+
+
+# Only asked for where coverage.source is obscore; the service need not be one of the archive's.
+rule fetch_outlines:
+    output:
+        outlines=f"{RESULTS}/coverage/outlines.parquet",
+        provenance=f"{RESULTS}/coverage/outlines.provenance.json",
+    log:
+        f"{RESULTS}/logs/fetch_outlines.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/fetch_outlines.tsv"
+    localrule: stays_here("fetch_outlines", scheduling.asks_for_outlines(CONFIG))
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled_by_attempt(1500),
+        runtime=scaled_by_attempt(FETCH_MINUTES),
+        heasarc=outline_slots("heasarc"),
+        gaia=outline_slots("gaia"),
+        irsa=outline_slots("irsa"),
+    params:
+        url=CONFIG.coverage.obscore.url,
+        table=CONFIG.coverage.obscore.table,
+        where=CONFIG.coverage.obscore.where,
+        latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
+        kept_answers=kept_answers,
+        code=code_digest("fetch_outlines"),
+    message:
+        "fetching the outlines of Chandra's observations"
+    script:
+        "../scripts/fetch_outlines.py"
 
 
 rule map_coverage:
@@ -12,6 +45,7 @@ rule map_coverage:
         csc=f"{RESULTS}/catalogs/csc.parquet",
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
         moc=CONFIG.coverage.moc if CONFIG.coverage.source == "moc" else [],
+        outlines=f"{RESULTS}/coverage/outlines.parquet" if CONFIG.outline_service else [],
     output:
         cells=f"{RESULTS}/coverage/fields.parquet",
         moc=f"{RESULTS}/coverage/chandra.moc.fits",

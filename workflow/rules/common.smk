@@ -2,8 +2,8 @@
 # Needs: config (loaded by main.smk), the library, HERE and IS_LOCAL of library.smk.
 # Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES, DESCRIBED,
 #        DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), url(),
-#        demo_sky(), demo_sky_record(), service_slots(), description_slots(), survey_slots(),
-#        scaled_by_attempt(), stays_here(), shards_of_manifest(), codes().
+#        demo_sky(), demo_sky_record(), service_slots(), description_slots(), outline_slots(),
+#        survey_slots(), scaled_by_attempt(), stays_here(), shards_of_manifest(), codes().
 
 import functools
 import hashlib
@@ -150,6 +150,17 @@ def service_slots(resource, *asked):
 def description_slots(wildcards, resource):
     """`service_slots` for a job that asks a service to describe itself."""
     return service_slots(resource, service_described(wildcards.description))
+
+
+def outline_slots(resource):
+    """The part of a service's slots that a job takes that asks for outlines.
+
+    None, unless that service is at the same host: then all, which is one request at a time.
+    """
+    if not scheduling.asks_for_outlines(CONFIG):
+        return 0
+    services = {**CONFIG.services, "obscore": CONFIG.outline_service}
+    return scheduling.slots_taken(services, resource, ["obscore"])
 
 
 def survey_slots(wildcards, resource):

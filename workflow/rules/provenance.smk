@@ -12,6 +12,7 @@ PRODUCTS = [
     rules.crossmatch.output.joined,
     *rules.verify_crossmatch.output,
     *rules.group_by_fermi.output,
+    *([rules.fetch_outlines.output.outlines] if CONFIG.outline_service else []),
     *rules.map_coverage.output,
     *rules.associate.output,
     *rules.calibrate.output,
@@ -34,6 +35,7 @@ rule provenance:
                 rules.fetch_catalog.output.provenance, catalog=["chanmaster", "csc", "fermilpsc"]
             ),
             rules.crossmatch.output.provenance,
+            *([rules.fetch_outlines.output.provenance] if CONFIG.outline_service else []),
         ],
     output:
         provenance=f"{RESULTS}/provenance.json",

@@ -33,6 +33,7 @@ with job(snakemake):
         latitude_cut_deg=p.latitude_cut_deg,
         public_by=p.public_by,
         moc=moc,
+        outlines=read_parquet(i.outlines) if p.source == "obscore" else None,
     )
     write_parquet(snakemake.output.cells, frame_of_cells(cells), CELL_COLUMNS)
     with atomic_path(snakemake.output.moc) as beside:

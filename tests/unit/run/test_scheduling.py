@@ -85,6 +85,7 @@ def test_whom_a_run_asks(url, replay_of, simulated_sky, network, minutes):
     config = SimpleNamespace(
         services=services((url, 1), (url, 1), (url, 1)),
         replay_of=replay_of,
+        outline_service=None,
         tap=SimpleNamespace(deadline_s=3600.0),
     )
     assert asks_simulated_sky(config) is simulated_sky

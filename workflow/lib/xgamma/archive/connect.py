@@ -10,7 +10,7 @@ from xgamma.archive.client import TapClient
 from xgamma.config.settings import Config
 from xgamma.errors import XgammaError
 
-__all__ = ["connect", "simulated"]
+__all__ = ["connect", "connect_outlines", "simulated"]
 
 
 def connect(
@@ -54,6 +54,35 @@ def connect(
         replay=is_replay,
         **dataclasses.asdict(settings.tap),
         **(simulated(sky) if is_simulated else {}),
+    )
+
+
+def connect_outlines(settings: Config, results: Path) -> TapClient:
+    """A client of the service that has outlines of observations.
+
+    Parameters
+    ----------
+    settings : Config
+    results : Path
+        The archive's folder, in which answers are kept.
+
+    Raises
+    ------
+    XgammaError
+        If the settings name none.
+    """
+    if settings.outline_service is None:
+        raise XgammaError(
+            "config: coverage.source is not obscore; only with that are outlines asked for"
+        )
+    return TapClient(
+        "obscore",
+        settings.outline_service.url,
+        mode=settings.outline_service.mode,
+        upload=False,
+        answers=settings.answers_folder(results),
+        replay=settings.replay_of is not None,
+        **dataclasses.asdict(settings.tap),
     )
 
 

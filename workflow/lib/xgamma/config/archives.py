@@ -13,6 +13,7 @@ __all__ = [
     "ARCHIVE_NAME",
     "SERVICE_COLUMN",
     "SERVICE_TABLE",
+    "TAP_URL",
     "Archive",
     "Mirror",
     "MirrorTable",
@@ -38,7 +39,7 @@ SERVICE_COLUMN = Text(
 _RELEASE = Text(
     r".*\S.*", "a release is text; a number such as 2.1 needs quotes", "the service's release"
 )
-_TAP_URL = Text(
+TAP_URL = Text(
     r"(?!.*/a?sync/?$)https?://[^\s/?#@]+(/[^\s?#@]*)?",
     "a TAP service's base URL starts with http:// or https:// and ends before /sync or /async",
     "`http://` or `https://`",
@@ -106,7 +107,7 @@ class Mirror:
         ),
         what="For messages and records; different from the service's other mirrors.",
     )
-    url: str = setting(_TAP_URL, what="Base URL, before `/sync` and `/async`.")
+    url: str = setting(TAP_URL, what="Base URL, before `/sync` and `/async`.")
     mode: str = setting(
         Choice(("sync", "async"), "a mirror is asked sync or async"),
         default="async",
@@ -134,7 +135,7 @@ class Service:
     """A TAP service and how it wants to be asked."""
 
     url: str = setting(
-        _TAP_URL,
+        TAP_URL,
         what=f"Base URL, before `/sync` and `/async`. Under `{DEMO_URL}` the jobs themselves "
         "answer, from a simulated sky.",
     )

@@ -67,6 +67,12 @@ def clashes(config: dict[str, Any]) -> Iterator[str]:
     yield from _unknown_values(config["association"]["fixed"])
     if config["coverage"]["source"] == "moc" and not config["coverage"]["moc"]:
         yield "coverage.moc is missing; with source: moc it is the path of the map"
+    outlines = config["coverage"]["obscore"]["url"]
+    if config["coverage"]["source"] == "obscore" and outlines.startswith(DEMO_URL):
+        yield (
+            f"coverage.obscore.url is {value_text(outlines)}; the simulated sky has no outlines, "
+            f"so take source: pointings"
+        )
     tap = config["tap"]
     if tap["timeout_s"] > tap["deadline_s"]:
         yield (

@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xgamma.config.archives import ARCHIVE_NAME, ARCHIVES, Archive, Mirror, Service
+from xgamma.config.archives import (
+    ARCHIVE_NAME,
+    ARCHIVES,
+    SERVICE_TABLE,
+    TAP_URL,
+    Archive,
+    Mirror,
+    Service,
+)
 from xgamma.config.check import REPLAY, SERVICES, clashes
 from xgamma.config.kinds import (
     Block,
@@ -43,6 +51,7 @@ __all__ = [
     "Enrichment",
     "Figures",
     "Mirror",
+    "Obscore",
     "Replay",
     "Service",
     "Shards",
@@ -113,14 +122,47 @@ class Crossmatch:
 
 
 @dataclass(frozen=True)
+class Obscore:
+    """The service that has outlines of Chandra's observations. Read only if `coverage.source` is
+    `obscore`.
+    """
+
+    url: str = setting(
+        TAP_URL,
+        default="https://cda.cfa.harvard.edu/cxctap",
+        what="Base URL, before `/sync` and `/async`; one request at a time. The default is the "
+        "Chandra archive's own service: not reached from here, and whether it has an ObsCore "
+        "table at present is not known.",
+    )
+    mode: str = setting(
+        Choice(("sync", "async"), "a service is asked sync or async"),
+        default="sync",
+        what="One request and its answer, or a job that is polled.",
+    )
+    table: str = setting(
+        SERVICE_TABLE,
+        default="ivoa.obscore",
+        what="Its table with the columns of ObsCore.",
+    )
+    where: str = setting(
+        Text(".{0,1000}", "it is a condition in ADQL, on one line", "a condition, or nothing"),
+        default="dataproduct_type = 'event'",
+        what="Which rows are observations by Chandra: ObsCore has a row for each product, and "
+        "often other telescopes too. Add `AND obs_collection = ...` for these.",
+    )
+
+
+@dataclass(frozen=True)
 class Coverage:
     """Where Chandra has looked, and how deep. See [the method](../docs/method.md#coverage)."""
 
     source: str = setting(
-        Choice(("pointings", "moc"), "coverage is known from {words}"),
+        Choice(("pointings", "moc", "obscore"), "coverage is known from {words}"),
         default="pointings",
         what="`pointings`: from the list of observations, whatever their roll angles were. `moc`: "
-        "from a map of your own, in the file `moc`; the list of observations tells how deep.",
+        "from a map of your own, in the file `moc`; the list of observations tells how deep. "
+        "`obscore`: from the outlines of the observations, which a TAP service has: the block "
+        "`obscore`.",
     )
     moc: str = setting(
         Text(".{0,1000}", "it is the path of a FITS file", "a path"),
@@ -134,6 +176,7 @@ class Coverage:
         what="Observations that were made public later are not in the source catalogue: the end "
         "of 2021 for CSC 2.1.",
     )
+    obscore: Obscore = block(Obscore)
 
 
 @dataclass(frozen=True)
@@ -362,6 +405,14 @@ class Config:
     def services(self) -> dict[str, Service]:
         """The services 'heasarc', 'gaia' and 'irsa' of the archive; of a replay, as above."""
         return {name: getattr(self._answering, name) for name in SERVICES}
+
+    @property
+    def outline_service(self) -> Service | None:
+        """The service that is asked for outlines, one request at a time; None if none is."""
+        if self.coverage.source != "obscore":
+            return None
+        obscore = self.coverage.obscore
+        return Service(obscore.url, max_requests=1, mode=obscore.mode, upload=False)
 
     @property
     def results_folder(self) -> str:

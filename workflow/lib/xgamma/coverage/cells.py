@@ -22,8 +22,9 @@ from xgamma.coverage.footprints import (
     roll_share,
     sure_radius_deg,
 )
+from xgamma.coverage.outlines import map_of_outline
 from xgamma.errors import XgammaError
-from xgamma.sky import match_within
+from xgamma.sky import match_within, separation
 
 if TYPE_CHECKING:
     import mocpy
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CELL_AREA_DEG2",
     "ORDER",
+    "AimPoints",
     "Cells",
     "Pointings",
     "cell_of",
@@ -269,7 +271,26 @@ class Pointings:
         return np.where(alone, empty / (empty + 1 - in_catalogue), in_catalogue)
 
 
-def from_outlines(outlines: Sequence[str], exposure_s: Floats) -> Cells:
+@dataclass(frozen=True)
+class AimPoints:
+    """Where observations were aimed, and with what: exposure counts for less off the axis.
+
+    Attributes
+    ----------
+    ra, dec : ndarray, shape (n,)
+        ICRS degrees.
+    detector : sequence of str, shape (n,)
+        As `xgamma.coverage.footprints.relative_exposure` takes it.
+    """
+
+    ra: Floats
+    dec: Floats
+    detector: Sequence[str]
+
+
+def from_outlines(
+    outlines: Sequence[str], exposure_s: Floats, aim_points: AimPoints | None = None
+) -> Cells:
     """Cells from the outlines of observations, as ObsCore's `s_region` has them (STC-S).
 
     Circles, polygons, unions and what else STC-S has, by mocpy. A cell that an outline touches
@@ -279,7 +300,8 @@ def from_outlines(outlines: Sequence[str], exposure_s: Floats) -> Cells:
     ----------
     outlines : sequence of str, shape (n,)
     exposure_s : ndarray, shape (n,)
-        Off-axis losses are not known to outlines: they count as if on the axis.
+    aim_points : AimPoints, optional
+        Without them, exposures count everywhere as on the axis.
 
     Returns
     -------
@@ -288,26 +310,33 @@ def from_outlines(outlines: Sequence[str], exposure_s: Floats) -> Cells:
     Raises
     ------
     XgammaError
-        Naming the row of an outline that cannot be read.
+        Naming the row of an outline that cannot be read, or is larger than any observation.
     """
-    from mocpy import MOC
-
-    numbers, times = [], []
-    for row, (outline, time) in enumerate(zip(outlines, exposure_s, strict=True)):
+    numbers = []
+    for row, outline in enumerate(outlines):
         try:
-            inside = _cells(MOC.from_stcs(outline, max_depth=ORDER))
-        except Exception as error:
-            # mocpy's words have several lines; a null is no text
-            reason, begins = " ".join(str(error).split()), str(outline)[:80]
-            raise XgammaError(
-                f"coverage: the outline in row {row} cannot be read ({reason}): {begins!r}"
-            ) from error
-        numbers.append(inside)
-        times.append(np.full(len(inside), time))
+            numbers.append(_cells(map_of_outline(outline, ORDER)))
+        except XgammaError as error:
+            raise XgammaError(f"coverage: the outline in row {row} {error}") from error
     if not numbers:
         return _of_numbers(np.empty(0, np.int64), np.empty(0))
+    row = np.repeat(np.arange(len(numbers)), [len(inside) for inside in numbers])
     cell, place = np.unique(np.concatenate(numbers), return_inverse=True)
-    return _of_numbers(cell, np.bincount(place, np.concatenate(times), minlength=len(cell)))
+    time = np.asarray(exposure_s, float)[row]
+    if aim_points is not None:
+        time *= _off_axis(aim_points, row, *(angle[place] for angle in _centres(cell)))
+    return _of_numbers(cell, np.bincount(place, time, minlength=len(cell)))
+
+
+def _off_axis(aim_points: AimPoints, row: Integers, ra: Floats, dec: Floats) -> Floats:
+    """`relative_exposure` of the observations in some rows at as many places."""
+    angle = separation(aim_points.ra[row], aim_points.dec[row], ra, dec)
+    worth = np.empty(len(row))
+    detector = np.asarray(aim_points.detector, dtype=object)[row]
+    for name in sorted(set(detector.tolist())):
+        of_name = detector == name
+        worth[of_name] = relative_exposure(name, angle[of_name])
+    return worth
 
 
 def _of_numbers(cell: Integers, exposure: Floats) -> Cells:

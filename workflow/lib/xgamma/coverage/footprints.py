@@ -44,7 +44,7 @@ _SHAPES = {
 # an unknown detector: what both chips of ACIS that look along the axis see
 _OTHER = ((1.0, 4.15, 4.15, 0.0, 0.0),)
 # counts per flux relative to ACIS
-_EFFICIENCY = {"HRC-I": 0.25, "HRC-S": 0.25}
+_EFFICIENCY = {"HRC-I": 0.25, "HRC-S": 0.25, "HRC": 0.25}
 # off axis the mirror loses area and the images grow: exposure counts for half at this angle
 _HALF_SENSITIVITY_ARCMIN = 7.0
 # Probability that an archived observation is part of the source catalogue. CSC 2.1 leaves out
@@ -116,6 +116,7 @@ def relative_exposure(detector: str, off_axis_deg: ArrayLike) -> Floats:
     Parameters
     ----------
     detector : str
+        As for `roll_share`; HRC and ACIS alone as well.
     off_axis_deg : array_like, shape (n,)
         Degrees.
 

@@ -34,6 +34,7 @@ _DESCRIPTIONS = {
     ),
     "tables/csc_fermi_pairs.ecsv": "One row per Fermi-Chandra pair, with separations and flags",
     "tables/grouped_csc_fermi_pairs.*": "One row per Fermi source, its Chandra sources as lists",
+    "coverage/outlines.parquet": "Outlines of Chandra's observations, as fetched (ObsCore)",
     "coverage/fields.parquet": "Where Chandra has looked around the plane, and how deep, by cells",
     "coverage/chandra.moc.fits": "Where Chandra has looked around the plane (MOC)",
     "association/candidates.parquet": "Chandra sources that may be Fermi sources: probabilities",

@@ -9,6 +9,7 @@ from xgamma.config.settings import Config, Service
 
 __all__ = [
     "ALL_SLOTS",
+    "asks_for_outlines",
     "asks_simulated_sky",
     "asks_the_network",
     "fetch_minutes",
@@ -39,12 +40,17 @@ def asks_the_network(config: Config) -> bool:
     )
 
 
+def asks_for_outlines(config: Config) -> bool:
+    """Whether a job asks a service, which may be none of the archive's, for outlines."""
+    return config.replay_of is None and config.outline_service is not None
+
+
 def fetch_minutes(config: Config) -> float:
     """How long a job that asks services may take, in minutes.
 
     Over the network that is a query's own limit, and the time around it.
     """
-    if not asks_the_network(config):
+    if not (asks_the_network(config) or asks_for_outlines(config)):
         return _MINUTES_WITHOUT_A_NETWORK
     return config.tap.deadline_s // 60 + 15
 

@@ -1,4 +1,7 @@
-"""Where Chandra has looked around the plane, and how deep: from the list of its observations."""
+"""Where Chandra has looked around the plane, and how deep.
+
+From the list of its observations, a map of one's own, or the observations' outlines.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,15 @@ import pandas as pd
 from xgamma.association.background import Counts, listed_per_unit
 from xgamma.association.fields import XraySources, fit_counts
 from xgamma.association.positions import error_ellipses
-from xgamma.coverage.cells import ORDER, Cells, Pointings, from_moc, witnessed
+from xgamma.coverage.cells import (
+    ORDER,
+    AimPoints,
+    Cells,
+    Pointings,
+    from_moc,
+    from_outlines,
+    witnessed,
+)
 from xgamma.coverage.footprints import flux_limit, in_catalogue_share
 from xgamma.sky import galactic, within_latitude
 from xgamma.tables.columns import Column
@@ -50,6 +61,8 @@ EXTENDED_COLUMNS = [
 """The columns that are used of the shipped list of extended Fermi sources."""
 
 _MJD_OF_1970 = 40587
+# In the name of an instrument: gratings, and continuous clocking.
+_NO_IMAGES = ("HETG", "LETG", "CC")
 
 
 def map_coverage(
@@ -61,6 +74,7 @@ def map_coverage(
     latitude_cut_deg: float,
     public_by: str,
     moc: mocpy.MOC | None = None,
+    outlines: pd.DataFrame | None = None,
 ) -> Cells:
     """Cells that Chandra has seen at |b| up to the cut and a margin.
 
@@ -78,24 +92,23 @@ def map_coverage(
         Date; observations that were made public later are not in the source catalogue.
     moc : mocpy.MOC, optional
         A map of where Chandra has looked; the observations then tell only how deep.
+    outlines : DataFrame, optional
+        `xgamma.archive.obscore.OUTLINE_COLUMNS`: what observations have seen, in their place. The
+        list of observations then tells of each only what that table does not: grating, detector,
+        status, dates.
     """
     limit = latitude_cut_deg + MARGIN_DEG
-    chanmaster = chanmaster[_near_plane(chanmaster["ra"], chanmaster["dec"], limit)]
     csc = csc[within_latitude(csc["bii"], limit)]
+    source_ra, source_dec = csc["ra"].to_numpy(float), csc["dec"].to_numpy(float)
+    if outlines is not None:
+        outlines = outlines[_near_plane(outlines["ra"], outlines["dec"], limit)]
+        cells = _cells_of_outlines(_completed(outlines, chanmaster), public_by)
+        return witnessed(cells, source_ra, source_dec, None)
+    chanmaster = chanmaster[_near_plane(chanmaster["ra"], chanmaster["dec"], limit)]
     ra, dec, exposure = (chanmaster[name].to_numpy(float) for name in ("ra", "dec", "exposure"))
     detector = chanmaster["detector"].to_numpy(object)
-    date = datetime.date.fromisoformat(public_by)
-    listed = in_catalogue_share(
-        detector,
-        chanmaster["status"].to_numpy(object),
-        chanmaster["grating"].to_numpy(object),
-        chanmaster["public_date"].to_numpy(float),
-        chanmaster["time"].to_numpy(float),
-        exposure,
-        (date - datetime.date(1970, 1, 1)).days + _MJD_OF_1970,
-    )
+    listed = _in_catalogue(chanmaster, public_by)
     pointings = Pointings(ra, dec, detector, exposure)
-    source_ra, source_dec = csc["ra"].to_numpy(float), csc["dec"].to_numpy(float)
     first = witnessed(pointings.cells(listed), source_ra, source_dec, None)
     if moc is not None:
         usual = float(np.median(first.exposure)) if len(first) else 0.0
@@ -106,6 +119,51 @@ def map_coverage(
     density = _Density(counts)
     believed = pointings.doubted(listed, source_ra, source_dec, density)
     return witnessed(pointings.cells(believed), source_ra, source_dec, density)
+
+
+def _in_catalogue(observations: pd.DataFrame, public_by: str) -> np.ndarray:
+    """`in_catalogue_share` of observations with the columns of chanmaster."""
+    date = datetime.date.fromisoformat(public_by)
+    return in_catalogue_share(
+        observations["detector"].to_numpy(object),
+        observations["status"].to_numpy(object),
+        observations["grating"].to_numpy(object),
+        observations["public_date"].to_numpy(float),
+        observations["time"].to_numpy(float),
+        observations["exposure"].to_numpy(float),
+        (date - datetime.date(1970, 1, 1)).days + _MJD_OF_1970,
+    )
+
+
+def _completed(outlines: pd.DataFrame, chanmaster: pd.DataFrame) -> pd.DataFrame:
+    """Outlines with what only the list of observations tells, in the columns of that."""
+    known = chanmaster.drop_duplicates("obsid").set_index("obsid")
+    # ObsCore's identifiers may be filled up with zeros
+    own = known.reindex(outlines["obsid"].str.lstrip("0")).reset_index(drop=True)
+    frame = outlines.reset_index(drop=True)
+    instrument = frame["instrument"].str.upper()
+    words = instrument.str.split(r"[^A-Z0-9]+")
+    grating = frame["grating"].where(frame["grating"] != "", own["grating"].fillna(""))
+    return frame.assign(
+        detector=own["detector"].fillna("").where(lambda name: name != "", instrument),
+        status=own["status"].fillna(""),
+        # continuous clocking has one dimension: no images, as little as a grating
+        grating=[
+            next((word for word in of_row if word in _NO_IMAGES), one)
+            for of_row, one in zip(words, grating, strict=True)
+        ],
+        public_date=frame["public_date"].fillna(own["public_date"]),
+        time=frame["time"].fillna(own["time"]),
+    )
+
+
+def _cells_of_outlines(observations: pd.DataFrame, public_by: str) -> Cells:
+    """The cells of those observations that the source catalogue is made from."""
+    seen = observations[_in_catalogue(observations, public_by) > 0]
+    ra, dec = seen["ra"].to_numpy(float), seen["dec"].to_numpy(float)
+    aim_points = AimPoints(ra, dec, seen["detector"].tolist())
+    outlines, exposure = seen["outline"].tolist(), seen["exposure"].to_numpy(float)
+    return from_outlines(outlines, exposure, aim_points)
 
 
 class _Density:
