@@ -163,10 +163,11 @@ OUTLINES = {
 def test_an_outline_has_its_area_and_the_cells_on_its_edge(name):
     outline, area, edge = OUTLINES[name]
     cells = from_outlines([outline], np.array([1e4]))
-    found = len(cells) * CELL_AREA_DEG2
-    # a cell on the edge counts whole: the width of half a cell, corner to corner, all along
-    assert area < found < area + 0.03 * edge
-    assert (cells.share == 1).all() and (cells.exposure == 1e4).all()
+    found = cells.share.sum() * CELL_AREA_DEG2
+    # a sixteenth of a cell on the edge counts whole: half its width, corner to corner, all along
+    assert area < found < area + 0.0075 * edge
+    assert set(cells.share * 16) <= set(range(1, 17)) and cells.share.max() == 1
+    assert (cells.exposure == 1e4).all()
 
 
 def test_the_cells_of_a_circle_against_all_cells():

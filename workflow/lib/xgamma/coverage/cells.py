@@ -48,6 +48,9 @@ ORDER = 11
 """Of the HEALPix cells: 1.7 arcmin, a fifth of a chip of ACIS."""
 CELL_AREA_DEG2 = 4 * np.pi * np.degrees(1) ** 2 / (12 * 4**ORDER)
 
+# Outlines are looked at in cells so many orders finer, of which a cell has so many.
+_FINER = 2
+_PARTS = 4**_FINER
 # a smaller probability is none
 _LEAST_SHARE = 1e-3
 # Sources within this angle bear witness that a place was seen: some six in the plane.
@@ -127,11 +130,11 @@ def _centres(cell: Integers) -> tuple[Floats, Floats]:
     return ra.deg % 360.0, dec.deg
 
 
-def _cells(moc: mocpy.MOC) -> Integers:
+def _cells(moc: mocpy.MOC, order: int = ORDER) -> Integers:
     """The numbers of the cells in a map, sorted; of a finer map, of those that it touches."""
-    if moc.max_order != ORDER:  # else mocpy warns
-        finer = moc.max_order > ORDER
-        moc = moc.degrade_to_order(ORDER) if finer else moc.refine_to_order(ORDER)
+    if moc.max_order != order:  # else mocpy warns
+        finer = moc.max_order > order
+        moc = moc.degrade_to_order(order) if finer else moc.refine_to_order(order)
     return np.sort(moc.flatten().astype(np.int64))
 
 
@@ -293,8 +296,8 @@ def from_outlines(
 ) -> Cells:
     """Cells from the outlines of observations, as ObsCore's `s_region` has them (STC-S).
 
-    Circles, polygons, unions and what else STC-S has, by mocpy. A cell that an outline touches
-    counts as seen; holes and right ascension 0 are no matter.
+    Circles, polygons, unions and what else STC-S has, by mocpy; holes and right ascension 0 are
+    no matter. The share of a cell is its part within the outlines, to a sixteenth of its area.
 
     Parameters
     ----------
@@ -315,17 +318,24 @@ def from_outlines(
     numbers = []
     for row, outline in enumerate(outlines):
         try:
-            numbers.append(_cells(map_of_outline(outline, ORDER)))
+            finer = map_of_outline(outline, ORDER + _FINER)
+            numbers.append(_cells(finer, ORDER + _FINER))
         except XgammaError as error:
             raise XgammaError(f"coverage: the outline in row {row} {error}") from error
     if not numbers:
         return _of_numbers(np.empty(0, np.int64), np.empty(0))
     row = np.repeat(np.arange(len(numbers)), [len(inside) for inside in numbers])
-    cell, place = np.unique(np.concatenate(numbers), return_inverse=True)
+    number = np.concatenate(numbers)
+    cell, place = np.unique(number // _PARTS, return_inverse=True)
     time = np.asarray(exposure_s, float)[row]
+    ra, dec = _centres(cell)
     if aim_points is not None:
-        time *= _off_axis(aim_points, row, *(angle[place] for angle in _centres(cell)))
-    return _of_numbers(cell, np.bincount(place, time, minlength=len(cell)))
+        time *= _off_axis(aim_points, row, ra[place], dec[place])
+    spent = np.bincount(place, time, minlength=len(cell))
+    # parts that several observations have seen count once
+    seen = np.unique(number) // _PARTS
+    parts = np.bincount(np.searchsorted(cell, seen), minlength=len(cell))
+    return Cells(cell, ra, dec, parts / _PARTS, spent / parts)
 
 
 def _off_axis(aim_points: AimPoints, row: Integers, ra: Floats, dec: Floats) -> Floats:
