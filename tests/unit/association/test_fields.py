@@ -131,6 +131,18 @@ def test_two_depths():
     assert share == pytest.approx((dec[x < 3] > 10).mean(), abs=0.05)
 
 
+def test_only_the_95_percent_ellipse_has_an_exposure():
+    """A deeper part begins at x = 1.5: it counts for the probability by depth, not for these."""
+    cells = disc(100, 10, 1.5)
+    deep = cells.dec > 10.15
+    cells = Cells(cells.cell, cells.ra, cells.dec, cells.share,
+                  np.where(deep, 10 * EXPOSURE, EXPOSURE))  # fmt: skip
+    field = around(cells, no_sources(), ellipses([100.0, 100.0], [10.0, 10.4], 0.1))
+    assert field.exposure == pytest.approx([EXPOSURE, 10 * EXPOSURE])
+    assert field.deepest == pytest.approx([EXPOSURE, 10 * EXPOSURE])
+    assert field.depth[0, LIMIT_GRID < -3.5].sum() > 0.005
+
+
 def test_the_grid_of_depths_keeps_the_mean():
     """A limit between two points of the grid is divided between them."""
     for exposure in (1.7e3, 4.4e4, 9.1e5):
@@ -221,6 +233,19 @@ def test_the_run_s_counts_are_those_that_were_drawn():
     assert of.mean == pytest.approx(200 * 10 ** (1.3 * 0.25), rel=0.05)
     # two values at half and one and a half of the mean: a gamma distribution of shape 4
     assert 2.5 < of.shape < 7
+
+
+def test_the_slope_of_fields_whose_limits_differ():
+    """Ten large fields, half of them 0.5 dex shallower, half deeper than exposures say."""
+    random = np.random.default_rng(17)
+    cells = disc(100, 10, 8.0)
+    centres = moved(100, 10, 5.0, np.arange(10) * 36.0)
+    parts = [background(random, *centre, 0.8, 300.0) for centre in zip(*centres, strict=True)]
+    ra, dec, flux = (np.concatenate(values) for values in zip(*parts, strict=True))
+    flux += np.repeat(np.tile([-0.5, 0.5], 5), [len(part[0]) for part in parts])
+    of = fit_counts(cells, sources(ra, dec, flux, cells), ellipses(*centres, 0.5))
+    assert of.sources > 5000
+    assert of.measured_slope == pytest.approx(1.0, abs=0.04)
 
 
 def test_a_field_s_own_limit_is_a_quantile_drawn_to_the_run_s():

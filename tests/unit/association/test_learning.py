@@ -167,6 +167,22 @@ def test_the_values_are_the_likeliest_of_a_likelihood_written_out(skies, fits):
             assert 0.02 < loss_by_hand(sky, moved) - best < 0.15, name
 
 
+def test_the_loss_is_that_likelihood_but_for_a_constant(skies):
+    """It leaves out sources that nobody looked at, and candidates that hardly count."""
+    sky = skies[0]
+    assert (sky.fields.coverage == 0).any()
+    start = stated_model(sky.counts)
+    task = learning._Task(start, sky.shares, sky.fields, sky.candidates)
+    random = np.random.default_rng(4)
+    differences = []
+    for _ in range(4):
+        free = task._stated_free + random.normal(0, 0.3, len(PARAMETERS))
+        eta, median, width = 1 / (1 + np.exp(-free[:6])), free[6:11], np.exp(free[11:])
+        model = replace(start, eta=eta, ratios=start.ratios.with_values(median, width))
+        differences.append(task.loss(free)[0] - loss_by_hand(sky, model))
+    assert np.ptp(differences) < 1e-3
+
+
 def test_the_slope_against_differences_of_the_loss(skies):
     """At values that are none of the best: each direction, by central differences."""
     sky = skies[0]
