@@ -119,6 +119,10 @@ class Simulated:
     `right` tells which candidates are counterparts; `counts` are learnt on the sky itself.
     """
 
+    places: Ellipses
+    log_gamma: np.ndarray
+    cells: Cells
+    xray: XraySources
     shares: KindShares
     fields: Fields
     candidates: Candidates
@@ -173,7 +177,15 @@ def simulated(seed, eta, ratios, kinds, sources_of=None):
     found = find_candidates(places, log_gamma, around, xray, (null, null, null), of)
     owner = np.append(np.flatnonzero(listed), np.full(len(xray) - listed.sum(), -1))
     return Simulated(
-        KindShares(group, shares, {}), around, found, owner[found.xray] == found.source, of
+        places,
+        log_gamma,
+        cells,
+        xray,
+        KindShares(group, shares, {}),
+        around,
+        found,
+        owner[found.xray] == found.source,
+        of,
     )
 
 
