@@ -190,10 +190,9 @@ class TestOutlines:
         for place, (name, (_, area, edge)) in zip(places, by_hand.items(), strict=True):
             angle = cells.separation(place).deg
             own = angle < 1.1
-            # a cell on the edge counts whole
-            found = cells["share"][own].sum() * CELL_AREA_DEG2
-            assert area <= found <= area + 0.01 * edge, name
-            assert (fields["share"][own] == 1).all()
+            # sixteenths of cells on the edge count whole, and cells of sources
+            found = fields["share"][own].sum() * CELL_AREA_DEG2
+            assert area <= found <= area + 0.012 * edge, name
             expected = 3e4 / (1 + (angle[own] * 60 / 7) ** 2)
             assert fields["exposure"][own].to_numpy() == pytest.approx(expected, rel=1e-5)
 

@@ -210,7 +210,7 @@ def test_controls_injections_and_known_sources(skies):
         controls = record["controls"]
         assert controls["number"] > 300 and by_source["controls"].max() <= 24
         # chance is claimed seldom, and found to be so
-        assert 0 < controls["claims_per_control"] < 0.25
+        assert 0 < controls["claims_by_source"] < 0.25
         injected = [one for one in record["injections"]["bins"] if one["error"] > 0]
         assert max(abs(one["right"] - one["expected"]) / one["error"] for one in injected) < 3.5
         numbers = record["known"]

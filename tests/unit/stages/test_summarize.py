@@ -126,7 +126,7 @@ CANDIDATES = pd.DataFrame(
     }
 )
 CALIBRATION = {
-    "controls": {"number": 40, "claims_per_control": 0.05},
+    "controls": {"number": 40, "claims_by_source": 0.05},
     "known": {
         "sources": 5,
         "with_right_candidate": 4,

@@ -157,7 +157,7 @@ def controls_of(
 ) -> Controls:
     """Controls of every Fermi source that Chandra has seen, up to `most` of each.
 
-    A place counts if no Fermi source is near (their ellipses to x = 1.5 do not touch), if Chandra
+    A place counts if no other Fermi source is near (ellipses to x = 1.5 do not touch), if Chandra
     saw at least 0.7 of the share that it saw of the source, and as deep within a factor of 2.
     Chandra sources that are a Fermi source's counterpart with P > 0.1 are left out.
 
@@ -189,7 +189,9 @@ def controls_of(
     )
     apart = separation(ellipses.ra[near], ellipses.dec[near], places.ra[place], places.dec[place])
     taken = np.zeros(len(source), bool)
-    taken[place[apart < reach[near] + 1.5 * places.major[place]]] = True
+    close = apart < reach[near] + 1.5 * places.major[place]
+    # its own source is as near as it was moved
+    taken[place[close & (near != source[place])]] = True
     # a quick look first: is the centre's neighbourhood seen at all
     free = np.flatnonzero(~taken & _touched(cells, places))
     source, places, kind = source[free], places.take(free), kind[free]

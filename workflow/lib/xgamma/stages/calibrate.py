@@ -181,7 +181,8 @@ def _by_source(of: Sample, tried: Controls) -> pd.DataFrame:
 def _controls(
     tried: Controls, by_source: pd.DataFrame, of: Sample, listed_share: np.ndarray
 ) -> dict[str, Any]:
-    # a source without a listed counterpart is what its controls are: so often is it claimed falsely
+    # A source without a listed counterpart is what its controls are: as often is it claimed.
+    # Means are over sources, so that one with many controls counts as one with few.
     row = pd.Series(np.arange(len(of.fermi)), index=of.fermi["name"])[by_source["fermi_name"]]
     unlisted = 1 - listed_share[row.to_numpy()]
     return {
@@ -190,8 +191,8 @@ def _controls(
         "shifted": int((tried.kind == "shifted").sum()),
         "mirrored": int((tried.kind == "mirrored").sum()),
         "candidates": len(tried.candidates),
-        "sum_p_per_control": _mean(by_source["chance_sum_p"]),
-        "claims_per_control": _mean(by_source["chance_claims"]),
+        "sum_p_by_source": _mean(by_source["chance_sum_p"]),
+        "claims_by_source": _mean(by_source["chance_claims"]),
         "false_claims_expected": float((unlisted * by_source["chance_claims"].to_numpy()).sum()),
     }
 
