@@ -11,11 +11,11 @@ from xgamma.association.flux_ratios import LIMIT_GRID
 from xgamma.association.kinds import KindShares
 from xgamma.association.known import judge_known, known_classes
 from xgamma.association.learning import fit_model
-from xgamma.association.parameters import ETA, KINDS, MEDIAN, PARAMETERS, WIDTH
+from xgamma.association.parameters import AIMED, ETA, KINDS, MEDIAN, PARAMETERS, WIDTH
 from xgamma.association.positions import Offsets
 from xgamma.association.posterior import Candidates, posterior
 
-STATED = dict(zip(PARAMETERS, (*ETA, *MEDIAN, *WIDTH), strict=True))
+STATED = dict(zip(PARAMETERS, (*ETA, AIMED, *MEDIAN, *WIDTH), strict=True))
 ARCSEC = 1 / 3600
 
 

@@ -130,7 +130,28 @@ class Simulated:
     counts: Counts
 
 
-def simulated(seed, eta, ratios, kinds, sources_of=None):
+def patches(random, cells, places):
+    """Cells around places of which a part was seen: discs that lie off."""
+    distance = places.major * random.uniform(0, 2.5, len(places))
+    centre = SkyCoord(
+        *moved(places.ra, places.dec, distance, random.uniform(0, 360, len(places))), unit="deg"
+    )
+    radius = random.uniform(0.04, 0.1, len(places))
+    at = SkyCoord(cells.ra, cells.dec, unit="deg")
+    row, patch, apart, _ = centre.search_around_sky(at, 0.1 * u.deg)
+    # astropy gives rows of the argument first
+    return cells.take(np.unique(row[apart.deg < radius[patch]]))
+
+
+def aimed_places(random, places, cells, is_aimed):
+    """A true position of each; of what was aimed at, where Chandra has looked."""
+    (ra, dec), x = drawn_places(random, places, 1)
+    while len(again := np.flatnonzero(is_aimed & ((cells.at(ra, dec) < 0) | (x > 3)))):
+        (ra[again], dec[again]), x[again] = drawn_places(random, places.take(again), 1)
+    return ra, dec
+
+
+def simulated(seed, eta, ratios, kinds, sources_of=None, patchy=False, aimed=0.0):
     """300 Fermi sources on a grid, apart from each other, drawn from a model.
 
     Parameters
@@ -142,6 +163,10 @@ def simulated(seed, eta, ratios, kinds, sources_of=None):
         Shares of kinds by group.
     sources_of : list of int, optional
         Groups from which sources are taken; all of them.
+    patchy : bool
+        Of each source a part was seen.
+    aimed : float
+        The model's, of all groups but remnants and unclassified sources.
     """
     random = np.random.default_rng(seed)
     cells = disc(100, 0, 5.0)
@@ -159,10 +184,17 @@ def simulated(seed, eta, ratios, kinds, sources_of=None):
     kind = np.minimum(kind, len(KINDS) - 1)
     log_gamma = random.normal(-11.3, 0.3, n)
     log_flux = log_gamma + ratios.draw(random, kind)
-    at, _ = drawn_places(random, places, 1)
+    if patchy:
+        cells = patches(random, cells, places)
+    seen = fields_around(cells, no_sources(), places, log_gamma, counts(), points=400).coverage
+    # a look that covers 10 % was aimed half as often as one that covers all
+    is_aimed = random.random(n) < np.where(group < 4, aimed * seen / (seen + 0.1), 0)
+    at = aimed_places(random, places, cells, is_aimed)
     listed = (random.random(n) < eta[group]) & (cells.at(*at) >= 0)
     listed &= random.random(n) < completeness(log_flux - LOG_LIMIT, 1.0)
     chance = background(random, 100, 0, 5.0)
+    where = cells.at(*chance[:2]) >= 0
+    chance = [values[where] for values in chance]
     all_sources = (
         np.append(values[listed], others)
         for values, others in zip((*at, log_flux), chance, strict=True)
