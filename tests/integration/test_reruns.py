@@ -246,7 +246,7 @@ OTHER_SHARDS = {"enrichment.shards": {"by": "healpix", "order": 1}}
 PLANS = [
     ("sky.latitude_cut_deg smaller", SMALLER_PLANE, ""),
     ("crossmatch.min_flux higher", BRIGHTER, ""),
-    ("coverage", {"coverage.public_by": "2020-12-31"}, ""),
+    ("coverage.public_by", {"coverage.public_by": "2020-12-31"}, ""),
     ("association.fixed", {"association.fixed": {"eta_pulsar": 0.9}}, ""),
     ("association.controls", {"association.controls": 5}, ""),
     ("enrichment.least_probability", {"enrichment.least_probability": 0.1}, ""),

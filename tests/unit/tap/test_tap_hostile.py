@@ -528,6 +528,8 @@ def test_names_of_sources_do_not_enter_a_query(fake_tap, upload):
             "target_id": range(5),
             "around": "fermi",
             "fermi_name": DANGEROUS,
+            "fermi_ra": 1.5,
+            "fermi_dec": -2.5,
             "csc_name": DANGEROUS,
             "ra": 1.5,
             "dec": -2.5,

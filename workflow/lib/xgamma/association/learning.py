@@ -114,7 +114,9 @@ def fit_model(
         found = minimize(loss, best[free], jac=True, method="L-BFGS-B")
         best[free] = found.x
         error[free] = _errors(lambda at: loss(at)[1], found.x)
-    value = _from_free_scale(best)
+    # what is fixed stays as it was given, 0 and 1 too
+    held = np.array([fixed.get(name, 0.0) for name in PARAMETERS])
+    value = np.where(free, _from_free_scale(best), held)
     # from the free scale: an error of the logit, or of the logarithm
     share, _, width = split(value)
     shares_error, median_error, width_error = split(error)

@@ -3,7 +3,7 @@
 Distances x are in units of the 95 % ellipse. A share of the sources lies as a Gaussian says, the
 rest further out: P(> x) = (1 - w) exp(-K x^2 / s1^2) + w exp(-K x^2 / s2^2), K = -ln 0.05. Measured
 on the timing positions of 157 pulsars of 4FGL-DR4 at |b| <= 10 deg, of which 14 % lie outside the
-95 % ellipse: 10 % of those above 15 sigma, 28 % of the others, 35 % of those with the analysis
+95 % ellipse: 10 % of those above 15 sigma, 24 % of the others, 35 % of those with the analysis
 flags 1, 2, 6 or 7. Off the plane one Gaussian of scale 0.95 does (4 % outside).
 """
 
