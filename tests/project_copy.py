@@ -299,7 +299,15 @@ class ProjectCopy:
         without their digest, in which the service's address takes part.
         """
         results = self.results(archive)
-        folders = ("catalogs", "plane", "crossmatch", "tables", "figures")
+        folders = (
+            "catalogs",
+            "plane",
+            "crossmatch",
+            "coverage",
+            "association",
+            "tables",
+            "figures",
+        )
         paths = {
             str(path.relative_to(results)): path
             for folder in folders

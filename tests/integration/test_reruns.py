@@ -197,6 +197,8 @@ def bench(server, tmp_path_factory) -> Iterator[Bench]:
         jobs, requests = bench.run()
         assert {"describe_service_heasarc", "provenance"} <= set(jobs) and requests > 10
         assert shard_jobs(jobs) == bench.seen.new_ones(project, ARCHIVE)
+        made = project.results(ARCHIVE) / "coverage/chandra.moc.fits"
+        shutil.copy(made, project.folder / OWN_MAP)
         yield bench
 
 
@@ -241,12 +243,15 @@ SMALLER_RADIUS = {"enrichment.radius_deg": 0.02}
 SMALLER_CSC_RADIUS = {"enrichment.csc_radius_arcsec": 1}
 FEWER = {"enrichment.nearest": 2}
 OTHER_SHARDS = {"enrichment.shards": {"by": "healpix", "order": 1}}
+OWN_MAP = "own.moc.fits"
 # a module that every rule rests on
 (LIBRARY,) = (edit for edit in TABLE if re.fullmatch(r"xgamma/\S+\.py", edit))
 PLANS = [
     ("sky.latitude_cut_deg smaller", SMALLER_PLANE, ""),
     ("crossmatch.min_flux higher", BRIGHTER, ""),
     ("coverage.public_by", {"coverage.public_by": "2020-12-31"}, ""),
+    ("coverage.source: moc, another map", {"coverage.source": "moc", "coverage.moc": OWN_MAP}, ""),
+    ("coverage.source: obscore", {"coverage.source": "obscore"}, ""),
     ("association.fixed", {"association.fixed": {"eta_pulsar": 0.9}}, ""),
     ("association.controls", {"association.controls": 5}, ""),
     ("enrichment.least_probability", {"enrichment.least_probability": 0.1}, ""),
