@@ -68,6 +68,11 @@ def test_a_missing_file_is_for_snakemake_to_refuse(tmp_path):
             "UTF-8",
         ),
         (
+            b"coverage: {public_by: 2021-13-01}\n",
+            "config: mine.yaml: cannot be read as YAML: month must be in 1..12; look for tabs, "
+            "uneven indentation and missing quotes or brackets there and above",
+        ),
+        (
             b"sky:\n\tlatitude_cut_deg: 5\n",
             "config: mine.yaml, line 2, cannot be read as YAML: found character '\\t' that cannot "
             "start any token; look for tabs, uneven indentation and missing quotes or brackets "

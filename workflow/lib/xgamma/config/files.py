@@ -46,7 +46,9 @@ def file_problems(path: str | Path) -> list[str]:
         ]
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
+        # what looks like a day, and is none: 2021-13-01
+        yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
         return [] if _is_json(text) else [f"config: {path}{_what_is_no_yaml(error)}"]
     return [
         f"config: {path}: {place_text(keys)} stands in line {first} and again in line {again}; "
@@ -64,10 +66,10 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _what_is_no_yaml(error: yaml.YAMLError) -> str:
+def _what_is_no_yaml(error: Exception) -> str:
     """Word where YAML cannot be read, and why; to come after the file's name."""
     mark = getattr(error, "problem_mark", None)
-    place = f", line {mark.line + 1}," if mark else ""
+    place = f", line {mark.line + 1}," if mark else ":"
     reason = getattr(error, "problem", None) or error
     return (
         f"{place} cannot be read as YAML: {one_line(reason)}; look for tabs, uneven indentation "
