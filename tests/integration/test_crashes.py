@@ -11,6 +11,8 @@ import shutil
 import pytest
 from project_copy import ProjectCopy, shard_jobs
 
+from xgamma.tables.files import read_parquet
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 # Product asked for, and the file in whose writing the run is killed: one of each way in which rules
@@ -105,10 +107,9 @@ def test_shards_do_not_show(demo_run, tmp_path):
             for product, content in project.products().items()
             if product.startswith(("tables/grouped_csc_fermi_gaia", "tables/counterparts"))
         }
-    sources = (
-        len(made["source", 0]["tables/grouped_csc_fermi_gaia_2mass_pairs.csv"].splitlines()) - 1
-    )
-    assert len(names["source", 0]) == 2 * sources
+    # of the pairs, and those that have a likely counterpart beyond them
+    targets = read_parquet(project.results() / "enrichment/targets.parquet")
+    assert len(names["source", 0]) == 2 * targets["fermi_name"].nunique()
     numbers = [len(jobs) for jobs in names.values()]
     assert numbers == sorted(numbers) and numbers[0] < numbers[-1]
     for division, products in made.items():
