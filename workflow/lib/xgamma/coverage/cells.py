@@ -51,6 +51,8 @@ CELL_AREA_DEG2 = 4 * np.pi * np.degrees(1) ** 2 / (12 * 4**ORDER)
 # Outlines are looked at in cells so many orders finer, of which a cell has so many.
 _FINER = 2
 _PARTS = 4**_FINER
+# observations of which the cells are looked up together, and cells of which sources are
+_AT_A_TIME, _CELLS_AT_A_TIME = 400, 100_000
 # a smaller probability is none
 _LEAST_SHARE = 1e-3
 # Sources within this angle bear witness that a place was seen: some six in the plane.
@@ -196,19 +198,26 @@ class Pointings:
 
     def _look(self, detector: str, reach: Floats) -> _Looks:
         rows = np.flatnonzero(self._detector == detector)
-        at, cell, off_axis = match_within(
-            self._ra[rows], self._dec[rows], reach[rows], self._cell_ra, self._cell_dec
-        )
-        share = roll_share(detector, off_axis)
-        covers = share > 0
-        at, cell, off_axis, share = at[covers], cell[covers], off_axis[covers], share[covers]
-        time = self._exposure[rows][at] * relative_exposure(detector, off_axis)
-        return _Looks(
-            rows[at].astype(np.int32),
-            cell.astype(np.int32),
-            share.astype(np.float32),
-            time.astype(np.float32),
-        )
+        parts = []
+        # some at a time: of all together the separations alone take a gigabyte
+        for start in range(0, len(rows), _AT_A_TIME):
+            of_part = rows[start : start + _AT_A_TIME]
+            at, cell, off_axis = match_within(
+                self._ra[of_part], self._dec[of_part], reach[of_part], self._cell_ra, self._cell_dec
+            )
+            share = roll_share(detector, off_axis)
+            covers = share > 0
+            at, cell, off_axis, share = at[covers], cell[covers], off_axis[covers], share[covers]
+            time = self._exposure[of_part][at] * relative_exposure(detector, off_axis)
+            parts.append(
+                (
+                    of_part[at].astype(np.int32),
+                    cell.astype(np.int32),
+                    share.astype(np.float32),
+                    time.astype(np.float32),
+                )
+            )
+        return _Looks(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def cells(self, in_catalogue: Floats) -> Cells:
         """The cells that observations cover, whatever the roll angles were.
@@ -406,13 +415,22 @@ def witnessed(
     share = cells.share.copy()
     if density is not None:
         doubtful = np.flatnonzero(share < 1)
-        near, _, _ = match_within(cells.ra[doubtful], cells.dec[doubtful], _WITNESS_DEG, ra, dec)
-        alone = doubtful[np.bincount(near, minlength=len(doubtful)) == 0]
+        alone = doubtful[~_has_source(cells.ra[doubtful], cells.dec[doubtful], ra, dec)]
         expected = _WITNESS_TRUST * density(cells.exposure[alone]) * np.pi * _WITNESS_DEG**2
         seen_and_empty = share[alone] * np.exp(-expected)
         share[alone] = seen_and_empty / (seen_and_empty + 1 - share[alone])
     share[_rows(cells.cell, own)] = 1.0
     return replace(cells, share=share)
+
+
+def _has_source(cell_ra: Floats, cell_dec: Floats, ra: Floats, dec: Floats) -> NDArray[np.bool_]:
+    """Whether a source lies within 4 arcmin of a cell's centre."""
+    has = np.zeros(len(cell_ra), bool)
+    for start in range(0, len(has), _CELLS_AT_A_TIME):
+        part = slice(start, start + _CELLS_AT_A_TIME)
+        near, _, _ = match_within(cell_ra[part], cell_dec[part], _WITNESS_DEG, ra, dec)
+        has[part][near] = True
+    return has
 
 
 def _rows(sorted_numbers: Integers, wanted: Integers) -> Integers:
