@@ -63,7 +63,8 @@ class TestDemoRows:
         assert set(ours) == set(theirs)
         assert [name for name in ours if ours[name] != theirs[name]] == []
         kinds = {name.partition("/")[0] for name in ours}
-        folders = {"catalogs", "plane", "crossmatch", "tables", "enrichment", "figures"}
+        folders = {"catalogs", "plane", "crossmatch", "coverage", "association", "tables"}
+        folders |= {"enrichment", "figures"}
         assert kinds == {*folders, "summary.json", "summary.txt"}
         assert sum(name.startswith("figures/") for name in ours) >= 16
         for survey in ("gaia", "twomass"):
