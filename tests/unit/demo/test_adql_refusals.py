@@ -150,3 +150,16 @@ def test_the_database_itself_is_shut_off(archive):
 def test_what_duckdb_refuses_is_a_tap_error(archive):
     with pytest.raises(RequestRefused, match=re.escape("the database cannot run this query")):
         ask(archive, "SELECT name + 1 FROM csc")
+
+
+def test_a_query_stopped_while_its_rows_come_is_a_tap_error(archive):
+    """A job that is aborted then ends so; DuckDB's own error comes through Arrow as an OSError."""
+    stops = []
+    adql = "SELECT csc.ra FROM csc, fermilpsc ORDER BY csc.ra"
+    options = {"uploads": {}, "default_limit": None, "interruptible": stops.append}
+    with archive.answer(adql, "/tap", **options) as result:
+        batches = result.batches()
+        next(batches)
+        stops[0]()
+        with pytest.raises(RequestRefused, match="the query was stopped before it was done"):
+            list(batches)

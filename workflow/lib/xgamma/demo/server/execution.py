@@ -279,6 +279,17 @@ def _database_errors_refused() -> Iterator[None]:
         raise RequestRefused(f"the database cannot run this query: {reason}") from error
 
 
+def _batches(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """What the reader gives; DuckDB's errors come through Arrow as an OSError with their text."""
+    try:
+        yield from reader
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        if reason.startswith("INTERRUPT"):
+            raise RequestRefused("the query was stopped before it was done") from error
+        raise RequestRefused(f"the database cannot run this query: {reason}") from error
+
+
 def _datatype(duckdb_type: str) -> str:
     if duckdb_type.startswith("DECIMAL"):
         return "double"
@@ -312,7 +323,7 @@ def _with_arrow_types(
             for name, datatype in zip(reader.schema.names, datatypes, strict=True)
         ]
     )
-    for batch in reader:
+    for batch in _batches(reader):
         columns = [
             column if column.type == field.type else column.cast(field.type)
             for column, field in zip(batch.columns, schema, strict=True)
