@@ -32,6 +32,7 @@ def make_pairs():
             "csc_name": f"2CXO {i}{k}",
             "csc_ra": (ra + 0.01 * k / np.cos(np.radians(dec))) % 360,
             "csc_dec": dec - 0.004 * k,
+            "csc_error_r0": 0.8,
         }
         for i, (ra, dec) in enumerate(fermi)
         for k in range(1, 1 + (3, 2, 1, 1, 1)[i])

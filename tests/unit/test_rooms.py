@@ -24,6 +24,7 @@ ORDER = [
     "tables",
     "coverage",
     "association",
+    "identification",
     "config",
     "run",
     "tap",

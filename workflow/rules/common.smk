@@ -1,7 +1,7 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by main.smk), the library, HERE and IS_LOCAL of library.smk.
-# Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES, DESCRIBED,
-#        DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), url(),
+# Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES, IDENTIFIED_SURVEYS,
+#        DESCRIBED, DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), url(),
 #        demo_sky(), demo_sky_record(), service_slots(), description_slots(), outline_slots(),
 #        survey_slots(), scaled_by_attempt(), stays_here(), shards_of_manifest(), codes().
 
@@ -194,6 +194,17 @@ SURVEY_TABLES = {
         "dec": survey.dec,
         "columns": dict(survey.columns),
         "optional": list(survey.optional),
+    }
+    for name, survey in CONFIG.surveys.items()
+}
+# with what tells which object is a Chandra source: no shard depends on that
+IDENTIFIED_SURVEYS = {
+    name: {
+        **SURVEY_TABLES[name],
+        "identify": {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in vars(survey.identify).items()
+        },
     }
     for name, survey in CONFIG.surveys.items()
 }

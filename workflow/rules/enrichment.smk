@@ -29,6 +29,8 @@ checkpoint shard_sources:
     params:
         radius_deg=CONFIG.enrichment.radius_deg,
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
+        csc_radius_sigma=CONFIG.enrichment.csc_radius_sigma,
+        csc_radius_most_arcsec=CONFIG.enrichment.csc_radius_most_arcsec,
         nearest=CONFIG.enrichment.nearest,
         least_probability=CONFIG.enrichment.least_probability,
         by=CONFIG.enrichment.shards.by,

@@ -19,6 +19,7 @@ PRODUCTS = [
     *rules.tabulate.output,
     rules.shard_sources.output.targets,
     *rules.merge_enrichment.output,
+    *rules.identify.output,
     *rules.summarize.output,
     *FIGURES,
 ]

@@ -25,6 +25,8 @@ with job(snakemake):
         likely_beyond_pairs(candidates, pairs, p.least_probability),
         radius_deg=p.radius_deg,
         csc_radius_arcsec=p.csc_radius_arcsec,
+        csc_radius_sigma=p.csc_radius_sigma,
+        csc_radius_most_arcsec=p.csc_radius_most_arcsec,
         by=p.by,
         order=p.order,
     )

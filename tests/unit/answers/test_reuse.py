@@ -160,7 +160,8 @@ def test_an_answer_that_was_refused_is_not_used_again(archive, fake_tap, folder)
 def test_what_is_damaged_is_asked_again(archive, fake_tap, folder, what):
     targets = one_shard(PAIRS)
     archive.positions(run_of(fake_tap, folder, targets))
-    smaller = one_shard(PAIRS).assign(radius_deg=targets["radius_deg"] / 2)
+    halves = {name: targets[name] / 2 for name in ("radius_deg", "field_radius_deg")}
+    smaller = one_shard(PAIRS).assign(**halves)
     for path in (folder / what).rglob("*.*"):
         path.write_bytes(path.read_bytes()[:-9])
     asked, made = archive.positions(run_of(fake_tap, folder, smaller))

@@ -34,7 +34,10 @@ from xgamma.stages.enrich_shard import enrich_targets, shard_columns
 from xgamma.stages.merge_enrichment import merge_shards
 from xgamma.tables.files import read_columns, read_parquet, write_parquet
 
-PAIR_COLUMNS = ["fermi_name", "fermi_ra", "fermi_dec", "csc_name", "csc_ra", "csc_dec"]
+PAIR_COLUMNS = [
+    *("fermi_name", "fermi_ra", "fermi_dec"),
+    *("csc_name", "csc_ra", "csc_dec", "csc_error_r0"),
+]
 
 
 def angle(ra1, dec1, ra2, dec2):
@@ -194,7 +197,7 @@ def test_the_edge_of_the_circle_is_decided_here(fake_tap, upload, rounding):
     )
     fake_tap.answer = survey_sky(stars)
     fake_tap.answer.rounding = rounding
-    pairs = pd.DataFrame([["4FGL", 100.0, 0.0, "2CXO", 100.0, 0.02]], columns=PAIR_COLUMNS)
+    pairs = pd.DataFrame([["4FGL", 100.0, 0.0, "2CXO", 100.0, 0.02, 0.8]], columns=PAIR_COLUMNS)
     client = TapClient("gaia", fake_tap.url, upload=upload)
     found, _, _ = enrich_targets(client, SURVEY, one_shard(pairs), 9)
     assert found["id"].tolist() == [FIRST_ID + 3, FIRST_ID]
@@ -207,7 +210,10 @@ def test_the_nearest_and_their_ties(fake_tap, nearest):
     stars = stars_at(FIRST_ID + np.array([6, 2, 4, 0]), 10.0, [0.01, 0.01, 0.01, 0.02])
     fake_tap.answer = survey_sky(stars)
     pairs = pd.DataFrame(
-        [["4FGL", 10.0, 0.0, "2CXO b", 10.0, 0.01], ["4FGL", 10.0, 0.0, "2CXO a", 10.0, 0.01]],
+        [
+            ["4FGL", 10.0, 0.0, "2CXO b", 10.0, 0.01, 0.8],
+            ["4FGL", 10.0, 0.0, "2CXO a", 10.0, 0.01, 0.8],
+        ],
         columns=PAIR_COLUMNS,
     )
     found, _, _ = enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_shard(pairs), nearest)
@@ -338,7 +344,8 @@ def test_a_mirror_without_one_of_the_columns_is_refused(fake_tap, stars):
 
 def test_the_queries_word_for_word(fake_tap, client):
     """Kept answers are found again by these texts: a change makes every one of them useless."""
-    targets = one_shard(make_pairs()).iloc[:1].assign(ra=0.25, dec=-5.5, radius_deg=0.03)
+    targets = one_shard(make_pairs()).iloc[:1]
+    targets = targets.assign(ra=0.25, dec=-5.5, radius_deg=0.03, field_radius_deg=0.03)
     enrich_targets(client, SURVEY, targets.assign(around="fermi"), 3)
     enrich_targets(TapClient("gaia", fake_tap.url, upload=False), SURVEY, targets, 3)
     columns = (

@@ -55,6 +55,7 @@ def make_pairs(n=60, seed=2):
             "csc_name": f"2CXO {i:03d}{letter}",
             "csc_ra": ra[i] + 0.01,
             "csc_dec": dec[i],
+            "csc_error_r0": 0.8,
         }
         for i in range(n)
         for letter in "abc"[: 1 + i % 3]
@@ -287,6 +288,7 @@ def test_digests_are_the_same_on_every_machine():
             "csc_name": ["2CXO é"],
             "csc_ra": [0.75],
             "csc_dec": [0.125],
+            "csc_error_r0": [0.8],
         }
     )
     text = (
@@ -296,10 +298,10 @@ def test_digests_are_the_same_on_every_machine():
         '"url": "https://x.example/tap"}'
         '["csc", "4FGL J0000.0+0000", "2CXO \\u00e9", "0x1.0000000000000p-1", '
         '"0x1.0000000000000p-2", "0x1.8000000000000p-1", "0x1.0000000000000p-3", '
-        '"0x1.0000000000000p-10"]\n'
+        '"0x1.0000000000000p-10", "0x1.8000000000000p-9"]\n'
         '["fermi", "4FGL J0000.0+0000", "", "0x1.0000000000000p-1", '
         '"0x1.0000000000000p-2", "0x1.0000000000000p-1", "0x1.0000000000000p-2", '
-        '"0x1.0000000000000p-5"]\n'
+        '"0x1.0000000000000p-5", "0x1.0000000000000p-5"]\n'
     )
     targets = targets_of(pairs, radius_deg=1 / 32, csc_radius_arcsec=3600 / 1024)
     expected = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -372,6 +374,7 @@ def test_likely_counterparts_that_are_no_pairs_are_searched_around():
             "csc_name": ["pair"],
             "csc_ra": [10.01],
             "csc_dec": [0.0],
+            "csc_error_r0": [0.8],
         }
     )
     candidates = pd.DataFrame(
@@ -383,6 +386,7 @@ def test_likely_counterparts_that_are_no_pairs_are_searched_around():
             "csc_name": ["pair", "far", "unlikely", "alone"],
             "csc_ra": [10.01, 10.2, 10.3, 200.1],
             "csc_dec": [0.0, 0.0, 0.0, 45.0],
+            "csc_error_r0": [0.8, np.nan, 0.8, 6.0],
             "p_association": [0.9, 0.01, 0.00999, 0.5],
         }
     )

@@ -65,6 +65,13 @@ def clashes(config: dict[str, Any]) -> Iterator[str]:
         yield from _survey_clashes(name, survey)
     yield from _unknown_classes(config["subsample"]["classes"])
     yield from _unknown_values(config["association"]["fixed"])
+    enrichment = config["enrichment"]
+    least, most = enrichment["csc_radius_arcsec"], enrichment["csc_radius_most_arcsec"]
+    if least > most:
+        yield (
+            f"enrichment.csc_radius_arcsec is {value_text(least)}, more than "
+            f"csc_radius_most_arcsec, {value_text(most)}; raise that too"
+        )
     if config["coverage"]["source"] == "moc" and not config["coverage"]["moc"]:
         yield "coverage.moc is missing; with source: moc it is the path of the map"
     outlines = config["coverage"]["obscore"]["url"]
@@ -185,3 +192,15 @@ def _survey_clashes(name: str, survey: dict[str, Any]) -> Iterator[str]:
                 f"surveys.{name}.optional has {value_text(column)}; an optional column is one "
                 f"of {', '.join(survey['columns'])}"
             )
+    identify = survey["identify"]
+    named = [identify["magnitude"], *identify["errors"], *identify["proper_motion"]]
+    for column in [*named, identify["epoch"]]:
+        if column and column not in survey["columns"]:
+            yield (
+                f"surveys.{name}.identify names {value_text(column)}, which surveys.{name}.columns "
+                "does not take; add it there"
+            )
+    if len(identify["errors"]) == 1:
+        yield f"surveys.{name}.identify.errors has one column; it is two or three, or none"
+    if len(identify["proper_motion"]) == 1:
+        yield f"surveys.{name}.identify.proper_motion has one column; it is two, or none"

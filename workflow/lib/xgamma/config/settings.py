@@ -36,7 +36,7 @@ from xgamma.config.kinds import (
     setting,
 )
 from xgamma.config.shipped import SHIPPED_ARCHIVES, SHIPPED_SURVEYS
-from xgamma.config.surveys import SURVEYS, Survey
+from xgamma.config.surveys import SURVEYS, Identify, Survey
 from xgamma.errors import XgammaError
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "Demo",
     "Enrichment",
     "Figures",
+    "Identify",
     "Mirror",
     "Obscore",
     "Replay",
@@ -249,11 +250,23 @@ class Enrichment:
     csc_radius_arcsec: float = setting(
         Number("(0, 60]", "a search radius around an X-ray source lies in {range} arcsec"),
         default=2,
-        what="Radius around each candidate X-ray source, in arcseconds; all rows are kept. Near "
-        "the axis Chandra's 95 % errors are 0.5-1 arcsec (0.29 of it systematic) and Gaia's are "
-        "negligible, so 2 holds nearly all true matches there; at 3e5 stars per square degree "
-        "chance adds 0.3 per candidate. Far off axis Chandra's errors exceed 2: take more, and "
-        "the position errors in the tables.",
+        what="Least radius around each candidate X-ray source, in arcseconds; all rows are kept. "
+        "Near the axis Chandra's 95 % errors are 0.5-1 arcsec (0.29 of it systematic) and Gaia's "
+        "are negligible, so 2 holds nearly all true matches there; at 3e5 stars per square degree "
+        "chance adds 0.3 per candidate.",
+    )
+    csc_radius_sigma: float = setting(
+        Number("(0, 10]", "a search radius in standard deviations lies in {range}"),
+        default=4,
+        what="The radius in standard deviations of the candidate's position (95 % error ellipse, "
+        "major axis / 2.45), where that is more.",
+    )
+    csc_radius_most_arcsec: float = setting(
+        Number("(0, 60]", "a search radius around an X-ray source lies in {range} arcsec"),
+        default=10,
+        what="The largest radius, whatever the error; not less than `csc_radius_arcsec`. Asked for "
+        "are three times the radius, ten arcseconds at least: the field around shows how often "
+        "chance is near.",
     )
     least_probability: float = setting(
         Number("(0, 1]", "a probability lies in {range}"),

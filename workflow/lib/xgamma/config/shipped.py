@@ -180,6 +180,13 @@ SHIPPED_SURVEYS: dict[str, Any] = {
             "ref_epoch": "gaia_ref_epoch",
             "ruwe": "gaia_ruwe",
         },
+        "identify": {
+            "magnitude": "phot_g_mean_mag",
+            "errors": ["ra_error", "dec_error"],
+            "proper_motion": ["pmra", "pmdec"],
+            "epoch": "ref_epoch",
+            "epoch_year": 2016,
+        },
     },
     "twomass": {
         "service": "irsa",
@@ -198,6 +205,12 @@ SHIPPED_SURVEYS: dict[str, Any] = {
             "jdate": "twomass_jdate",
         },
         "optional": ["jdate"],
+        "identify": {
+            "magnitude": "j_m",
+            "errors": ["err_maj", "err_min", "err_ang"],
+            "epoch": "jdate",
+            "epoch_year": 1999.5,
+        },
     },
 }
 """The default of `surveys`, as YAML would give it."""

@@ -6,12 +6,75 @@ from dataclasses import dataclass
 
 from xgamma.config.archives import SERVICE_COLUMN, SERVICE_TABLE
 from xgamma.config.check import SERVICES
-from xgamma.config.kinds import Block, Choice, ListOf, Named, Text, setting
+from xgamma.config.kinds import (
+    Block,
+    Choice,
+    ListOf,
+    Named,
+    Number,
+    Text,
+    block,
+    setting,
+)
 
-__all__ = ["SURVEYS", "SURVEY_NAME", "Survey"]
+__all__ = ["SURVEYS", "SURVEY_NAME", "Identify", "Survey"]
 
 SURVEY_NAME = "[a-z][a-z0-9_]*"
 """What the name of a survey is like, in files too."""
+
+
+_COLUMN_OR_NOTHING = Text(".{0,100}", "it is a column that `columns` takes", "a column, or nothing")
+
+
+@dataclass(frozen=True)
+class Identify:
+    """What of a survey tells whether its object is a Chandra source: columns that `columns` takes.
+    See [the method](../docs/method.md#what-is-it).
+    """
+
+    magnitude: str = setting(
+        _COLUMN_OR_NOTHING,
+        default="",
+        what="The magnitude: counterparts are brighter than the field. Without it, places decide.",
+    )
+    errors: tuple[str, ...] = setting(
+        ListOf(
+            SERVICE_COLUMN,
+            "errors are two columns (along right ascension and declination), or three (major and "
+            "minor axis, position angle of the major axis)",
+            "two or three columns",
+            at_most=3,
+        ),
+        default=[],
+        what="Errors of the position, one sigma, in mas, arcsec or deg as the service's "
+        "description says: along right ascension and declination, or major axis, minor axis and "
+        "position angle (degrees east of north).",
+    )
+    error_arcsec: float = setting(
+        Number("(0, 10]", "an error of a position lies in {range} arcsec"),
+        default=0.3,
+        what="One sigma on each axis, in arcsec, where `errors` has none.",
+    )
+    proper_motion: tuple[str, ...] = setting(
+        ListOf(
+            SERVICE_COLUMN,
+            "a proper motion is two columns, along right ascension and declination",
+            "two columns",
+            at_most=2,
+        ),
+        default=[],
+        what="Proper motion along right ascension (times cos dec) and declination, mas/yr.",
+    )
+    epoch: str = setting(
+        _COLUMN_OR_NOTHING,
+        default="",
+        what="When the position was measured: a year, a Julian date or an MJD, told by its size.",
+    )
+    epoch_year: float = setting(
+        Number("[1900, 2100]", "an epoch is a year in {range}"),
+        default=2000,
+        what="The year, where `epoch` has none.",
+    )
 
 
 @dataclass(frozen=True)
@@ -65,6 +128,8 @@ class Survey:
         what="Columns that are null, and named in the summary, where the service lacks them. Any "
         "other missing column is an error before anything is fetched.",
     )
+
+    identify: Identify = block(Identify)
 
     @property
     def ra(self) -> str:

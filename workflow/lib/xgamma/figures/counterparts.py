@@ -55,7 +55,7 @@ def survey_label(survey: str) -> str:
 def _around_labels(radius_deg: float, csc_radius_arcsec: float) -> dict[str, str]:
     return {
         "fermi": f"within {radius_deg:g} deg of the Fermi position",
-        "csc": f"within {csc_radius_arcsec:g} arcsec of a Chandra candidate",
+        "csc": f"around a Chandra candidate, {csc_radius_arcsec:g} arcsec at least",
     }
 
 

@@ -47,6 +47,8 @@ _DESCRIPTIONS = {
     "tables/candidates.*": "One row per Fermi source and candidate, with probabilities",
     "enrichment/targets.parquet": "Positions around which the surveys are searched",
     "enrichment/*/*.parquet": "Survey sources around the targets of one shard",
+    "identification/model.json": "What the identification learnt, and what chance gives it",
+    "tables/identifications.*": "Optical and infrared objects of the Chandra candidates",
     "tables/counterparts_*": "Survey sources around the Fermi positions and the Chandra candidates",
     "tables/grouped_csc_fermi_gaia_2mass_pairs.*": (
         "One row per Fermi source, with the nearest survey sources as lists"

@@ -27,7 +27,7 @@ from xgamma.archive.client import KNOWN_CAPS, TapClient
 from xgamma.archive.surveys import SurveyTable
 from xgamma.errors import XgammaError
 from xgamma.sky import galactic, separation
-from xgamma.stages.counterparts import COLUMNS_DIFFER, counterpart_columns
+from xgamma.stages.counterparts import COLUMNS_DIFFER, FIELD, counterpart_columns
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.printable import shortened
 from xgamma.tap.mirror_names import Names
@@ -200,7 +200,7 @@ def _nearest_csc(found: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
         name: group for name, group in targets[targets["around"] == "csc"].groupby("fermi_name")
     }
     found = found.assign(sep_csc_arcsec=np.nan, nearest_csc_name="")
-    for name, rows in found.groupby("fermi_name").groups.items():
+    for name, rows in found[found["around"] != FIELD].groupby("fermi_name").groups.items():
         if name not in candidates:
             continue
         near = candidates[name]
@@ -229,7 +229,8 @@ def enrich_targets(
     targets : DataFrame
         `xgamma.stages.shard_sources.TARGET_COLUMNS`, of one shard, not empty.
     nearest : int
-        How many are kept around a Fermi position; around a candidate all are.
+        How many are kept around a Fermi position; around a candidate all are, those of the field
+        around it apart.
 
     Returns
     -------
@@ -247,7 +248,8 @@ def enrich_targets(
         If an answer is cut, lacks a column, has rows of other targets, rows without an
         identifier or a valid position, or a row twice.
     """
-    parts, new = _gather(client, survey, targets)
+    asked = targets.assign(radius_deg=targets["field_radius_deg"])
+    parts, new = _gather(client, survey, asked)
     answer = joined(parts)
     found = _checked(client, survey, answer, targets)
     columns = shard_columns(survey, answer)
@@ -257,13 +259,16 @@ def enrich_targets(
     found["sep_target_arcsec"] = 3600.0 * separation(
         found["ra"], found["dec"], target["ra"], target["dec"]
     )
-    inside = found["sep_target_arcsec"].to_numpy() <= 3600.0 * target["radius_deg"].to_numpy()
-    found = found[inside].sort_values(
+    apart = found["sep_target_arcsec"].to_numpy()
+    inside = apart <= 3600.0 * target["radius_deg"].to_numpy()
+    found["inside"] = inside
+    found.loc[~inside, "around"] = FIELD
+    found = found[apart <= 3600.0 * target["field_radius_deg"].to_numpy()].sort_values(
         ["around", "fermi_name", "csc_name", "target_id", "sep_target_arcsec", "id"],
         ignore_index=True,
     )
-    found["rank"] = found.groupby("target_id").cumcount() + 1
-    found["n_in_radius"] = found.groupby("target_id")["rank"].transform("size")
+    found["rank"] = found.groupby(["around", "target_id"]).cumcount() + 1
+    found["n_in_radius"] = found.groupby("target_id")["inside"].transform("sum")
     found = found[(found["around"] != "fermi") | (found["rank"] <= nearest)].reset_index(drop=True)
     position = targets.drop_duplicates("fermi_name").set_index("fermi_name")
     position = position.loc[found["fermi_name"]]

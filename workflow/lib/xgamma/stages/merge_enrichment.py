@@ -19,6 +19,7 @@ from xgamma.archive.surveys import SurveyTable
 from xgamma.errors import XgammaError
 from xgamma.stages.counterparts import (
     COLUMNS_DIFFER,
+    FIELD,
     VARIABILITY_FLAG,
     counterpart_columns,
     product_name,
@@ -145,6 +146,7 @@ def merge_shards(
         if shards
         else empty_frame(columns)
     )
+    merged = merged[merged["around"] != FIELD].reset_index(drop=True)
     merged["fermi_class"] = merged["fermi_name"].map(fermi_class).astype("str")
     columns = [*columns[:2], _CLASS, *columns[2:]]
     merged = merged.sort_values(

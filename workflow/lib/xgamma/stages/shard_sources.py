@@ -43,8 +43,15 @@ TARGET_COLUMNS = [
     Column("ra", "float", "deg", "Right ascension, ICRS"),
     Column("dec", "float", "deg", "Declination, ICRS"),
     Column("radius_deg", "float", "deg", "Search radius"),
+    Column("field_radius_deg", "float", "deg", "Radius asked for: the field is counted in it, too"),
     Column("shard", "text", "", "Shard"),
 ]
+
+
+# around candidates the field is counted to three times the radius, at least to this
+_FIELD_RADII, _LEAST_FIELD_ARCSEC = 3.0, 10.0
+# semi-axis of a 95 % ellipse in sigma
+_SIGMA_OF_95 = float(np.sqrt(-2 * np.log(0.05)))
 
 
 def _file_name(name: str) -> str:
@@ -97,12 +104,13 @@ def likely_beyond_pairs(
     Returns
     -------
     DataFrame
-        ``fermi_name, fermi_ra, fermi_dec, fermi_class, csc_name, csc_ra, csc_dec``.
+        ``fermi_name, fermi_ra, fermi_dec, fermi_class, csc_name, csc_ra, csc_dec, csc_error_r0``.
     """
     names = ["fermi_name", "csc_name"]
     likely = candidates[candidates["p_association"] >= least_probability]
     paired = likely.set_index(names).index.isin(pairs.set_index(names).index)
     columns = [*names, "fermi_ra", "fermi_dec", "fermi_class", "csc_ra", "csc_dec"]
+    columns.append("csc_error_r0")
     return likely.loc[~paired, columns].reset_index(drop=True)
 
 
@@ -112,6 +120,8 @@ def build_targets(
     *,
     radius_deg: float,
     csc_radius_arcsec: float,
+    csc_radius_sigma: float = 0.0,
+    csc_radius_most_arcsec: float = 0.0,
     by: str,
     order: int = 0,
 ) -> pd.DataFrame:
@@ -129,6 +139,10 @@ def build_targets(
     likely : DataFrame, optional
         As `likely_beyond_pairs` gives them.
     radius_deg, csc_radius_arcsec : float
+        Around a Fermi position; around a candidate, at least.
+    csc_radius_sigma, csc_radius_most_arcsec : float
+        Around a candidate: standard deviations of its position (95 % major axis / 2.45), up to
+        so many arcsec. A candidate without an error has the least radius.
     by : {'healpix', 'source'}
     order : int
         Of the HEALPix cells.
@@ -140,6 +154,7 @@ def build_targets(
     """
     fermi = pairs.drop_duplicates("fermi_name").reset_index(drop=True)
     columns = ["fermi_name", "fermi_ra", "fermi_dec", "csc_name", "csc_ra", "csc_dec"]
+    columns.append("csc_error_r0")
     around = pairs[columns].assign(around="csc")
     if likely is not None:
         around = pd.concat([around, likely[columns].assign(around="likely")], ignore_index=True)
@@ -155,8 +170,11 @@ def build_targets(
             "ra": fermi["fermi_ra"],
             "dec": fermi["fermi_dec"],
             "radius_deg": radius_deg,
+            "field_radius_deg": radius_deg,
         }
     )
+    by_error = csc_radius_sigma * around["csc_error_r0"].fillna(0.0) / _SIGMA_OF_95
+    radius = np.maximum(csc_radius_arcsec, np.minimum(by_error, csc_radius_most_arcsec))
     around_csc = pd.DataFrame(
         {
             "around": around["around"],
@@ -166,7 +184,8 @@ def build_targets(
             "csc_name": around["csc_name"],
             "ra": around["csc_ra"],
             "dec": around["csc_dec"],
-            "radius_deg": csc_radius_arcsec / 3600.0,
+            "radius_deg": radius / 3600.0,
+            "field_radius_deg": np.maximum(_LEAST_FIELD_ARCSEC, _FIELD_RADII * radius) / 3600.0,
         }
     )
     targets = pd.concat([around_fermi, around_csc], ignore_index=True)
@@ -234,7 +253,8 @@ def shard_digests(targets: pd.DataFrame, basis: ShardBasis) -> dict[str, str]:
         digest = hashlib.sha256(basis_text.encode())
         for row in rows.itertuples(index=False):
             values = [row.around, row.fermi_name, row.csc_name]
-            places = (row.fermi_ra, row.fermi_dec, row.ra, row.dec, row.radius_deg)
+            places = (row.fermi_ra, row.fermi_dec, row.ra, row.dec)
+            places += (row.radius_deg, row.field_radius_deg)
             values += [float(v).hex() for v in places]
             digest.update(json.dumps(values).encode() + b"\n")
         digests[str(shard)] = digest.hexdigest()[:16]

@@ -296,8 +296,8 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         "",
         *_association_lines(summary["association"]),
         "",
-        f"Of {sources:,} Fermi sources, within {settings['radius_deg']:g} deg, and "
-        f"{pairs['circle']:,} candidates, within {settings['csc_radius_arcsec']:g} arcsec:",
+        f"Near {sources:,} Fermi sources ({settings['radius_deg']:g} deg) and "
+        f"{pairs['circle']:,} candidates ({settings['csc_radius_arcsec']:g} arcsec or more):",
     ]
     for survey, numbers in counterparts["by_survey"].items():
         candidates = f"and {numbers['candidates_with']:,} candidates have one"
@@ -305,7 +305,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     lines.append(
         _line("  all surveys", counterparts["fermi_sources_with_all_surveys"], "").rstrip()
     )
-    lines.append("Such a match has no probability yet: it is a candidate, not a counterpart.")
+    lines.append("How likely each is the Chandra source: tables/identifications.csv.")
     if summary["missing_columns"]:
         lacking = f"Columns that the service lacks: {', '.join(summary['missing_columns'])}"
         lines += ["", textwrap.fill(lacking, 80, break_on_hyphens=False)]

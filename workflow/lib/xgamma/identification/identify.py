@@ -1,0 +1,455 @@
+"""Which object of each survey a Chandra source is, or none: the parts put together.
+
+A hypothesis h about a source chooses at most one object of each survey. With the share s_p of
+sources whose counterpart is listed in just the surveys of the pattern p, its weight is
+
+    w(h) = s_p(h) O(h) q_p(mag) PROD F(G - S) / F(G) ,    F = n O f(mag) ,
+
+O the density of the positions if they are one place (`hypotheses`), F what the field gives
+(`links`), n its density there (`densities`), q and f the magnitudes of counterparts and of the
+field, both 1 where too few counterparts are known. The choice of nothing has s_0. Weights are
+normalised to probabilities. In one survey, and without magnitudes, that is Sutherland and
+Saunders' likelihood ratio (1992, MNRAS 259, 413); with circular errors, one density and s_p / s_0
+for the completeness it is NWAY's (Salvato et al. 2018, MNRAS 473, 4937).
+
+The shares s are learnt on the run by expectation and maximisation, in three groups of sources by
+the density of the field, and so are q.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xgamma.identification.densities import (
+    count_in_rings,
+    magnitude_bins,
+    magnitude_shares,
+    shrunk_densities,
+)
+from xgamma.identification.ellipses import motion_covariance
+from xgamma.identification.hypotheses import (
+    Hypotheses,
+    Neighbours,
+    enumerate_hypotheses,
+    posterior,
+    sum_by,
+)
+from xgamma.identification.links import Groups, Objects, field_factors, link
+from xgamma.sky import match_within, position_angle
+
+__all__ = ["Identification", "Model", "Sources", "identify", "shifted_probabilities"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# positions that scatter more than 7 sigma about one place are not one object
+_LARGEST_CHI2 = 49.0
+# sources that the stated shares (all patterns alike) and the run's shares count for
+_STATED_WEIGHT, _RUN_WEIGHT = 4.0, 40.0
+_DENSITY_GROUPS = 3
+_STEPS, _CONVERGED = 200, 1e-7
+# magnitudes are used from so many secure counterparts on, and count beside so many of the field
+_FEWEST_SECURE, _SECURE = 50, 0.9
+_FIELD_WEIGHT = 30.0
+# places tried around each source, at twice the radius in which counterparts are searched
+_SHIFTS = 6
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The Chandra sources.
+
+    Attributes
+    ----------
+    ra, dec : ndarray, shape (n,)
+        ICRS, degrees.
+    covariance : ndarray, shape (n, 3)
+        Of the position, arcsec2.
+    epoch, epoch_spread : ndarray, shape (n,)
+        When they were observed, years: mean and standard deviation.
+    match_arcsec, field_arcsec : ndarray, shape (n,)
+        The counterpart is searched within the first; field objects are counted between both. The
+        surveys are complete within the second.
+    cell : ndarray of int, shape (n,)
+        Cell of the sky.
+    """
+
+    ra: Floats
+    dec: Floats
+    covariance: Floats
+    epoch: Floats
+    epoch_spread: Floats
+    match_arcsec: Floats
+    field_arcsec: Floats
+    cell: Integers
+
+    def __len__(self) -> int:
+        return len(self.ra)
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a run learns.
+
+    Attributes
+    ----------
+    shares : ndarray, shape (groups, 2**surveys)
+        s above, by group of field density and pattern.
+    group_edges : ndarray
+        Field densities (per arcsec2) between the groups.
+    counterpart_magnitudes, field_magnitudes : ndarray, shape (2**surveys, bins)
+        q and f, the magnitude being that of the pattern's first survey.
+    secure : ndarray of int, shape (2**surveys,)
+        Counterparts of each pattern that are secure by position.
+    """
+
+    shares: Floats
+    group_edges: Floats
+    counterpart_magnitudes: Floats
+    field_magnitudes: Floats
+    secure: Integers
+
+
+@dataclass(frozen=True)
+class Identification:
+    """What came out.
+
+    Attributes
+    ----------
+    neighbours : list of Neighbours
+        Of each survey, the objects within the match radius at the source's epoch.
+    probability : list of ndarray
+        For each of these rows, that the object is the source.
+    p_any : ndarray, shape (n, surveys)
+        That the source is listed in the survey.
+    pattern : ndarray, shape (n, 2**surveys)
+        That it is listed in just these surveys.
+    density : ndarray, shape (n, surveys)
+        Objects of the survey per arcsec2 around.
+    groups : Groups
+    model : Model
+    """
+
+    neighbours: list[Neighbours]
+    probability: list[Floats]
+    p_any: Floats
+    pattern: Floats
+    density: Floats
+    groups: Groups
+    model: Model
+
+
+@dataclass(frozen=True)
+class _Field:
+    """Surveys, groups and densities, as both sources and shifted places need them."""
+
+    surveys: list[Objects]
+    groups: Groups
+    log_density: Floats  # of each source and pattern
+    density_group: Integers
+    magnitude_bin: list[Integers]  # of each survey's objects
+
+
+def identify(sources: Sources, surveys: Sequence[Objects]) -> Identification:
+    """Give each object around Chandra sources the probability that it is the source.
+
+    Parameters
+    ----------
+    sources : Sources
+    surveys : sequence of Objects
+        Best positions and motions first.
+    """
+    return _identify(sources, surveys)[0]
+
+
+def _identify(sources: Sources, surveys: Sequence[Objects]) -> tuple[Identification, _Field]:
+    groups = link(surveys)
+    surveys = _with_motion_of_groups(surveys, groups)
+    counts, area, in_field = count_in_rings(
+        sources.ra, sources.dec, sources.match_arcsec, sources.field_arcsec, surveys, groups
+    )
+    density = shrunk_densities(counts, area, sources.cell)
+    of_all = density[:, 1:].sum(axis=1)
+    quantiles = np.arange(1, _DENSITY_GROUPS) / _DENSITY_GROUPS
+    edges = np.quantile(of_all, quantiles) if len(of_all) else np.zeros(_DENSITY_GROUPS - 1)
+    bins = [magnitude_bins(objects.magnitude) for objects in surveys]
+    field = _Field(surveys, groups, np.log(density), np.digitize(of_all, edges), bins)
+    neighbours = _neighbours(sources, surveys)
+    hypotheses = enumerate_hypotheses(sources.covariance, neighbours, _LARGEST_CHI2)
+    field_magnitudes = _field_magnitudes(field, in_field)
+    model, probability = _learn(hypotheses, neighbours, field, field_magnitudes, edges)
+    number = len(surveys)
+    cell = hypotheses.source * 2**number + hypotheses.pattern
+    pattern = np.bincount(cell, weights=probability, minlength=len(sources) * 2**number)
+    pattern = pattern.reshape(len(sources), 2**number)
+    in_survey = (np.arange(2**number)[:, None] >> np.arange(number)) & 1
+    return (
+        Identification(
+            neighbours=neighbours,
+            probability=[
+                sum_by(hypotheses.row[:, survey], probability, len(near.source))
+                for survey, near in enumerate(neighbours)
+            ],
+            p_any=pattern @ in_survey,
+            pattern=pattern,
+            density=density @ in_survey,
+            groups=groups,
+            model=model,
+        ),
+        field,
+    )
+
+
+def shifted_probabilities(
+    sources: Sources, surveys: Sequence[Objects]
+) -> tuple[Identification, Floats]:
+    """Identify sources, and show how likely chance passes for a counterpart.
+
+    Six places around each source, twice its match radius away, are identified in its stead: with
+    the same errors, densities and learnt values. What is found there is there by chance.
+
+    Parameters
+    ----------
+    sources, surveys
+        As in `identify`; three match radii must lie within the field's radius.
+
+    Returns
+    -------
+    identification : Identification
+        Of the sources.
+    p_any : ndarray, shape (n, places, surveys)
+        At the shifted places.
+    """
+    found, field = _identify(sources, surveys)
+    count, number = len(sources), len(surveys)
+    angle = np.radians(np.arange(_SHIFTS) * 360 / _SHIFTS)
+    reach = 2 * sources.match_arcsec[:, None] / 3600
+    dec = sources.dec[:, None] + reach * np.cos(angle)
+    # beyond the pole the place is mirrored: nothing is left out
+    dec = np.clip(dec, -90, 90)
+    ra = sources.ra[:, None] + reach * np.sin(angle) / np.maximum(np.cos(np.radians(dec)), 1e-9)
+    parent = np.repeat(np.arange(count), _SHIFTS)
+    places = replace(
+        sources,
+        ra=ra.ravel() % 360,
+        dec=dec.ravel(),
+        **{
+            name: getattr(sources, name)[parent]
+            for name in (
+                "covariance", "epoch", "epoch_spread", "match_arcsec", "field_arcsec", "cell"
+            )
+        },
+    )  # fmt: skip
+    field = replace(
+        field, log_density=field.log_density[parent], density_group=field.density_group[parent]
+    )
+    neighbours = _neighbours(places, field.surveys)
+    hypotheses = enumerate_hypotheses(places.covariance, neighbours, _LARGEST_CHI2)
+    probability = _weigh(hypotheses, _Choices.of(hypotheses, neighbours, field), field, found.model)
+    p_any = np.stack(
+        [
+            np.bincount(
+                hypotheses.source,
+                weights=probability * (hypotheses.row[:, survey] >= 0),
+                minlength=len(places),
+            )
+            for survey in range(number)
+        ],
+        axis=-1,
+    )
+    return found, p_any.reshape(count, _SHIFTS, number)
+
+
+def _with_motion_of_groups(surveys: Sequence[Objects], groups: Groups) -> list[Objects]:
+    """The surveys, linked objects with the motion of the first member that has one."""
+    moved = [replace(objects, motion=objects.motion.copy()) for objects in surveys]
+    for number, objects in enumerate(moved):
+        for earlier in range(number):
+            partner = groups.members[groups.of[number], earlier]
+            still = (objects.motion == 0).all(axis=1)
+            rows = np.flatnonzero((partner >= 0) & still)
+            objects.motion[rows] = moved[earlier].motion[partner[rows]]
+            known = rows[(objects.motion[rows] != 0).any(axis=1)]
+            objects.motion_sigma[known] = moved[earlier].motion_sigma[partner[known]]
+    return moved
+
+
+def _neighbours(sources: Sources, surveys: Sequence[Objects]) -> list[Neighbours]:
+    """Objects within the match radius at the sources' epochs."""
+    found = []
+    for objects in surveys:
+        source, row, apart = match_within(
+            sources.ra, sources.dec, sources.field_arcsec / 3600, objects.ra, objects.dec
+        )
+        angle = np.radians(
+            position_angle(
+                sources.ra[source], sources.dec[source], objects.ra[row], objects.dec[row]
+            )
+        )
+        years = sources.epoch[source] - objects.epoch[row]
+        east = 3600 * apart * np.sin(angle) + years * objects.motion[row, 0]
+        north = 3600 * apart * np.cos(angle) + years * objects.motion[row, 1]
+        near = np.flatnonzero(np.hypot(east, north) <= sources.match_arcsec[source])
+        source, row, east, north, years = (
+            values[near] for values in (source, row, east, north, years)
+        )
+        moved = (objects.motion_sigma[row] * years) ** 2
+        covariance = (
+            objects.covariance[row]
+            + np.stack([moved, np.zeros_like(moved), moved], axis=-1)
+            + motion_covariance(*objects.motion[row].T, sources.epoch_spread[source])
+        )
+        found.append(Neighbours(source, row, east, north, covariance))
+    return found
+
+
+def _first_survey(pattern: Integers) -> Integers:
+    """The lowest bit of each pattern, by number; 0 for pattern 0."""
+    lowest = pattern & -pattern
+    return np.where(pattern > 0, np.log2(np.maximum(lowest, 1)).astype(np.int64), 0)
+
+
+def _field_magnitudes(field: _Field, in_field: Integers) -> Floats:
+    """f: of the field's groups of each pattern, and so of any group that has these surveys."""
+    patterns = 2 ** len(field.surveys)
+    shares = np.ones((patterns, len(magnitude_shares(np.zeros(0, dtype=np.int64)))))
+    pattern = field.groups.pattern[in_field]
+    for number in range(1, patterns):
+        rows = in_field[pattern == number]
+        survey = int(_first_survey(np.array([number]))[0])
+        member = field.groups.members[rows, survey]
+        shares[number] = magnitude_shares(field.magnitude_bin[survey][member])
+    return shares
+
+
+@dataclass(frozen=True)
+class _Choices:
+    """What hypotheses choose: patterns, objects, bins of magnitude of the first one."""
+
+    pattern: Integers
+    objects: Integers
+    bins: Integers
+
+    @classmethod
+    def of(cls, hypotheses: Hypotheses, neighbours: list[Neighbours], field: _Field) -> _Choices:
+        objects = np.full(hypotheses.row.shape, -1)
+        for survey, near in enumerate(neighbours):
+            rows = np.flatnonzero(hypotheses.row[:, survey] >= 0)
+            objects[rows, survey] = near.object[hypotheses.row[rows, survey]]
+        pattern = hypotheses.pattern
+        first = _first_survey(pattern)
+        bins = np.zeros(len(pattern), dtype=np.int64)
+        for survey, of_objects in enumerate(field.magnitude_bin):
+            rows = np.flatnonzero((first == survey) & (pattern > 0))
+            bins[rows] = of_objects[objects[rows, survey]]
+        return cls(pattern, objects, bins)
+
+
+def _log_field(
+    hypotheses: Hypotheses, choices: _Choices, field: _Field, field_magnitudes: Floats
+) -> Floats:
+    """ln O + ln PROD F(G - S) / F(G) of each hypothesis, magnitudes of the field included."""
+    log_f = np.log(field_magnitudes)
+    groups = field.groups
+    log_overlap = groups.log_overlap.copy()
+    for pattern in range(1, log_overlap.shape[1]):
+        rows = np.flatnonzero((groups.pattern & pattern) == pattern)
+        survey = int(_first_survey(np.array([pattern]))[0])
+        log_overlap[rows, pattern] += log_f[
+            pattern, field.magnitude_bin[survey][groups.members[rows, survey]]
+        ]
+    return hypotheses.log_overlap + field_factors(
+        hypotheses, choices.objects, replace(groups, log_overlap=log_overlap), field.log_density
+    )
+
+
+def _weigh(hypotheses: Hypotheses, choices: _Choices, field: _Field, model: Model) -> Floats:
+    """The probability of each hypothesis."""
+    log_field = _log_field(hypotheses, choices, field, model.field_magnitudes)
+    return posterior(
+        hypotheses.source,
+        log_field + _log_prior(hypotheses, choices, field, model),
+    )
+
+
+def _log_prior(hypotheses: Hypotheses, choices: _Choices, field: _Field, model: Model) -> Floats:
+    """ln s_p q_p(mag) of each hypothesis."""
+    share = model.shares[field.density_group[hypotheses.source], choices.pattern]
+    magnitude = model.counterpart_magnitudes[choices.pattern, choices.bins]
+    return np.log(share) + np.log(np.where(choices.pattern > 0, magnitude, 1.0))
+
+
+def _learn(
+    hypotheses: Hypotheses,
+    neighbours: list[Neighbours],
+    field: _Field,
+    field_magnitudes: Floats,
+    edges: Floats,
+) -> tuple[Model, Floats]:
+    """Shares and magnitudes by expectation and maximisation, and the probabilities they give."""
+    choices = _Choices.of(hypotheses, neighbours, field)
+    patterns = field_magnitudes.shape[0]
+    stated = np.full(patterns, 1 / patterns)
+    group = field.density_group[hypotheses.source]
+    # magnitudes play no part at first: those of counterparts are taken for the field's
+    model = Model(
+        np.tile(stated, (_DENSITY_GROUPS, 1)), edges, field_magnitudes, field_magnitudes,
+        np.zeros(patterns, dtype=np.int64),
+    )  # fmt: skip
+    log_field = _log_field(hypotheses, choices, field, field_magnitudes)
+    known = np.zeros(patterns, dtype=bool)
+    probability = np.zeros(len(hypotheses.source))
+    for with_magnitudes in (False, True):
+        for _ in range(_STEPS):
+            log_prior = _log_prior(hypotheses, choices, field, model)
+            probability = posterior(hypotheses.source, log_field + log_prior)
+            shares = _learnt_shares(group, choices.pattern, probability, stated)
+            change = np.abs(shares - model.shares).max()
+            model = replace(model, shares=shares)
+            if known.any():
+                magnitudes = _learnt_magnitudes(choices, probability, field_magnitudes, known)
+                model = replace(model, counterpart_magnitudes=magnitudes)
+            if change < _CONVERGED:
+                break
+        if not with_magnitudes:
+            secure = np.bincount(choices.pattern[probability > _SECURE], minlength=patterns)
+            known = secure >= _FEWEST_SECURE
+            known[0] = False
+            model = replace(model, secure=secure)
+            if not known.any():
+                break
+    return model, probability
+
+
+def _learnt_shares(
+    group: Integers, pattern: Integers, probability: Floats, stated: Floats
+) -> Floats:
+    """s of each group: drawn to that of the run, and the run's to the stated one."""
+    patterns = len(stated)
+    cell = group * patterns + pattern
+    sums = np.bincount(cell, weights=probability, minlength=_DENSITY_GROUPS * patterns)
+    sums = sums.reshape(_DENSITY_GROUPS, patterns)
+    run = sums.sum(axis=0) + _STATED_WEIGHT * stated
+    run /= run.sum()
+    shares = sums + _RUN_WEIGHT * run
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def _learnt_magnitudes(
+    choices: _Choices, probability: Floats, field_magnitudes: Floats, known: NDArray[np.bool_]
+) -> Floats:
+    """q of each pattern: where it is not known well enough, the field's."""
+    magnitudes = field_magnitudes.copy()
+    for pattern in np.flatnonzero(known):
+        rows = choices.pattern == pattern
+        weight = probability[rows]
+        learnt = magnitude_shares(choices.bins[rows], weight)
+        total = weight.sum()
+        magnitudes[pattern] = (total * learnt + _FIELD_WEIGHT * field_magnitudes[pattern]) / (
+            total + _FIELD_WEIGHT
+        )
+    return magnitudes

@@ -1,0 +1,32 @@
+# Which optical and infrared object each Chandra candidate is, and what that says of it.
+# Needs: enrichment/{targets.parquet, {survey}/...}, catalogs/{csc,chanmaster}.parquet.
+# Makes: identification/model.json, tables/identifications.{parquet,ecsv,csv}.
+
+
+rule identify:
+    input:
+        targets=f"{RESULTS}/enrichment/targets.parquet",
+        csc=f"{RESULTS}/catalogs/csc.parquet",
+        chanmaster=f"{RESULTS}/catalogs/chanmaster.parquet",
+        shards=shards_of_manifest,
+    output:
+        model=f"{RESULTS}/identification/model.json",
+        identifications=expand(
+            f"{RESULTS}/tables/identifications.{{ending}}", ending=["parquet", "ecsv", "csv"]
+        ),
+    log:
+        f"{RESULTS}/logs/identify.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/identify.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled_by_attempt(1500),
+        runtime=scaled_by_attempt(10),
+    params:
+        surveys=IDENTIFIED_SURVEYS,
+        code=code_digest("identify"),
+    message:
+        "identifying the optical and infrared objects"
+    script:
+        "../scripts/identify.py"

@@ -1,0 +1,36 @@
+"""Identify the Chandra candidates with the surveys' objects."""
+
+import pandas as pd
+
+from xgamma.archive.surveys import SurveyTable
+from xgamma.run.job import job
+from xgamma.stages.counterparts import counterpart_columns
+from xgamma.stages.identify import (
+    IDENTIFICATION_TABLE,
+    identification_table,
+    identify_candidates,
+    model_record,
+)
+from xgamma.stages.shard_file import ShardFile
+from xgamma.tables.columns import empty_frame
+from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
+from xgamma.tables.whole_files import write_json
+
+with job(snakemake):
+    i, o, p = snakemake.input, snakemake.output, snakemake.params
+    targets = read_parquet(i.targets)
+    shards = {}
+    for name, survey in p.surveys.items():
+        files = [f for f in i.shards if ShardFile.of(f).survey == name]
+        columns = read_columns(files[0]) if files else counterpart_columns(SurveyTable.of(survey))
+        frames = [read_parquet(f) for f in files] or [empty_frame(columns)]
+        shards[name] = pd.concat(frames, ignore_index=True), columns
+    identified = identify_candidates(
+        targets, read_parquet(i.csc), read_parquet(i.chanmaster), shards, p.surveys
+    )
+    table = identification_table(identified, targets, p.surveys)
+    write_json(o.model, model_record(identified))
+    parquet, ecsv, csv = o.identifications
+    write_parquet(parquet, table, IDENTIFICATION_TABLE)
+    write_ecsv(ecsv, table, IDENTIFICATION_TABLE)
+    write_csv(csv, table, IDENTIFICATION_TABLE)
