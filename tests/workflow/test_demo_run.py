@@ -24,7 +24,9 @@ from xgamma.tables.files import read_parquet
 
 pytestmark = pytest.mark.timeout(600)
 
-CUT_DEG, RADIUS_DEG, NEAREST, CSC_RADIUS_DEG = 10.0, 0.03, 3, 2 / 3600
+CUT_DEG, RADIUS_DEG, NEAREST = 10.0, 0.03, 3
+# around candidates: four standard deviations, of which a 95 % error has 2.4477; 2 to 10 arcsec
+SIGMAS, SIGMA_OF_95, LEAST_ARCSEC, MOST_ARCSEC = 4, 2.4477468306808166, 2, 10
 # rounding of the two ways to compute a separation, degrees
 ROUNDING_DEG = 1e-11
 
@@ -126,9 +128,11 @@ def test_all_sources_around_each_candidate(demo_run, sky, expected_pairs, survey
             row = positions.loc[pair.csc_name]
             here = unit_vectors(row["ra"], row["dec"])
             # no chord is shorter than its part along one axis
-            strip = np.flatnonzero(np.abs(everywhere[:, 2] - here[2]) <= 2e-5)
+            strip = np.flatnonzero(np.abs(everywhere[:, 2] - here[2]) <= 6e-5)
             apart = separations_deg(here, everywhere[strip])
-            around[pair.csc_name] = strip[apart <= CSC_RADIUS_DEG]
+            radius = SIGMAS * row["error_ellipse_r0"] / SIGMA_OF_95
+            radius = min(max(radius, LEAST_ARCSEC), MOST_ARCSEC)
+            around[pair.csc_name] = strip[3600 * apart <= radius]
         expected += [(pair.fermi_name, pair.csc_name, ids[i]) for i in around[pair.csc_name]]
     found = read_parquet(demo_run.project.results() / f"tables/counterparts_{survey}.parquet")
     found = found[found["around"] == "csc"]

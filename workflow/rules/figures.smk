@@ -2,7 +2,7 @@
 # Needs: catalogs/{chanmaster,fermilpsc}.parquet, plane/{csc,fermilpsc}.parquet,
 #        crossmatch/pairs.parquet, enrichment/targets.parquet,
 #        tables/{fermi_sources,candidates}.parquet, association/{calibration.json, known.parquet},
-#        tables/counterparts_{survey}.parquet.
+#        tables/counterparts_{survey}.parquet, tables/evidence.parquet, identification/model.json.
 # Makes: FIGURES = figures/*.{png,pdf,svg} as the config says, and
 #        tables/{class_shares,class_subsample}.{ecsv,html}.
 
@@ -196,6 +196,34 @@ rule plot_probabilities:
         "../scripts/plot_probabilities.py"
 
 
+rule plot_identification:
+    input:
+        model=f"{RESULTS}/identification/model.json",
+        evidence=f"{RESULTS}/tables/evidence.parquet",
+        fermi=f"{RESULTS}/tables/fermi_sources.parquet",
+    output:
+        identification=figure_files("identification", "Identifications"),
+        x_ray_optical=figure_files("x_ray_optical", "Identifications"),
+        colours=figure_files("colours", "Identifications"),
+    log:
+        f"{RESULTS}/logs/plot_identification.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/plot_identification.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled_by_attempt(1500),
+        runtime=scaled_by_attempt(10),
+    params:
+        dpi=CONFIG.figures.dpi,
+        simulated=CONFIG.simulated,
+        code=code_digest("plot_identification"),
+    message:
+        "drawing the identifications"
+    script:
+        "../scripts/plot_identification.py"
+
+
 # All figures, with the tables of classes, for rule all.
 FIGURES = [
     *rules.plot_observations.output,
@@ -204,4 +232,5 @@ FIGURES = [
     *rules.plot_counterparts.output,
     *rules.plot_subsample.output,
     *rules.plot_probabilities.output,
+    *rules.plot_identification.output,
 ]

@@ -1,6 +1,7 @@
 # Which optical and infrared object each Chandra candidate is, and what that says of it.
-# Needs: enrichment/{targets.parquet, {survey}/...}, catalogs/{csc,chanmaster}.parquet.
-# Makes: identification/model.json, tables/identifications.{parquet,ecsv,csv}.
+# Needs: enrichment/{targets.parquet, {survey}/...}, catalogs/{csc,chanmaster}.parquet,
+#        association/candidates.parquet, tables/{candidates,fermi_sources}.parquet.
+# Makes: identification/model.json, tables/{identifications,evidence,counterparts}.{parquet,ecsv,csv}.
 
 
 rule identify:
@@ -8,11 +9,18 @@ rule identify:
         targets=f"{RESULTS}/enrichment/targets.parquet",
         csc=f"{RESULTS}/catalogs/csc.parquet",
         chanmaster=f"{RESULTS}/catalogs/chanmaster.parquet",
+        association=f"{RESULTS}/association/candidates.parquet",
+        candidates=f"{RESULTS}/tables/candidates.parquet",
+        fermi=f"{RESULTS}/tables/fermi_sources.parquet",
         shards=shards_of_manifest,
     output:
         model=f"{RESULTS}/identification/model.json",
         identifications=expand(
             f"{RESULTS}/tables/identifications.{{ending}}", ending=["parquet", "ecsv", "csv"]
+        ),
+        evidence=expand(f"{RESULTS}/tables/evidence.{{ending}}", ending=["parquet", "ecsv", "csv"]),
+        counterparts=expand(
+            f"{RESULTS}/tables/counterparts.{{ending}}", ending=["parquet", "ecsv", "csv"]
         ),
     log:
         f"{RESULTS}/logs/identify.log",

@@ -4,6 +4,8 @@ import pandas as pd
 
 from xgamma.archive.surveys import SurveyTable
 from xgamma.run.job import job
+from xgamma.stages.conclude import EVIDENCE_TABLE, counterpart_table, evidence_table
+from xgamma.stages.conclude import counterpart_columns as table_columns
 from xgamma.stages.counterparts import counterpart_columns
 from xgamma.stages.identify import (
     IDENTIFICATION_TABLE,
@@ -25,12 +27,20 @@ with job(snakemake):
         columns = read_columns(files[0]) if files else counterpart_columns(SurveyTable.of(survey))
         frames = [read_parquet(f) for f in files] or [empty_frame(columns)]
         shards[name] = pd.concat(frames, ignore_index=True), columns
-    identified = identify_candidates(
-        targets, read_parquet(i.csc), read_parquet(i.chanmaster), shards, p.surveys
-    )
+    csc = read_parquet(i.csc)
+    identified = identify_candidates(targets, csc, read_parquet(i.chanmaster), shards, p.surveys)
     table = identification_table(identified, targets, p.surveys)
+    fermi = read_parquet(i.fermi)
+    rest = fermi.set_index("fermi_name")[["p_outside", "p_below", "p_none"]].sum(axis=1)
+    evidence = evidence_table(identified, read_parquet(i.association), rest, csc, p.surveys)
+    counterparts = counterpart_table(fermi, read_parquet(i.candidates), evidence, table, p.surveys)
     write_json(o.model, model_record(identified))
-    parquet, ecsv, csv = o.identifications
-    write_parquet(parquet, table, IDENTIFICATION_TABLE)
-    write_ecsv(ecsv, table, IDENTIFICATION_TABLE)
-    write_csv(csv, table, IDENTIFICATION_TABLE)
+    for files, frame, columns in (
+        (o.identifications, table, IDENTIFICATION_TABLE),
+        (o.evidence, evidence, EVIDENCE_TABLE),
+        (o.counterparts, counterparts, table_columns(p.surveys)),
+    ):
+        parquet, ecsv, csv = files
+        write_parquet(parquet, frame, columns)
+        write_ecsv(ecsv, frame, columns)
+        write_csv(csv, frame, columns)

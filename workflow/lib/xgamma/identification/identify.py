@@ -130,6 +130,8 @@ class Identification:
         That it is listed in just these surveys.
     density : ndarray, shape (n, surveys)
         Objects of the survey per arcsec2 around.
+    density_group : ndarray of int, shape (n,)
+        The row of the model's shares that holds for each source.
     groups : Groups
     model : Model
     """
@@ -139,6 +141,7 @@ class Identification:
     p_any: Floats
     pattern: Floats
     density: Floats
+    density_group: Integers
     groups: Groups
     model: Model
 
@@ -197,6 +200,7 @@ def _identify(sources: Sources, surveys: Sequence[Objects]) -> tuple[Identificat
             p_any=pattern @ in_survey,
             pattern=pattern,
             density=density @ in_survey,
+            density_group=field.density_group,
             groups=groups,
             model=model,
         ),

@@ -49,6 +49,8 @@ _DESCRIPTIONS = {
     "enrichment/*/*.parquet": "Survey sources around the targets of one shard",
     "identification/model.json": "What the identification learnt, and what chance gives it",
     "tables/identifications.*": "Optical and infrared objects of the Chandra candidates",
+    "tables/evidence.*": "What the objects say of each candidate, in numbers and words",
+    "tables/counterparts.*": "One row per Fermi source: its counterpart at all wavelengths",
     "tables/counterparts_*": "Survey sources around the Fermi positions and the Chandra candidates",
     "tables/grouped_csc_fermi_gaia_2mass_pairs.*": (
         "One row per Fermi source, with the nearest survey sources as lists"
@@ -59,6 +61,9 @@ _DESCRIPTIONS = {
     "figures/known_sources.*": "Known pulsars and binaries: whether the right source comes first",
     "figures/states.*": "What is known of each Fermi source, along the plane",
     "figures/probability.*": "Probability against place in the ellipse and flux ratio",
+    "figures/identification.*": "Whether the identifications hold, by survey",
+    "figures/x_ray_optical.*": "X-ray flux of the candidates against their G magnitude",
+    "figures/colours.*": "Which kinds of objects the candidates are, by colours",
     "figures/exposure_map.*": "Chandra observations on the sky, by exposure",
     "figures/plane_sky.*": "Chandra sources of the plane on the sky, by flux",
     "figures/plane_map.*": "Chandra sources of the plane in strips of longitude",

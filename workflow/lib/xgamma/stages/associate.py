@@ -21,6 +21,7 @@ from xgamma.association.posterior import (
     Candidates,
     Model,
     Posterior,
+    by_kind,
     find_candidates,
     posterior,
 )
@@ -31,11 +32,13 @@ from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 
 __all__ = [
     "CANDIDATE_COLUMNS",
+    "KIND_COLUMNS",
     "SOURCE_COLUMNS",
     "Association",
     "Sample",
     "associate",
     "candidate_frame",
+    "kind_probabilities",
     "model_record",
     "read_model",
     "sample",
@@ -52,7 +55,14 @@ CANDIDATE_COLUMNS = [
     Column("likelihood_ratio", "float", "", "How much likelier than by chance it is there"),
     Column("p_alone", "float", "", "Probability if Fermi sources did not share candidates"),
     Column("p_association", "float", "", "Probability that it is the Fermi source"),
+    *(
+        Column(f"if_{kind.replace(' ', '_').replace('-', '_')}", "float", "", f"If it is: a {kind}")
+        for kind in KINDS
+    ),
 ]
+
+KIND_COLUMNS = [column.name for column in CANDIDATE_COLUMNS if column.name.startswith("if_")]
+"""What a candidate is if it is the Fermi source, in the order of `KINDS`."""
 
 SOURCE_COLUMNS = [
     Column("fermi_name", "text", "", "4FGL name"),
@@ -219,10 +229,26 @@ def candidate_frame(of: Sample, found: Association) -> pd.DataFrame:
             "likelihood_ratio": found.alone.likelihood_ratio,
             "p_alone": found.alone.probability,
             "p_association": found.joint.probability,
+            **dict(zip(KIND_COLUMNS, kind_probabilities(of, found).T, strict=True)),
         }
     )
     order = np.lexsort((frame["csc_name"], -frame["p_association"], frame["fermi_name"]))
     return conform(frame.iloc[order].reset_index(drop=True), CANDIDATE_COLUMNS)
+
+
+def kind_probabilities(of: Sample, found: Association) -> np.ndarray:
+    """What each candidate is, if it is the Fermi source: shape (k, kinds), rows sum to 1.
+
+    In proportion to the kind's share of the source and the flux ratio's density under it.
+    """
+    c = found.candidates
+    weight = np.empty((len(c), len(KINDS)))
+    for kind in range(len(KINDS)):
+        ratio, _ = by_kind(c, found.fields, found.fit.model.ratios, kind)
+        weight[:, kind] = of.shares.shares[c.source, kind] * ratio
+    total = weight.sum(axis=1, keepdims=True)
+    # where no kind has such a flux at all, the prior
+    return np.where(total > 0, weight / np.where(total > 0, total, 1), of.shares.shares[c.source])
 
 
 def source_frame(of: Sample, found: Association) -> pd.DataFrame:

@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 
 from xgamma.errors import XgammaError
-from xgamma.identification.ellipses import SIGMA_OF_95, from_axes, from_ellipse, squared_distance
+from xgamma.identification.ellipses import (
+    SIGMA_OF_95,
+    determinant,
+    from_axes,
+    from_ellipse,
+    squared_distance,
+)
 from xgamma.identification.identify import Identification, Sources, shifted_probabilities
 from xgamma.identification.links import Objects
 from xgamma.sky import galactic, match_within
@@ -41,6 +47,8 @@ _TYPICAL_MOTION = 0.005
 _DOUBTFUL_RUWE = 1.4
 # objects of one survey nearer to each other than this may be blended in another
 _BLEND_ARCSEC = 1.5
+# of the histograms of separations
+_SIGMA_EDGES = np.arange(0, 5.01, 0.25)
 _ARCSEC = {"mas": 1e-3, "arcsec": 1.0, "deg": 3600.0, "": 1.0}
 
 IDENTIFICATION_TABLE = [
@@ -388,6 +396,38 @@ def identification_table(
     return conform(table, IDENTIFICATION_TABLE)
 
 
+def _separations(identified: Identified, number: int) -> dict[str, list[float]]:
+    """Objects of a survey by separation in sigma: found, by chance, and counterparts expected."""
+    found, sources = identified.found, identified.sources
+    near, p = found.neighbours[number], found.probability[number]
+    total = sources.covariance[near.source] + near.covariance
+    sigma = np.sqrt(squared_distance(total, near.east, near.north))
+    objects = np.histogram(sigma, _SIGMA_EDGES)[0]
+    # an object's own error is small beside Chandra's
+    area = 2 * np.pi * np.sqrt(determinant(sources.covariance)) * found.density[:, number]
+    # a circle of the match radius, in which an ellipse of so many sigma fits
+    reach = sources.match_arcsec / np.sqrt(sources.covariance[:, [0, 2]].max(axis=1))
+    squares = np.minimum(_SIGMA_EDGES[:, None], reach) ** 2 / 2
+    chance = (np.diff(squares, axis=0) * area).sum(axis=1)
+    below = 1 - np.exp(-(_SIGMA_EDGES**2) / 2)
+    return {
+        "edges": _SIGMA_EDGES.tolist(),
+        "objects": objects.tolist(),
+        "chance": chance.tolist(),
+        "counterparts": (p.sum() * np.diff(below)).tolist(),
+    }
+
+
+def _p_any_counts(identified: Identified, number: int) -> dict[str, list[float]]:
+    """Sources, and shifted places, by p_any."""
+    edges = np.linspace(0, 1, 51)
+    return {
+        "edges": edges.tolist(),
+        "sources": np.histogram(identified.found.p_any[:, number], edges)[0].tolist(),
+        "places": np.histogram(identified.chance[..., number], edges)[0].tolist(),
+    }
+
+
 def model_record(identified: Identified) -> dict[str, Any]:
     """What was learnt, and what chance gives, for `identification/model.json`."""
     found, names = identified.found, list(identified.surveys)
@@ -407,6 +447,8 @@ def model_record(identified: Identified) -> dict[str, Any]:
             for label, pattern in patterns.items()
             if pattern
         },
+        "separations": {name: _separations(identified, n) for n, name in enumerate(names)},
+        "p_any": {name: _p_any_counts(identified, n) for n, name in enumerate(names)},
         "sum_p_any": dict(zip(names, found.p_any.sum(axis=0).tolist(), strict=True)),
         "chance_p_any": dict(zip(names, identified.chance.mean(axis=(0, 1)).tolist(), strict=True))
         if len(identified.names)
