@@ -59,7 +59,7 @@ def sky(demo_run) -> Rows:
             connection.sql(
                 "SELECT name, ra, dec, bii, semi_major_axis_95 AS r95 FROM fermilpsc"
             ).df(),
-            connection.sql("SELECT name, ra, dec, b_flux_ap FROM csc").df(),
+            connection.sql("SELECT name, ra, dec, b_flux_ap, error_ellipse_r0 FROM csc").df(),
             connection.sql("SELECT source_id AS id, ra, dec FROM gaiadr3.gaia_source").df(),
             connection.sql("SELECT designation AS id, ra, dec FROM fp_psc").df(),
         )
