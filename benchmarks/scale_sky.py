@@ -112,7 +112,10 @@ def _anchors(fermi: Rows, rows: Rows) -> np.ndarray:
 
 
 def _strip(table: str, rows: Rows, share: float) -> Rows:
-    longitude = rows[_LONGITUDES.get(table, "lii")].astype(float)
+    column = _LONGITUDES.get(table, "lii")
+    # AllWISE has none
+    longitude = rows[column] if column in rows else galactic(rows["ra"], rows["dec"])[0]
+    longitude = longitude.astype(float)
     kept = (longitude - _FLOOR_FROM_DEG) % 360.0 < 360.0 * share
     return {name: values[kept] for name, values in rows.items()}
 
@@ -139,7 +142,7 @@ def _copy(
     if table in _LONGITUDES:
         name = _LONGITUDES[table]
         made[name] = (rows[name] + turn) % 360.0
-    else:
+    elif "lii" in made:
         # HEASARC reads the positions as FK5
         there = SkyCoord(made["ra"], made["dec"], unit="deg", frame="fk5").galactic
         made["lii"], made["bii"] = there.l.deg, there.b.deg

@@ -28,6 +28,7 @@ KEYS = {
     "main.fermilpsc": "name",
     "gaiadr3.gaia_source": "source_id",
     "main.fp_psc": "designation",
+    "main.allwise_p3as_psd": "designation",
 }
 
 

@@ -22,6 +22,7 @@ POSTGRESQL_TYPES = {
     "float": "real",
     "long": "bigint",
     "int": "integer",
+    "boolean": "boolean",
 }
 
 
@@ -60,6 +61,7 @@ def test_exported_rows_are_loaded_exactly(tmp_path):
         "source_id": [2**53 + 1, 2**63 - 1, 4_104_196_427_943_626_624, 7],
         "analysis_flags": [0, 1, 4096, 2**31 - 1],
         "err_ang": [0, 90, 179, 45],
+        "duplicated_source": [True, False, False, True],
     }
     texts = ["psr  ", 'SIM "quoted", J1', "tab\there", "back\\slash"]
     given = {
@@ -80,6 +82,7 @@ def test_exported_rows_are_loaded_exactly(tmp_path):
         env={"PYTHONPATH": str(TESTS.parent / "workflow/lib"), "PATH": ""},
     )
     read = {"double": float, "float": np.float32, "long": int, "int": int}
+    read["boolean"] = {"true": True, "false": False}.__getitem__
     escaped = {"tab\there": "tab\\there", "back\\slash": "back\\\\slash"}
     for name, table in tables.items():
         path = folder / f"{name.rpartition('.')[2]}.csv"

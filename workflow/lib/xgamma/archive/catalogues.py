@@ -2,7 +2,9 @@
 
 This is the one place that knows how HEASARC names things. A column is `required` if
 the service certainly has it; an optional one that is missing becomes null and is named
-in the summary. Sources: HEASARC's table documentation for chanmaster, csc and fermilpsc.
+in the summary. Sources: HEASARC's table documentation for chanmaster, csc and fermilpsc; for the
+hardness ratios and some flags of csc, which that does not settle, the names of the Chandra
+Source Catalog itself, limits in HEASARC's spelling as aliases.
 """
 
 from __future__ import annotations
@@ -42,12 +44,14 @@ _RESERVED = {"time"}
 class ServiceColumn:
     """A column of a catalogue: as we call it, and what a service may call it.
 
-    `aliases` are other names under which the same quantity is published.
+    `aliases` are other names under which the same quantity is published. `is_flag` marks text
+    that is true or false: one service writes T, the next TRUE or 1.
     """
 
     column: Column
     required: bool = True
     aliases: tuple[str, ...] = ()
+    is_flag: bool = False
 
     @property
     def name(self) -> str:
@@ -71,6 +75,30 @@ def _text(name: str, description: str, **options) -> ServiceColumn:
 def _float(name: str, unit: str, description: str, **options) -> ServiceColumn:
     return ServiceColumn(Column(name, "float", unit, description), **options)
 
+
+def _hardness(name: str, description: str) -> tuple[ServiceColumn, ...]:
+    """A hardness ratio of the Chandra Source Catalog and its limits."""
+    limits = (
+        _float(
+            f"{name}_{limit}lim",
+            "",
+            f"{word} limit of {name}, 68 % confidence",
+            required=False,
+            aliases=(f"{name}_{limit}",),
+        )
+        for limit, word in (("lo", "Lower"), ("hi", "Upper"))
+    )
+    return _float(name, "", f"Hardness ratio {description}", required=False), *limits
+
+
+def _flag(name: str, description: str) -> ServiceColumn:
+    return _text(name, f"T or F: {description}", required=False, is_flag=True)
+
+
+_FLAG_WORDS = {
+    **dict.fromkeys(("T", "TRUE", "1", "Y", "YES"), "T"),
+    **dict.fromkeys(("F", "FALSE", "0", "N", "NO"), "F"),
+}
 
 _RA = _float("ra", "deg", "Right ascension, ICRS")
 _DEC = _float("dec", "deg", "Declination, ICRS")
@@ -131,6 +159,13 @@ CATALOGUES = {
                 required=False,
             ),
             _float("significance", "", "Highest flux significance", required=False),
+            *_hardness("hard_hm", "(H - M) / (H + M), H 2-7 keV, M 1.2-2 keV"),
+            *_hardness("hard_ms", "(M - S) / (M + S), M 1.2-2 keV, S 0.5-1.2 keV"),
+            _flag("extent_flag", "the source is extended"),
+            _flag("pileup_flag", "piled up in all observations: the flux is too low"),
+            _flag("sat_src_flag", "saturated in all observations: no property is reliable"),
+            _flag("conf_flag", "its region overlaps that of another source"),
+            _flag("var_flag", "its flux varies"),
         ),
         key="name",
     ),
@@ -299,6 +334,10 @@ def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
         if column.kind == "text":
             # HEASARC pads with blanks; an identifier never starts or ends with one
             frame[column.name] = frame[column.name].str.strip()
+    for name in (c.name for c in catalogue.columns if c.is_flag):
+        # a word that nobody foresaw stays as it is
+        known = frame[name].str.upper().map(_FLAG_WORDS)
+        frame[name] = known.where(known.notna(), frame[name]).astype(frame[name].dtype)
     if frame[catalogue.key].is_unique:  # as it should be: to sort by all takes ten times as long
         return frame.sort_values(catalogue.key, ignore_index=True)
     rest = [c.name for c in columns if c.name != catalogue.key]

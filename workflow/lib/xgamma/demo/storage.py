@@ -40,6 +40,7 @@ def arrow_table(table: ServedTable, columns: pd.DataFrame | dict[str, Any]) -> A
         "float": pa.float32(),
         "long": pa.int64(),
         "int": pa.int32(),
+        "boolean": pa.bool_(),
     }
     arrays = []
     for column in table.columns:

@@ -2,7 +2,7 @@
 
 The DuckDB file, TAP_SCHEMA and the tests all take them from here. Names, units and
 types are those of the archives that the demo stands for: HEASARC (`chanmaster`, `csc`,
-`fermilpsc`), ESA (`gaiadr3.gaia_source`) and IRSA (`fp_psc`). Units are spelt as
+`fermilpsc`), ESA (`gaiadr3.gaia_source`) and IRSA (`fp_psc`, `allwise_p3as_psd`). Units are spelt as
 VOUnits, UCDs as UCD1+.
 """
 
@@ -18,6 +18,7 @@ _DUCKDB_TYPES = {
     "float": "REAL",
     "long": "BIGINT",
     "int": "INTEGER",
+    "boolean": "BOOLEAN",
 }
 
 
@@ -28,7 +29,7 @@ class ServedColumn:
     Parameters
     ----------
     name : str
-    datatype : {'char', 'double', 'float', 'long', 'int'}
+    datatype : {'char', 'double', 'float', 'long', 'int', 'boolean'}
         VOTable datatype; 'char' has the arraysize '*'.
     unit : str
         VOUnit; '' if it has none.
@@ -101,6 +102,44 @@ def _galactic_at_heasarc() -> tuple[ServedColumn, ...]:
     return (
         ServedColumn("lii", "double", "deg", "pos.galactic.lon", "Galactic longitude"),
         ServedColumn("bii", "double", "deg", "pos.galactic.lat", "Galactic latitude"),
+    )
+
+
+def _hardness(name: str, description: str) -> tuple[ServedColumn, ...]:
+    """A hardness ratio of the Chandra catalogue and its 68 % limits."""
+    ucd = "phot.color;em.X-ray"
+    return (
+        ServedColumn(name, "double", "", ucd, f"Hardness ratio {description}"),
+        ServedColumn(
+            f"{name}_lolim", "double", "", f"{ucd};stat.min", f"68 % lower limit of {name}", False
+        ),
+        ServedColumn(
+            f"{name}_hilim", "double", "", f"{ucd};stat.max", f"68 % upper limit of {name}", False
+        ),
+    )
+
+
+def _csc_flag(name: str, meaning: str) -> ServedColumn:
+    return ServedColumn(name, "char", "", "meta.code.qual", f"T or F: whether {meaning}", False)
+
+
+def _wise_band(band: int, ucd: str, wavelength: str) -> tuple[ServedColumn, ...]:
+    return (
+        ServedColumn(
+            f"w{band}mpro",
+            "float",
+            "mag",
+            f"phot.mag;{ucd}",
+            f"W{band} magnitude ({wavelength} micrometres); a limit if w{band}sigmpro is null",
+        ),
+        ServedColumn(
+            f"w{band}sigmpro",
+            "float",
+            "mag",
+            f"stat.error;phot.mag;{ucd}",
+            f"1-sigma error of w{band}mpro",
+            principal=False,
+        ),
     )
 
 
@@ -201,6 +240,13 @@ _CSC = ServedTable(
         ServedColumn(
             "significance", "double", "", "stat.snr", "Signal-to-noise ratio of the detection"
         ),
+        *_hardness("hard_hm", "(H - M) / (H + M), H 2-7 keV, M 1.2-2 keV"),
+        *_hardness("hard_ms", "(M - S) / (M + S), M 1.2-2 keV, S 0.5-1.2 keV"),
+        _csc_flag("extent_flag", "the source is extended"),
+        _csc_flag("pileup_flag", "more than a tenth of the events are piled up"),
+        _csc_flag("sat_src_flag", "the source is saturated"),
+        _csc_flag("conf_flag", "its region overlaps that of another source"),
+        _csc_flag("var_flag", "its flux varies"),
     ),
 )
 
@@ -349,6 +395,12 @@ _GAIA = ServedTable(
             "G band mean flux, electrons per second",
         ),
         ServedColumn(
+            "phot_bp_mean_mag", "float", "mag", "phot.mag;em.opt.B", "BP band mean magnitude"
+        ),
+        ServedColumn(
+            "bp_rp", "float", "mag", "phot.color;em.opt.B;em.opt.R", "Colour BP - RP", False
+        ),
+        ServedColumn(
             "phot_variable_flag",
             "char",
             "",
@@ -408,6 +460,14 @@ _GAIA = ServedTable(
         ServedColumn(
             "ruwe", "float", "", "stat.error", "Renormalised unit weight error", principal=False
         ),
+        ServedColumn(
+            "duplicated_source",
+            "boolean",
+            "",
+            "meta.code.status",
+            "Whether other sources at this place were left out as duplicates",
+            principal=False,
+        ),
     ),
 )
 
@@ -460,7 +520,43 @@ _FP_PSC = ServedTable(
     ),
 )
 
-DEMO_TABLES: tuple[ServedTable, ...] = (_CHANMASTER, _CSC, _FERMILPSC, _GAIA, _FP_PSC)
+_ALLWISE = ServedTable(
+    "allwise_p3as_psd",
+    "irsa",
+    "main.allwise_p3as_psd",
+    "Simulated mid-infrared sources around the X-ray candidates",
+    (
+        ServedColumn(
+            "designation", "char", "", "meta.id;meta.main", "Source; all are simulated and say so"
+        ),
+        *_equatorial(),
+        ServedColumn(
+            "sigra", "float", "arcsec", "stat.error;pos.eq.ra", "1-sigma error of ra times cos(dec)"
+        ),
+        ServedColumn("sigdec", "float", "arcsec", "stat.error;pos.eq.dec", "1-sigma error of dec"),
+        *_wise_band(1, "em.IR.3-4um", "3.4"),
+        *_wise_band(2, "em.IR.4-8um", "4.6"),
+        *_wise_band(3, "em.IR.8-15um", "12"),
+        *_wise_band(4, "em.IR.15-30um", "22"),
+        ServedColumn(
+            "ph_qual",
+            "char",
+            "",
+            "meta.code.qual;phot",
+            "Photometric quality, one letter a band; A is best, U = upper limit",
+        ),
+        ServedColumn(
+            "cc_flags",
+            "char",
+            "",
+            "meta.code;phot",
+            "Contamination and confusion, one character a band; 0000 = clean",
+            principal=False,
+        ),
+    ),
+)
+
+DEMO_TABLES: tuple[ServedTable, ...] = (_CHANMASTER, _CSC, _FERMILPSC, _GAIA, _FP_PSC, _ALLWISE)
 
 
 def served_table(name: str) -> ServedTable:

@@ -21,7 +21,7 @@ __all__ = ["write_tap_schema"]
 _SCHEMAS = {
     "heasarc": "Tables named and shaped as at HEASARC; Chandra rows are simulated",
     "gaiadr3": "A table named and shaped as in ESA's Gaia archive; all rows are simulated",
-    "irsa": "A table named and shaped as at IRSA; all rows are simulated",
+    "irsa": "Tables named and shaped as at IRSA; all rows are simulated",
     "TAP_SCHEMA": "The tables that describe the tables of this service",
 }
 

@@ -35,6 +35,17 @@
     <column name="b_flux_ap_lo" type="double precision" unit="erg.cm**-2.s**-1" ucd="stat.min;phot.flux;em.X-ray" description="68 % lower limit of b_flux_ap"/>
     <column name="b_flux_ap_hi" type="double precision" unit="erg.cm**-2.s**-1" ucd="stat.max;phot.flux;em.X-ray" description="68 % upper limit of b_flux_ap"/>
     <column name="significance" type="double precision" ucd="stat.snr" description="significance"/>
+    <column name="hard_hm" type="double precision" ucd="phot.color;em.X-ray" description="hardness ratio of the hard and the medium band"/>
+    <column name="hard_hm_lolim" type="double precision" ucd="phot.color;em.X-ray;stat.min" description="68 % lower limit of hard_hm"/>
+    <column name="hard_hm_hilim" type="double precision" ucd="phot.color;em.X-ray;stat.max" description="68 % upper limit of hard_hm"/>
+    <column name="hard_ms" type="double precision" ucd="phot.color;em.X-ray" description="hardness ratio of the medium and the soft band"/>
+    <column name="hard_ms_lolim" type="double precision" ucd="phot.color;em.X-ray;stat.min" description="68 % lower limit of hard_ms"/>
+    <column name="hard_ms_hilim" type="double precision" ucd="phot.color;em.X-ray;stat.max" description="68 % upper limit of hard_ms"/>
+    <column name="extent_flag" type="text" ucd="meta.code.qual" description="T or F: extended"/>
+    <column name="pileup_flag" type="text" ucd="meta.code.qual" description="T or F: piled up"/>
+    <column name="sat_src_flag" type="text" ucd="meta.code.qual" description="T or F: saturated"/>
+    <column name="conf_flag" type="text" ucd="meta.code.qual" description="T or F: confused"/>
+    <column name="var_flag" type="text" ucd="meta.code.qual" description="T or F: variable"/>
   </table>
   <table id="fermilpsc" onDisk="True" adql="True" mixin="//scs#pgs-pos-index" primary="name">
     <meta name="description">4FGL-DR4</meta>

@@ -29,7 +29,7 @@ __all__ = [
 SERVICES: dict[str, tuple[str, ...] | None] = {
     "/heasarc/tap": ("csc", "fermilpsc", "chanmaster"),
     "/gaia/tap": ("gaiadr3.gaia_source",),
-    "/irsa/tap": ("fp_psc",),
+    "/irsa/tap": ("fp_psc", "allwise_p3as_psd"),
     "/tap": None,
 }
 

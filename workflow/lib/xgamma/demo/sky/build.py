@@ -14,17 +14,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xgamma.demo.sky.allwise import allwise_rows
 from xgamma.demo.sky.counterparts import draw_counterparts, draw_known_positions
 from xgamma.demo.sky.fermi import difficult_sources, fold_class, padded_source_type, read_fermi
-from xgamma.demo.sky.patches import CSC_PATCH_DEG, draw_positions, patch_table
+from xgamma.demo.sky.patches import draw_positions, patch_radius_deg, patch_table
 from xgamma.demo.sky.pointings import (
     covered_share,
     draw_aimed_fields,
     draw_background_fields,
     draw_observations,
 )
-from xgamma.demo.sky.stars import draw_true_positions, gaia_rows, twomass_rows
+from xgamma.demo.sky.source_classes import class_of_nature
+from xgamma.demo.sky.stars import gaia_rows, twomass_rows
 from xgamma.demo.sky.targets import choose_aims
+from xgamma.demo.sky.true_stars import draw_true_stars
 from xgamma.demo.sky.xray import (
     draw_background,
     finish_catalogue,
@@ -32,11 +35,12 @@ from xgamma.demo.sky.xray import (
     place_counterparts,
     place_difficult_sources,
 )
+from xgamma.demo.sky.xray_quality import draw_quality
 from xgamma.demo.storage import content_digest, create_table
 from xgamma.demo.tables import DEMO_TABLES
 from xgamma.demo.tap_schema import write_tap_schema
 from xgamma.errors import XgammaError
-from xgamma.sky import match_within
+from xgamma.sky import elliptical_distance, match_within, position_angle
 from xgamma.tables.columns import Column
 from xgamma.tables.files import write_parquet
 from xgamma.tables.whole_files import atomic_path
@@ -62,7 +66,7 @@ class _SkySize:
         Share of the fields at |b| <= 10 deg that are aimed at Fermi sources; with those
         on star clusters and the Galactic Centre a third or more look at something known.
     gaia_patch_deg, twomass_patch_deg : float
-        Radius of the patches of stars around Fermi sources.
+        Radius of the patches of stars around Fermi sources; AllWISE has those of 2MASS.
     """
 
     observations: int
@@ -100,17 +104,22 @@ _PLANE_SHARE, _SKY_AIMED_SHARE = 0.24, 0.06
 
 # stars exist around Fermi sources up to here, so that the latitude cut can be raised
 _STARS_LATITUDE_DEG = 20.0
+# and around X-ray sources to this distance from the Fermi source, in units of its ellipse: as far
+# out as the error law puts a counterpart at all
+_CANDIDATE_DISTANCE = 3.0
 # Fermi positions without stars: empty to a little more than the search radius
 _HOLE_DEG = 0.035
 
 TRUTH_COLUMNS = (
     Column("csc_name", "text", "", "Simulated X-ray source"),
+    Column("source_class", "text", "", "neutron star, HMXB, LMXB, AGN, or field if of no Fermi"),
     Column("fermi_name", "text", "", "Fermi source that it is the counterpart of; '' if none"),
     Column("fermi_class", "text", "", "Class of that Fermi source, stripped"),
     Column("nature", "text", "", "What the counterpart was simulated as; '' if of no Fermi source"),
     Column("log_flux_ratio", "float", "", "log10 of true X-ray flux over gamma-ray energy flux"),
     Column("source_id", "int", "", "True counterpart in gaiadr3.gaia_source, or -1"),
     Column("designation", "text", "", "True counterpart in fp_psc; '' if none"),
+    Column("allwise_designation", "text", "", "In allwise_p3as_psd; '' if none"),
 )
 
 FATE_COLUMNS = (
@@ -149,7 +158,7 @@ def _random_streams(seed: int) -> dict[str, np.random.Generator]:
     parts = ("background fields", "counterparts", "aims", "aimed fields", "observations",
              "background", "detections", "catalogue", "true positions", "holes",
              "gaia positions", "gaia", "twomass positions", "twomass",
-             "known positions")  # fmt: skip
+             "known positions", "allwise positions", "allwise", "quality")  # fmt: skip
     children = np.random.SeedSequence(seed).spawn(len(parts))
     return {part: np.random.default_rng(child) for part, child in zip(parts, children, strict=True)}
 
@@ -218,9 +227,35 @@ def _choose_holes(rng: np.random.Generator, rows: np.ndarray) -> dict[str, np.nd
     return {"gaia": chosen[:count], "twomass": chosen[count - 1 :]}
 
 
+def _candidates(fermi: pd.DataFrame, csc: pd.DataFrame) -> np.ndarray:
+    """Rows of the X-ray sources that may be a Fermi source at |b| <= 20 deg, or are one."""
+    usable = fermi[np.abs(fermi["bii"]) <= _STARS_LATITUDE_DEG]
+    usable = usable[usable["semi_major_axis_95"] > 0]
+    centres = {name: usable[name].to_numpy() for name in ("ra", "dec", "position_angle_95")}
+    # the X-ray source's own error makes the ellipse larger
+    error_deg = csc["error_ellipse_r0"].to_numpy() / 3600.0
+    major, minor = (
+        usable[f"semi_{which}_axis_95"].to_numpy()[:, None] for which in ("major", "minor")
+    )
+    reach = _CANDIDATE_DISTANCE * np.hypot(major[:, 0], error_deg.max())
+    ra, dec = csc["ra"].to_numpy(), csc["dec"].to_numpy()
+    centre, point, apart = match_within(centres["ra"], centres["dec"], reach, ra, dec)
+    distance = elliptical_distance(
+        apart,
+        position_angle(centres["ra"][centre], centres["dec"][centre], ra[point], dec[point]),
+        np.hypot(major[centre, 0], error_deg[point]),
+        np.hypot(minor[centre, 0], error_deg[point]),
+        centres["position_angle_95"][centre],
+    )
+    true = csc["fermi"].to_numpy()
+    true_here = (true >= 0) & np.isin(true, usable.index)
+    return np.union1d(point[distance <= _CANDIDATE_DISTANCE], np.flatnonzero(true_here))
+
+
 def _simulate_stars(
     size: _SkySize, rng: dict[str, np.random.Generator], fermi: pd.DataFrame, csc: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
+    """Rows of each survey, and the rows of `csc` around which there are stars."""
     radius = np.nan_to_num(fermi["semi_major_axis_95"].to_numpy(), nan=-1.0)
     usable = np.flatnonzero((radius > 0) & (np.abs(fermi["bii"]) <= _STARS_LATITUDE_DEG))
     fermi_ra, fermi_dec = fermi["ra"].to_numpy(), fermi["dec"].to_numpy()
@@ -228,16 +263,22 @@ def _simulate_stars(
     centre, point, _ = match_within(
         fermi_ra[usable], fermi_dec[usable], radius[usable], csc_ra, csc_dec
     )
-    matched, candidates = usable[np.unique(centre)], np.unique(point)
+    matched = usable[np.unique(centre)]
+    candidates = np.union1d(point, _candidates(fermi, csc))
+    field_deg = patch_radius_deg(csc["error_ellipse_r0"].to_numpy()[candidates])
+    narrow = patch_table(csc_ra[candidates], csc_dec[candidates], field_deg)
     wide_deg = max(size.gaia_patch_deg, size.twomass_patch_deg)
     _, near, _ = match_within(
         fermi_ra[matched], fermi_dec[matched], np.full(len(matched), wide_deg), csc_ra, csc_dec
     )
-    in_patches = csc.iloc[np.union1d(candidates, near)]
-    counterparts = draw_true_positions(rng["true positions"], in_patches)
-    is_agn = (csc["nature"] == "AGN").to_numpy()
+    # each X-ray source among the stars has its own as well
+    _, near_candidate, _ = match_within(
+        narrow["ra"], narrow["dec"], narrow["radius"], csc_ra, csc_dec
+    )
+    with_stars = np.unique(np.concatenate([candidates, near, near_candidate]))
+    true = draw_true_stars(rng["true positions"], csc.iloc[with_stars])
+    is_agn = (csc["source_class"] == "AGN").to_numpy()
     globular = fold_class(fermi["source_type"])[matched] == "glc"
-    narrow = patch_table(csc_ra[candidates], csc_dec[candidates], CSC_PATCH_DEG)
     # not where a difficult case or a counterpart needs its star
     of_csc = csc["fermi"].to_numpy()
     has_counterpart = np.isin(matched, of_csc[of_csc >= 0])
@@ -247,56 +288,68 @@ def _simulate_stars(
     has_candidate = np.isin(matched, usable[centre[with_flux]])
     holes = _choose_holes(rng["holes"], matched[in_plane & ~has_counterpart & has_candidate])
     rows = {}
-    for survey, patch_deg in (
-        ("gaia", size.gaia_patch_deg),
-        ("twomass", size.twomass_patch_deg),
+    for survey, patch_deg, band in (
+        ("gaia", size.gaia_patch_deg, "g"),
+        ("twomass", size.twomass_patch_deg, "j"),
+        ("allwise", size.twomass_patch_deg, "w1"),
     ):
         wide = patch_table(fermi_ra[matched], fermi_dec[matched], patch_deg, globular)
         ra, dec = draw_positions(rng[f"{survey} positions"], survey, wide, narrow)
-        in_survey = counterparts[counterparts[survey]]
+        in_survey = true[true[survey]]
         # the X-ray source that a star is the counterpart of
         owner = np.append(np.full(len(ra), -1), in_survey.index)
+        mag = np.append(np.full(len(ra), np.nan), in_survey[band])
         ra, dec = np.append(ra, in_survey["ra"]), np.append(dec, in_survey["dec"])
-        hole = holes[survey]
-        _, in_hole, _ = match_within(
-            fermi_ra[hole], fermi_dec[hole], np.full(len(hole), _HOLE_DEG), ra, dec
-        )
-        keep = np.ones(len(ra), dtype=bool)
-        keep[in_hole] = False
-        ra, dec, owner = ra[keep], dec[keep], owner[keep]
+        if survey in holes:
+            hole = holes[survey]
+            _, in_hole, _ = match_within(
+                fermi_ra[hole], fermi_dec[hole], np.full(len(hole), _HOLE_DEG), ra, dec
+            )
+            keep = np.ones(len(ra), dtype=bool)
+            keep[in_hole] = False
+            ra, dec, owner, mag = ra[keep], dec[keep], owner[keep], mag[keep]
+        agn = (owner >= 0) & is_agn[owner]
         if survey == "gaia":
-            rows[survey] = gaia_rows(rng["gaia"], ra, dec, owner, (owner >= 0) & is_agn[owner])
+            rows[survey] = gaia_rows(rng["gaia"], ra, dec, owner, agn, mag)
+        elif survey == "twomass":
+            rows[survey] = twomass_rows(rng["twomass"], ra, dec, owner, mag)
         else:
-            rows[survey] = twomass_rows(rng["twomass"], ra, dec, owner)
-    return rows["gaia"], rows["twomass"]
+            rows[survey] = allwise_rows(rng["allwise"], ra, dec, owner, agn, mag)
+    return rows, with_stars
 
 
 def _truth(
-    fermi: pd.DataFrame, csc: pd.DataFrame, gaia: pd.DataFrame, twomass: pd.DataFrame
+    fermi: pd.DataFrame, csc: pd.DataFrame, stars: dict[str, pd.DataFrame], with_stars: np.ndarray
 ) -> pd.DataFrame:
-    """What belongs to what: `TRUTH_COLUMNS`, for sources that belong to anything."""
-    source_id = np.full(len(csc), -1, dtype=np.int64)
-    designation = np.full(len(csc), "", dtype=object)
-    stars = gaia[gaia["csc"] >= 0]
-    source_id[stars["csc"]] = stars["source_id"]
-    stars = twomass[twomass["csc"] >= 0]
-    designation[stars["csc"]] = stars["designation"]
+    """What belongs to what: `TRUTH_COLUMNS`, for sources among stars or of a Fermi source."""
+    identifiers = {
+        "source_id": np.full(len(csc), -1, dtype=np.int64),
+        "designation": np.full(len(csc), "", dtype=object),
+        "allwise_designation": np.full(len(csc), "", dtype=object),
+    }
+    for survey, column, name in (
+        ("gaia", "source_id", "source_id"),
+        ("twomass", "designation", "designation"),
+        ("allwise", "designation", "allwise_designation"),
+    ):
+        true = stars[survey][stars[survey]["csc"] >= 0]
+        identifiers[name][true["csc"]] = true[column]
     fermi_row = csc["fermi"].to_numpy()
     has_fermi = fermi_row >= 0
     truth = pd.DataFrame(
         {
             "csc_name": csc["name"],
+            "source_class": csc["source_class"],
             "fermi_name": np.where(has_fermi, fermi["name"].to_numpy()[fermi_row], ""),
             "fermi_class": np.where(has_fermi, fermi["source_type"].to_numpy()[fermi_row], ""),
             "nature": csc["nature"],
             "log_flux_ratio": csc["log_flux_ratio"],
-            "source_id": source_id,
-            "designation": designation,
+            **identifiers,
         }
     )
-    return truth[has_fermi | (source_id >= 0) | (designation != "")].sort_values(
-        ["fermi_name", "csc_name"], ignore_index=True
-    )
+    is_told = has_fermi.copy()
+    is_told[with_stars] = True
+    return truth[is_told].sort_values(["fermi_name", "csc_name"], ignore_index=True)
 
 
 def _fates(
@@ -344,7 +397,9 @@ def simulate(size: str, seed: int, resource: Path) -> Sky:
     fermi = read_fermi(resource)
     counterparts = draw_counterparts(rng["counterparts"], fermi)
     observations, csc, fate = _simulate_chandra(_SIZES[size], rng, fermi, counterparts)
-    gaia, twomass = _simulate_stars(_SIZES[size], rng, fermi, csc)
+    csc["source_class"] = class_of_nature(csc["nature"])
+    csc = csc.join(draw_quality(rng["quality"], csc))
+    stars, with_stars = _simulate_stars(_SIZES[size], rng, fermi, csc)
     # the list's own counterparts belong to another sky than the simulated X-ray sources
     known_ra, known_dec = draw_known_positions(rng["known positions"], fermi, counterparts)
     served_fermi = fermi.assign(
@@ -357,10 +412,11 @@ def simulate(size: str, seed: int, resource: Path) -> Sky:
             "chanmaster": observations,
             "csc": csc,
             "fermilpsc": served_fermi,
-            "gaiadr3.gaia_source": gaia,
-            "fp_psc": twomass,
+            "gaiadr3.gaia_source": stars["gaia"],
+            "fp_psc": stars["twomass"],
+            "allwise_p3as_psd": stars["allwise"],
         },
-        truth=_truth(fermi, csc, gaia, twomass),
+        truth=_truth(fermi, csc, stars, with_stars),
         fates=_fates(fermi, counterparts, fate, csc),
     )
 
@@ -394,7 +450,7 @@ def build_sky(
     -------
     DataFrame
         The truth, `TRUTH_COLUMNS`: one row for each simulated X-ray source that is the
-        counterpart of a Fermi source, or has an optical or infrared counterpart itself.
+        counterpart of a Fermi source, or that there are stars around.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-__all__ = ["chandra_names", "twomass_designations"]
+__all__ = ["allwise_designations", "chandra_names", "twomass_designations"]
 
 # a position that is rounded to just below a whole digit belongs to that digit
 _ROUNDING = 1e-6
@@ -55,9 +55,7 @@ def twomass_designations(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     ndarray of str, shape (n,)
         Doubles end in a letter.
     """
-    # right ascension in hundredths of a second of time, declination in tenths of a second of arc
-    ra_hundredths = np.floor(ra * 24_000.0 + _ROUNDING).astype(int) % 8_640_000
-    dec_tenths = np.floor(np.abs(dec) * 36_000.0 + _ROUNDING).astype(int)
+    ra_hundredths, dec_tenths = _hundredths_and_tenths(ra, dec)
     return _distinct(
         [
             f"SIM {t // 360000:02d}{t // 6000 % 60:02d}{t % 6000:04d}"
@@ -66,6 +64,39 @@ def twomass_designations(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
                 ra_hundredths.tolist(), dec_tenths.tolist(), _signs(dec), strict=True
             )
         ]
+    )
+
+
+def allwise_designations(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """Designations in the form of AllWISE, 'SIM Jhhmmss.ss+ddmmss.s'.
+
+    Parameters
+    ----------
+    ra, dec : ndarray, shape (n,)
+        ICRS, degrees.
+
+    Returns
+    -------
+    ndarray of str, shape (n,)
+        Doubles end in a letter.
+    """
+    ra_hundredths, dec_tenths = _hundredths_and_tenths(ra, dec)
+    return _distinct(
+        [
+            f"SIM J{t // 360000:02d}{t // 6000 % 60:02d}{t % 6000 // 100:02d}.{t % 100:02d}"
+            f"{sign}{s // 36000:02d}{s // 600 % 60:02d}{s % 600 // 10:02d}.{s % 10}"
+            for t, s, sign in zip(
+                ra_hundredths.tolist(), dec_tenths.tolist(), _signs(dec), strict=True
+            )
+        ]
+    )
+
+
+def _hundredths_and_tenths(ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whole hundredths of a second of time, and tenths of a second of arc without the sign."""
+    return (
+        np.floor(ra * 24_000.0 + _ROUNDING).astype(int) % 8_640_000,
+        np.floor(np.abs(dec) * 36_000.0 + _ROUNDING).astype(int),
     )
 
 

@@ -11,19 +11,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xgamma.demo.sky.counterparts import ELLIPSE_95_SIGMA
 from xgamma.demo.sky.geometry import from_tangent_plane
-from xgamma.sky import galactic, separation, unit_vectors
+from xgamma.sky import galactic, match_within, separation
 
-__all__ = ["CSC_PATCH_DEG", "draw_positions", "patch_table"]
+__all__ = ["draw_positions", "patch_radius_deg", "patch_table"]
 
 Floats = NDArray[np.float64]
 
-# around every X-ray candidate, in degrees: 10 arcsec
-CSC_PATCH_DEG = 10.0 / 3600.0
+# around every X-ray candidate, in arcsec: to where field stars are counted around it. A
+# counterpart is looked for within four sigma, but 2 arcsec at least and 10 at most; the field
+# within three times as much, and 10 at least
+_SEARCH_SIGMA, _LEAST_SEARCH, _LARGEST_SEARCH = 4.0, 2.0, 10.0
+_FIELD_TO_SEARCH, _LEAST_FIELD, _MARGIN = 3.0, 10.0, 0.5
 
 # sources per square degree: upper edges of |b|, then columns |l| < 30, 30-90, > 90 deg.
 # Gaia: measured up to 10 deg except 4-6 (means of its neighbours); 2MASS: measured as
-# inner plane, outer plane and 5-10 deg; beyond 10 deg chosen.
+# inner plane, outer plane and 5-10 deg; beyond 10 deg chosen. AllWISE: chosen about the
+# catalogue's mean of 18,100 (747,634,026 sources over the sky), confusion holds down the plane.
 _SURVEY_DENSITY = {
     "gaia": (
         np.array([0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 15.0, 90.0]),
@@ -45,11 +50,15 @@ _SURVEY_DENSITY = {
         np.array([5.0, 10.0, 90.0]),
         1e3 * np.array([[100, 80, 60], [48, 38, 28], [22, 16, 12]]),
     ),
+    "allwise": (
+        np.array([5.0, 10.0, 90.0]),
+        1e3 * np.array([[34, 31, 27], [30, 26, 22], [20, 17, 15]]),
+    ),
 }
 # extinction hides what lies behind the Galactic Centre's clouds
 _GAIA_AT_CENTRE = 48e3
 # a globular cluster: stars per square degree in the middle, and the width of a Gaussian
-_CLUSTER_CORE = {"gaia": 840e3, "twomass": 120e3}
+_CLUSTER_CORE = {"gaia": 840e3, "twomass": 120e3, "allwise": 30e3}
 _CLUSTER_SIGMA_DEG = 0.008
 
 
@@ -65,16 +74,35 @@ def _field_density(survey: str, longitude: Floats, latitude: Floats) -> Floats:
     return density
 
 
+def patch_radius_deg(error_ellipse_r0: Floats) -> Floats:
+    """How far stars must lie around an X-ray candidate, so that its field can be counted.
+
+    Parameters
+    ----------
+    error_ellipse_r0 : ndarray, shape (n,)
+        Semi-major axis of the 95 % error ellipse, arcsec.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Degrees; 10.5 to 30.5 arcsec.
+    """
+    search = np.clip(
+        _SEARCH_SIGMA * error_ellipse_r0 / ELLIPSE_95_SIGMA, _LEAST_SEARCH, _LARGEST_SEARCH
+    )
+    return (np.maximum(_LEAST_FIELD, _FIELD_TO_SEARCH * search) + _MARGIN) / 3600.0
+
+
 def patch_table(
-    ra: Floats, dec: Floats, radius_deg: float, globular: NDArray[np.bool_] | None = None
+    ra: Floats, dec: Floats, radius_deg: float | Floats, globular: NDArray[np.bool_] | None = None
 ) -> pd.DataFrame:
-    """Patches of one radius.
+    """Patches, one around each centre.
 
     Parameters
     ----------
     ra, dec : ndarray, shape (n,)
         Centres, degrees.
-    radius_deg : float
+    radius_deg : float or ndarray, shape (n,)
     globular : ndarray of bool, shape (n,), optional
         Whether a globular cluster lies at the centre; by default nowhere.
 
@@ -88,7 +116,7 @@ def patch_table(
         {
             "ra": ra,
             "dec": dec,
-            "radius": np.full(len(ra), radius_deg),
+            "radius": np.broadcast_to(radius_deg, len(ra)),
             "l": lon,
             "b": lat,
             "globular": np.zeros(len(ra), bool) if globular is None else globular,
@@ -96,13 +124,12 @@ def patch_table(
     )
 
 
-def _nearest(patches: pd.DataFrame, ra: Floats, dec: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Index of the nearest patch centre, and the distance to it in degrees."""
-    from scipy.spatial import cKDTree
-
-    tree = cKDTree(unit_vectors(patches["ra"], patches["dec"]))
-    chord, index = tree.query(unit_vectors(ra, dec))
-    return index, np.degrees(2 * np.arcsin(np.minimum(chord / 2, 1.0)))
+def _first_patch(patches: pd.DataFrame, ra: Floats, dec: Floats) -> NDArray[np.int64]:
+    """Index of the first patch that holds each position; the number of patches if none does."""
+    first = np.full(len(ra), len(patches))
+    patch, star, _ = match_within(patches["ra"], patches["dec"], patches["radius"], ra, dec)
+    np.minimum.at(first, star, patch)
+    return first
 
 
 def draw_positions(
@@ -110,12 +137,12 @@ def draw_positions(
 ) -> tuple[Floats, Floats]:
     """Positions of field stars in the wide patches and, outside these, in the narrow ones.
 
-    Each star belongs to the nearest centre, so overlapping patches are not denser.
+    Where patches overlap, the first one has the stars: overlaps are neither denser nor empty.
 
     Parameters
     ----------
     rng : Generator
-    survey : {'gaia', 'twomass'}
+    survey : {'gaia', 'twomass', 'allwise'}
     wide, narrow : DataFrame
         As `patch_table` gives them: patches around Fermi sources, and around X-ray sources.
 
@@ -151,11 +178,10 @@ def draw_positions(
             np.append(x, cluster_x),
             np.append(y, cluster_y),
         )
-        nearest, _ = _nearest(patches, ra, dec)
-        keep = nearest == patch
-        if patches is narrow and len(wide):
-            index, distance = _nearest(wide, ra, dec)
-            keep &= distance > wide["radius"].to_numpy()[index]
+        # rounding may put a star a hair outside of its own patch
+        keep = _first_patch(patches, ra, dec) >= patch
+        if patches is narrow:
+            keep &= _first_patch(wide, ra, dec) == len(wide)
         positions.append((ra[keep], dec[keep]))
     if not positions:
         return np.empty(0), np.empty(0)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from xgamma.demo.sky.counterparts import ELLIPSE_95_SIGMA
-from xgamma.demo.sky.geometry import from_tangent_plane, rotate
+from xgamma.demo.sky.geometry import from_tangent_plane
 from xgamma.demo.sky.names import twomass_designations
-from xgamma.sky import galactic, separation
+from xgamma.sky import galactic
 
-__all__ = ["draw_true_positions", "gaia_rows", "twomass_rows"]
+__all__ = ["gaia_rows", "twomass_rows"]
 
 # real identifiers end below 6.92e18: twelve base pixels of HEALPix level 12, times 2**35
 _FIRST_SOURCE_ID = 7_000_000_000_000_000_000
@@ -22,52 +21,24 @@ _G_ZERO_POINT = 25.6873668671
 _G_SHARE = np.array([0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0])
 _G_MAG = np.array([9.0, 13.62, 16.29, 18.31, 19.20, 19.90, 20.49, 20.72, 21.1])
 
-# share of X-ray sources with a true match, and near the Galactic Centre
-_TRUE_GAIA, _TRUE_TWOMASS, _TRUE_AT_CENTRE = 0.6, 0.5, 0.2
-# share of those in Gaia that are in 2MASS too
-_ALSO_IN_TWOMASS = 0.7
-
-
-def draw_true_positions(rng: np.random.Generator, csc: pd.DataFrame) -> pd.DataFrame:
-    """Where the X-ray sources' true optical and infrared counterparts are.
-
-    Parameters
-    ----------
-    rng : Generator
-    csc : DataFrame
-        Catalogue rows: `ra, dec, lii, bii` and the error ellipse.
-
-    Returns
-    -------
-    DataFrame
-        Indexed as `csc`: `ra, dec` (deg), `gaia` and `twomass` (bool: listed there).
-        Offsets follow the two-dimensional Gaussian whose 95 % contour the error
-        ellipse is.
-    """
-    n = len(csc)
-    at_centre = separation(csc["lii"], csc["bii"], 359.944, -0.046) < 1.0
-    gaia_factor = np.where(at_centre, _TRUE_AT_CENTRE / _TRUE_GAIA, 1.0)
-    twomass_factor = np.where(at_centre, _TRUE_AT_CENTRE / _TRUE_TWOMASS, 1.0)
-    in_gaia = rng.random(n) < _TRUE_GAIA * gaia_factor
-    # seven in ten of Gaia's are bright in the infrared too; the rest comes from others
-    in_both = _ALSO_IN_TWOMASS * _TRUE_GAIA
-    twomass_only = (_TRUE_TWOMASS - in_both) / (1 - _TRUE_GAIA)
-    in_twomass = rng.random(n) < np.where(in_gaia, _ALSO_IN_TWOMASS, twomass_only * twomass_factor)
-    # offsets from arcsec to arcmin
-    along_major, along_minor = rng.standard_normal((2, n)) / ELLIPSE_95_SIGMA / 60.0
-    east, north = rotate(
-        along_minor * csc["error_ellipse_r1"].to_numpy(),
-        along_major * csc["error_ellipse_r0"].to_numpy(),
-        csc["error_ellipse_angle"].to_numpy(),
-    )
-    ra, dec = from_tangent_plane(csc["ra"].to_numpy(), csc["dec"].to_numpy(), east, north)
-    return pd.DataFrame(
-        {"ra": ra, "dec": dec, "gaia": in_gaia, "twomass": in_twomass}, index=csc.index
-    )
+# intrinsic BP - RP of the main sequence at absolute magnitudes in G; rounded from the Gaia
+# colour-magnitude diagram (Gaia Collaboration 2018, A&A 616, A10)
+_ABSOLUTE_G = np.array([-2.0, 0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 15.0])
+_MAIN_SEQUENCE = np.array([-0.3, 0.0, 0.3, 0.7, 1.0, 1.7, 2.4, 2.9, 4.2])
+# reddening in BP - RP per kpc and at most, and extinction in G for one of reddening: chosen
+_REDDENING_PER_KPC, _LARGEST_REDDENING, _EXTINCTION = 0.35, 1.5, 1.9
+_AGN_BP_RP = (0.7, 0.3)
+# BP and RP are measured less far down than G
+_FAINTEST_BP = 21.3
 
 
 def gaia_rows(
-    rng: np.random.Generator, ra: np.ndarray, dec: np.ndarray, csc: np.ndarray, agn: np.ndarray
+    rng: np.random.Generator,
+    ra: np.ndarray,
+    dec: np.ndarray,
+    csc: np.ndarray,
+    agn: np.ndarray,
+    g: np.ndarray,
 ) -> pd.DataFrame:
     """Rows of the served table `gaiadr3.gaia_source`, sorted by declination.
 
@@ -80,6 +51,8 @@ def gaia_rows(
         Row of the X-ray source that this one is the true counterpart of, or -1.
     agn : ndarray of bool, shape (n,)
         Whether it is an active galaxy.
+    g : ndarray, shape (n,)
+        G magnitudes; NaN for field stars, of which they are drawn.
 
     Returns
     -------
@@ -87,13 +60,13 @@ def gaia_rows(
         With `csc` as an additional column.
     """
     order = np.lexsort((ra, dec))
-    ra, dec, csc, agn = ra[order], dec[order], csc[order], agn[order]
+    ra, dec, csc, agn, g = (values[order] for values in (ra, dec, csc, agn, g))
     n = len(ra)
     # steps of up to 2**40: odd and even, rising with declination, above 2**53
     source_id = _FIRST_SOURCE_ID + np.cumsum(rng.integers(1, 2**40, n, dtype=np.int64))
     true = csc >= 0
     mag = np.interp(rng.random(n), _G_SHARE, _G_MAG)
-    mag = np.where(true, np.clip(rng.normal(17.5, 2.0, n), 7.0, 20.9), mag)
+    mag = np.where(np.isnan(g), mag, g)
     error = 0.02 * 10 ** (0.23 * np.maximum(mag - 14.0, 0.0)) * rng.lognormal(0.0, 0.2, n)
     distance_kpc = np.where(agn, np.inf, rng.lognormal(np.log(3.0), 0.6, n))
     pmra, pmdec = rng.normal(0.0, 1.0, (2, n)) * 9.0 / distance_kpc
@@ -107,8 +80,11 @@ def gaia_rows(
     for values in (pmra, pmdec, parallax, ruwe):
         values[two_parameters] = np.nan
     flux = 10 ** (0.4 * (_G_ZERO_POINT - mag))
+    bp_rp, bp = _draw_colours(rng, mag, distance_kpc, agn)
     without_flux = rng.random(n) < 0.003
-    mag, flux = np.where(without_flux, np.nan, mag), np.where(without_flux, np.nan, flux)
+    mag, flux, bp_rp, bp = (
+        np.where(without_flux, np.nan, values) for values in (mag, flux, bp_rp, bp)
+    )
     # one in a hundred is known as variable; of X-ray sources one in seven
     variable = rng.random(n) < np.where(true, 0.15, 0.01)
     not_quasar, galaxy = 10 ** rng.uniform(-13.0, -3.0, (2, n))
@@ -127,6 +103,8 @@ def gaia_rows(
             "b": lat,
             "phot_g_mean_mag": mag.astype(np.float32),
             "phot_g_mean_flux": flux,
+            "phot_bp_mean_mag": bp.astype(np.float32),
+            "bp_rp": bp_rp.astype(np.float32),
             "phot_variable_flag": np.where(variable, "VARIABLE", "NOT_AVAILABLE").astype(object),
             "classprob_dsc_combmod_quasar": quasar.astype(np.float32),
             "classprob_dsc_combmod_galaxy": galaxy.astype(np.float32),
@@ -138,9 +116,30 @@ def gaia_rows(
             "pmra": pmra,
             "pmdec": pmdec,
             "ruwe": ruwe.astype(np.float32),
+            "duplicated_source": rng.random(n) < 0.02,
             "csc": csc,
         }
     )
+
+
+def _draw_colours(
+    rng: np.random.Generator, mag: np.ndarray, distance_kpc: np.ndarray, agn: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """BP - RP and BP: of stars on the reddened main sequence, and of active galaxies.
+
+    Both are NaN for some, and for those too faint in BP.
+    """
+    n = len(mag)
+    reddening = np.minimum(_REDDENING_PER_KPC * distance_kpc, _LARGEST_REDDENING)
+    distance_pc = np.where(agn, 10.0, 1e3 * distance_kpc)
+    absolute = mag - 5.0 * np.log10(distance_pc / 10.0) - _EXTINCTION * reddening
+    star = np.interp(absolute, _ABSOLUTE_G, _MAIN_SEQUENCE) + reddening
+    scatter = rng.standard_normal(n)
+    bp_rp = np.where(agn, _AGN_BP_RP[0] + _AGN_BP_RP[1] * scatter, star + 0.15 * scatter)
+    # BP - G of stars by their colour: fitted by eye to the same diagram
+    bp = mag + 0.33 * bp_rp + 0.07 * bp_rp**2
+    missing = (rng.random(n) < 0.01) | (bp + rng.normal(0.0, 0.2, n) > _FAINTEST_BP)
+    return np.where(missing, np.nan, bp_rp), np.where(missing, np.nan, bp)
 
 
 def _quality(rng: np.random.Generator, mag: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -157,7 +156,7 @@ def _quality(rng: np.random.Generator, mag: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def twomass_rows(
-    rng: np.random.Generator, ra: np.ndarray, dec: np.ndarray, csc: np.ndarray
+    rng: np.random.Generator, ra: np.ndarray, dec: np.ndarray, csc: np.ndarray, j: np.ndarray
 ) -> pd.DataFrame:
     """Rows of the served table `fp_psc`, sorted by declination.
 
@@ -168,6 +167,8 @@ def twomass_rows(
         True positions, degrees.
     csc : ndarray of int, shape (n,)
         Row of the X-ray source that this one is the true counterpart of, or -1.
+    j : ndarray, shape (n,)
+        J magnitudes; NaN for field stars, of which they are drawn.
 
     Returns
     -------
@@ -176,11 +177,9 @@ def twomass_rows(
         0.06 arcsec or more, and are rounded as the survey's are.
     """
     order = np.lexsort((ra, dec))
-    ra, dec, csc = ra[order], dec[order], csc[order]
+    ra, dec, csc, j = (values[order] for values in (ra, dec, csc, j))
     n = len(ra)
-    true = csc >= 0
-    j = np.where(true, rng.normal(13.6, 1.8, n), rng.normal(14.6, 1.4, n))
-    j = np.clip(j, 4.0, 17.2)
+    j = np.clip(np.where(np.isnan(j), rng.normal(14.6, 1.4, n), j), 4.0, 17.2)
     h = j - np.clip(rng.normal(0.85, 0.3, n), 0.0, 3.0)
     k = h - np.clip(rng.normal(0.3, 0.2, n), -0.1, 2.0)
     letter, (j, h, k) = _quality(rng, np.stack([j, h, k]))

@@ -289,8 +289,9 @@ def finish_catalogue(
     Returns
     -------
     DataFrame, n rows
-        The columns of the served table `csc`, and `fermi`, `nature`, `log_flux_ratio`,
-        `case` for the truth; sorted by declination.
+        The columns of the served table `csc` but those of `draw_quality`; `fermi`, `nature`,
+        `log_flux_ratio`, `case` for the truth; and of the detection `counts`, `off_axis`
+        (arcmin) and `exposure` (s, effective). Sorted by declination.
     """
     from astropy.coordinates import SkyCoord
 
@@ -330,6 +331,7 @@ def finish_catalogue(
             "significance": counts / (1.0 + np.sqrt(counts + 0.75)) * rng.uniform(0.9, 1.4, n),
         }
     )
-    for name in ("fermi", "nature", "log_flux_ratio", "case"):
+    beside = "fermi", "nature", "log_flux_ratio", "case", "counts", "off_axis", "exposure"
+    for name in beside:
         finished[name] = sources[name].to_numpy()
     return finished
