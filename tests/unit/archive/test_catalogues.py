@@ -38,7 +38,9 @@ def names(catalogue):
         (
             "csc",
             "name ra dec lii bii b_flux_ap error_ellipse_r0",
-            "error_ellipse_r1 error_ellipse_angle b_flux_ap_lo b_flux_ap_hi significance",
+            "error_ellipse_r1 error_ellipse_angle b_flux_ap_lo b_flux_ap_hi significance "
+            "hard_hm hard_hm_lolim hard_hm_hilim hard_ms hard_ms_lolim hard_ms_hilim "
+            "extent_flag pileup_flag sat_src_flag conf_flag var_flag",
         ),
         (
             "fermilpsc",
@@ -113,7 +115,9 @@ def test_the_queries_to_heasarc_word_for_word():
     )
     assert catalogue_adql(CSC, resolve_columns(CSC, names(CSC)), Names()) == (
         "SELECT TOP 9999999 name, ra, dec, lii, bii, error_ellipse_r0, error_ellipse_r1, "
-        "error_ellipse_angle, b_flux_ap, b_flux_ap_lo, b_flux_ap_hi, significance FROM csc"
+        "error_ellipse_angle, b_flux_ap, b_flux_ap_lo, b_flux_ap_hi, significance, hard_hm, "
+        "hard_hm_lolim, hard_hm_hilim, hard_ms, hard_ms_lolim, hard_ms_hilim, extent_flag, "
+        "pileup_flag, sat_src_flag, conf_flag, var_flag FROM csc"
     )
 
 
@@ -268,6 +272,45 @@ def test_fetch_catalogue(fake_tap):
         f"SELECT TOP {ALL_ROWS} name, ra, dec, kind, bits AS flags FROM small",
         "SELECT COUNT(*) AS n FROM small",
     ]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        Field("extent_flag", "boolean", [True, None, False]),
+        Field("extent_flag", "char", ["TRUE ", "", "FALSE"]),
+        Field("extent_flag", "char", ["t", None, "f"]),
+        Field("extent_flag", "short", [1, None, 0], null="-99"),
+    ],
+    ids=["boolean", "words", "letters", "numbers"],
+)
+def test_a_flag_is_t_or_f_however_it_is_published(fake_tap, field):
+    """HEASARC's type is not known: True, TRUE and 1 in one table would be three values."""
+    flagged = Catalogue(
+        "small",
+        (*SMALL.columns, next(c for c in CSC.columns if c.name == "extent_flag")),
+        key="name",
+    )
+    client = serve(fake_tap, 3, extent_flag=field)
+    frame, _ = fetch_catalogue(client, flagged, [*SERVED, "extent_flag"])
+    assert frame["extent_flag"].tolist() == ["T", "", "F"]
+
+
+def test_a_flag_s_word_that_nobody_foresaw_stays():
+    frame = pd.DataFrame(
+        {c.name: [c.column.null] * 2 for c in CSC.columns}
+        | {"name": ["a", "b"], "var_flag": ["maybe", "TRUE"]}
+    )
+    assert fit_to_catalogue(frame, CSC)["var_flag"].tolist() == ["maybe", "T"]
+
+
+def test_limits_of_hardness_in_heasarc_s_spelling():
+    resolved = resolve_columns(CSC, ["HARD_HM", "hard_hm_lo", "hard_hm_hi", "hard_ms_lolim"])
+    assert resolved["hard_hm"] == "HARD_HM"
+    assert resolved["hard_hm_lolim"] == "hard_hm_lo"
+    assert resolved["hard_hm_hilim"] == "hard_hm_hi"
+    assert resolved["hard_ms_lolim"] == "hard_ms_lolim"
+    assert resolved["hard_ms"] is None
 
 
 @pytest.mark.parametrize("count", [2, 4])

@@ -2,8 +2,9 @@
 
 The DuckDB file, TAP_SCHEMA and the tests all take them from here. Names, units and
 types are those of the archives that the demo stands for: HEASARC (`chanmaster`, `csc`,
-`fermilpsc`), ESA (`gaiadr3.gaia_source`) and IRSA (`fp_psc`, `allwise_p3as_psd`). Units are spelt as
-VOUnits, UCDs as UCD1+.
+`fermilpsc`), ESA (`gaiadr3.gaia_source`) and IRSA (`fp_psc`, `allwise_p3as_psd`). Units are
+spelt as VOUnits, UCDs as UCD1+. The names of the Chandra catalogue's hardness ratios are those
+of that catalogue: under which HEASARC has them is not known here.
 """
 
 from __future__ import annotations
