@@ -15,6 +15,7 @@ import pytest
 
 from xgamma.demo.sky.allwise import allwise_rows
 from xgamma.demo.sky.build import Sky, simulate
+from xgamma.demo.sky.patches import draw_positions, patch_radius_deg, patch_table
 from xgamma.demo.sky.true_stars import draw_true_stars
 from xgamma.demo.sky.xray_quality import draw_quality
 
@@ -391,6 +392,38 @@ def test_stars_fill_the_ring_in_which_a_field_is_counted(sky, candidates, table)
     assert wide > 500 and inner > 2000
     # where patches overlap a star counts more than once, which widens the scatter
     assert outer / inner == pytest.approx(1.0, abs=8 / np.sqrt(inner))
+
+
+def test_radius_of_a_patch_by_hand():
+    """10 arcsec at least; three times four sigma, of which 10 are the most; and half more."""
+    r0 = np.array([0.5, 2.0, 4.0, 50.0])
+    radius = patch_radius_deg(r0) * 3600
+    assert radius == pytest.approx([10.5, 10.5, 12 * 4.0 / 2.4477 + 0.5, 30.5], abs=1e-3)
+
+
+def test_overlapping_patches_are_neither_denser_nor_empty():
+    """A small patch at 15 arcsec in one of 30, and one of 30 across the edge of a wide one."""
+    n = 300
+    ra, dec = np.linspace(240.0, 250.0, n), np.full(n, -45.0)
+    scale = 3600 * np.cos(np.radians(45.0))
+    centres = np.append(ra, ra + 15 / scale)
+    radius = np.repeat([30.0, 10.0], n) / 3600
+    narrow = patch_table(centres, np.append(dec, dec), radius)
+    wide = patch_table(ra[:1] + 60 / scale, dec[:1], 60.0 / 3600)
+    rng = np.random.default_rng(SEED)
+    star_ra, star_dec = draw_positions(rng, "gaia", wide, narrow)
+    row = np.abs(star_ra[:, None] - ra).argmin(axis=1)
+    east, north = (star_ra - ra[row]) * scale, (star_dec + 45.0) * 3600
+    alone = row > 1  # the wide patch lies at the first ones
+    small = np.hypot(east - 15, north) <= 10
+    large = np.hypot(east, north) <= 30
+    density_small = np.count_nonzero(small & alone) / 100
+    density_rest = np.count_nonzero(large & ~small & alone) / 800
+    assert np.count_nonzero(small) > 500
+    assert density_small == pytest.approx(density_rest, rel=0.1)
+    # as dense as the others, though one of them overlaps it
+    in_wide = np.count_nonzero(np.hypot((star_ra - wide["ra"][0]) * scale, north) <= 60)
+    assert in_wide == pytest.approx(60**2 * density_rest / (n - 2), rel=0.4)
 
 
 def test_colours_of_gaia_sources(sky):
