@@ -3,7 +3,7 @@
 from xgamma.archive.surveys import SurveyTable
 from xgamma.run.job import job
 from xgamma.stages.group_by_fermi import group_pairs
-from xgamma.stages.merge_enrichment import COUNTERPART_COLUMNS, add_counterparts, merge_shards
+from xgamma.stages.merge_enrichment import add_counterparts, grouped_columns, merge_shards
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
 
@@ -11,7 +11,7 @@ with job(snakemake):
     pairs = read_parquet(snakemake.input.pairs)
     fermi = read_parquet(snakemake.input.sources, ["fermi_name", "fermi_class"])
     fermi_class = dict(zip(fermi["fermi_name"], fermi["fermi_class"], strict=True))
-    counterparts = {}
+    counterparts, columns = {}, {}
     for (name, survey), parquet, ecsv in zip(
         snakemake.params.surveys.items(),
         snakemake.output.long,
@@ -20,9 +20,11 @@ with job(snakemake):
     ):
         files = [f for f in snakemake.input.shards if ShardFile.of(f).survey == name]
         shards = [(read_parquet(f), read_columns(f)) for f in files]
-        counterparts[name], columns = merge_shards(shards, SurveyTable.of(survey), fermi_class)
-        write_parquet(parquet, counterparts[name], columns)
-        write_ecsv(ecsv, counterparts[name], columns)
+        merged = merge_shards(shards, SurveyTable.of(survey), fermi_class)
+        counterparts[name], columns[name] = merged
+        write_parquet(parquet, *merged)
+        write_ecsv(ecsv, *merged)
     grouped = add_counterparts(group_pairs(pairs), counterparts, snakemake.params.surveys)
-    write_csv(snakemake.output.grouped_csv, grouped, COUNTERPART_COLUMNS)
-    write_ecsv(snakemake.output.grouped_ecsv, grouped, COUNTERPART_COLUMNS)
+    of_grouped = grouped_columns(columns, snakemake.params.surveys)
+    write_csv(snakemake.output.grouped_csv, grouped, of_grouped)
+    write_ecsv(snakemake.output.grouped_ecsv, grouped, of_grouped)

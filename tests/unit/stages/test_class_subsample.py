@@ -22,6 +22,8 @@ def fermi():
             "name": ["4FGL B", "4FGL A", "4FGL C", "4FGL D"],
             "source_type": ["hmb", "HMB", "HMB", "PSR"],
             "assoc_name": ["LS <1>", "LS 2", "", "Vela"],
+            "ra": [270.0, 256.0, 86.0, 128.0],
+            "dec": [-19.0, -37.0, 29.0, -45.0],
             "lii": [10.0, 350.0, 180.0, 263.0],
             "bii": [1.0, -1.0, 0.0, -2.0],
             "semi_major_axis_95": [0.1, 0.2, np.nan, 0.01],
@@ -60,6 +62,7 @@ def test_rows_are_the_chosen_classes_with_their_candidates(fermi, pairs, gaia):
     assert list(table["fermi_name"]) == ["4FGL A", "4FGL C", "4FGL B"]
     assert list(table.columns) == [column.name for column in subsample_columns(["gaia"])]
     a, c = table.iloc[0], table.iloc[1]
+    assert a[["fermi_ra", "fermi_dec", "fermi_l", "fermi_b"]].tolist() == [256, -37, 350, -1]
     assert (a["num_csc_matches"], a["num_in_ellipse"], a["num_gaia"]) == (3, 2, 2)
     assert (a["nearest_csc_name"], a["nearest_separation_r95"]) == ("SIM 3", 0.1)
     assert math.isnan(a["nearest_log_flux_ratio"])

@@ -13,7 +13,12 @@ import yaml
 from astropy.table import Table
 
 from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, group_pairs
-from xgamma.stages.merge_enrichment import COUNTERPART_COLUMNS, add_counterparts
+from xgamma.stages.merge_enrichment import (
+    COUNTERPART_COLUMNS,
+    add_counterparts,
+    grouped_columns,
+)
+from xgamma.tables.columns import Column
 from xgamma.tables.files import csv_text, write_ecsv
 
 # 2**53 + 3 is odd: a float would make 2**53 + 4 of it
@@ -25,6 +30,7 @@ NOTEBOOK_COLUMNS = [
     "gaia_variability", "sep_from_fermi_gaia", "sep_from_csc_gaia", "twomass_names",
     "twomass_glons", "twomass_glats", "sep_from_fermi_2mass", "sep_from_csc_2mass",
 ]  # fmt: skip
+PLACE_COLUMNS = ["fermi_ra", "fermi_dec", "fermi_semi_minor_95", "fermi_position_angle_95"]
 
 
 def make_pairs(*rows):
@@ -36,6 +42,10 @@ def make_pairs(*rows):
             "fermi_b": 1.0,
             "fermi_flux": 1e-11,
             "fermi_r95": 0.1,
+            "fermi_ra": 100.0 + longitude,
+            "fermi_dec": -longitude / 10,
+            "fermi_semi_minor_95": 0.05,
+            "fermi_position_angle_95": longitude / 2,
             "fermi_class": "psr",
             "csc_name": csc,
             "csc_ra": 10.0,
@@ -61,9 +71,9 @@ PAIRS = make_pairs(
 )
 
 
-def test_the_columns_are_the_notebooks():
-    assert [c.name for c in COUNTERPART_COLUMNS] == NOTEBOOK_COLUMNS
-    assert [c.name for c in GROUPED_COLUMNS] == NOTEBOOK_COLUMNS[:11]
+def test_the_columns_are_the_notebooks_and_then_the_ellipse():
+    assert [c.name for c in COUNTERPART_COLUMNS] == NOTEBOOK_COLUMNS + PLACE_COLUMNS
+    assert [c.name for c in GROUPED_COLUMNS] == NOTEBOOK_COLUMNS[:11] + PLACE_COLUMNS
 
 
 def test_group_pairs_by_hand():
@@ -76,6 +86,8 @@ def test_group_pairs_by_hand():
     assert found["csc_fluxes"].tolist() == [[103.0], [102.0], [103.0, 102.0, 101.0]]
     assert found["csc_glons"].tolist()[2] == [97.5, 98.5, 99.5]
     assert found["csc_glats"].tolist()[2] == [-97.0, -98.0, -99.0]
+    # to draw its ellipse
+    assert found.loc[2, PLACE_COLUMNS].tolist() == [450.0, -35.0, 0.05, 175.0]
 
 
 @pytest.mark.parametrize("matches", [1, 2, 3])
@@ -115,7 +127,7 @@ def test_a_null_flux_is_null_in_the_csv():
 
 def test_no_pairs_give_a_table_of_no_rows():
     found = add_counterparts(group_pairs(PAIRS.iloc[:0]), {}, {})
-    assert len(found) == 0 and list(found.columns) == NOTEBOOK_COLUMNS
+    assert len(found) == 0 and list(found.columns) == NOTEBOOK_COLUMNS + PLACE_COLUMNS
 
 
 def long_table(**columns):
@@ -203,7 +215,7 @@ def test_text_identifiers_and_columns_that_are_not_taken(caplog):
     assert row["gaia_mean_g_flux"] == [1.0, 2.0]
     assert row["gaia_mean_g_mag"] == row["gaia_variability"] == [None, None]
     assert row["gaia_classes"] == [[None, None, 0.5], [None, None, 0.6]]
-    assert list(made.columns) == NOTEBOOK_COLUMNS
+    assert list(made.columns) == NOTEBOOK_COLUMNS + PLACE_COLUMNS
     assert caplog.record_tuples == [
         (
             "xgamma.merge_enrichment",
@@ -213,6 +225,17 @@ def test_text_identifiers_and_columns_that_are_not_taken(caplog):
             "classprob_dsc_combmod_galaxy, phot_g_mean_mag, phot_variable_flag",
         )
     ]
+
+
+def test_lists_have_the_unit_of_the_long_table():
+    """`electron / s` stood in one table, `1 / s`, as the service had it, in the other."""
+    surveys = {"optical": {**SURVEYS["gaia"], "columns": {"PHOT_G_MEAN_FLUX": "flux"}}}
+    long = {"optical": [Column("b", "float", "deg"), Column("flux", "float", "1 / s")]}
+    units = {column.name: column.unit for column in grouped_columns(long, surveys)}
+    assert units["gaia_mean_g_flux"] == "1 / s"
+    # not taken, of no survey, and computed here
+    assert units["gaia_mean_g_mag"] == "" and units["sep_from_fermi_2mass"] == "arcsec"
+    assert list(units) == NOTEBOOK_COLUMNS + PLACE_COLUMNS
 
 
 def renamed_survey():

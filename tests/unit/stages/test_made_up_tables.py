@@ -158,6 +158,7 @@ def test_grouping_keeps_every_pair_once_in_the_order_of_the_names(sky):
                 name, *(own[0][f"fermi_{key}"] for key in ("l", "b", "flux")), 0.0,
                 own[0]["fermi_class"], len(own),
                 *([pair[f"csc_{key}"] for pair in own] for key in ("name", "flux", "l", "b")),
+                own[0]["fermi_ra"], own[0]["fermi_dec"], 0.0, 0.0,
             )
         )  # fmt: skip
     expected.sort(key=lambda row: (row[1], row[2], row[0]))

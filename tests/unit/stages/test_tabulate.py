@@ -110,8 +110,9 @@ def test_ranks_and_flags():
         elliptical_distance=[0.5, 1.0, 1.2, 2.0, 0.1],
     )
     fermi = catalogue("fermilpsc", name=["a", "b"], semi_major_axis_95=[0.1, np.nan])
-    csc = catalogue("csc", name=list("vwxyz"), b_flux_ap=[1e-14] * 5)
+    csc = catalogue("csc", name=list("vwxyz"), b_flux_ap=[1e-14] * 5, lii=[9.0] * 5, bii=[-8.0] * 5)
     table = candidate_table(frame, fermi, csc)
+    assert table.loc[0, ["csc_l", "csc_b"]].tolist() == [9.0, -8.0]
     assert table["rank"].tolist() == [1, 2, 3, 4, 1]
     assert table["match_flag"].tolist() == [1, 2, 0, 0, 1]
     assert table["in_circle_95"].tolist() == [True, True, False, False, False]

@@ -19,6 +19,8 @@ _SUBSAMPLE = [
     Column("fermi_name", "text", "", "4FGL name"),
     Column("fermi_class", "text", "", "4FGL class; upper case identified, lower associated"),
     Column("assoc_name", "text", "", "Associated source according to 4FGL"),
+    Column("fermi_ra", "float", "deg", "Right ascension, ICRS"),
+    Column("fermi_dec", "float", "deg", "Declination, ICRS"),
     Column("fermi_l", "float", "deg", "Galactic longitude"),
     Column("fermi_b", "float", "deg", "Galactic latitude"),
     Column("fermi_r95", "float", "deg", "Semi-major axis of the 95 % ellipse; null: not searched"),
@@ -80,7 +82,7 @@ def class_subsample(
     Parameters
     ----------
     fermi : DataFrame, shape (n,)
-        The plane's Fermi sources: ``name, source_type, assoc_name, lii, bii,
+        The plane's Fermi sources: ``name, source_type, assoc_name, ra, dec, lii, bii,
         semi_major_axis_95`` (deg), ``energy_flux``.
     pairs : DataFrame, shape (m,)
         One row per Fermi-CSC pair.
@@ -102,6 +104,8 @@ def class_subsample(
             "fermi_name": chosen["name"],
             "fermi_class": chosen["source_type"].str.strip(),
             "assoc_name": chosen["assoc_name"].str.strip(),
+            "fermi_ra": chosen["ra"],
+            "fermi_dec": chosen["dec"],
             "fermi_l": chosen["lii"],
             "fermi_b": chosen["bii"],
             "fermi_r95": chosen["semi_major_axis_95"],

@@ -1,8 +1,8 @@
 """The grouped table: one row per Fermi source, its Chandra sources as lists.
 
 The long table (one row per pair) is the truth; this one is for reading. Column names are those
-of the notebook that the workflow implements. Gaia and 2MASS are added to it in
-`xgamma.stages.merge_enrichment`.
+of the notebook that the workflow implements, in its order; what the notebook does not have stands
+at the end. Gaia and 2MASS are added in `xgamma.stages.merge_enrichment`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import pandas as pd
 
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 
-__all__ = ["GROUPED_COLUMNS", "group_pairs"]
+__all__ = ["GROUPED_COLUMNS", "PLACE_COLUMNS", "group_pairs"]
 
-GROUPED_COLUMNS = [
+_NOTEBOOK = [
     Column("fermi_name", "text", "", "4FGL name"),
     Column("fermi_l", "float", "deg", "Galactic longitude"),
     Column("fermi_b", "float", "deg", "Galactic latitude"),
@@ -26,6 +26,16 @@ GROUPED_COLUMNS = [
     Column("csc_glons", "list", "deg", "Their Galactic longitudes"),
     Column("csc_glats", "list", "deg", "Their Galactic latitudes"),
 ]
+
+PLACE_COLUMNS = [
+    Column("fermi_ra", "float", "deg", "Right ascension, ICRS"),
+    Column("fermi_dec", "float", "deg", "Declination, ICRS"),
+    Column("fermi_semi_minor_95", "float", "deg", "95 % error ellipse, semi-minor axis"),
+    Column("fermi_position_angle_95", "float", "deg", "Its position angle, east of north"),
+]
+"""What the notebook's tables lack to draw the source's ellipse; they stand at the end."""
+
+GROUPED_COLUMNS = [*_NOTEBOOK, *PLACE_COLUMNS]
 
 _LISTED_PAIRS = {
     "csc_names": "csc_name",
@@ -55,7 +65,7 @@ def group_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "fermi_name": name,
-                **{c.name: first[c.name] for c in GROUPED_COLUMNS[1:6]},
+                **{c.name: first[c.name] for c in [*_NOTEBOOK[1:6], *PLACE_COLUMNS]},
                 "num_csc_matches": len(group),
                 **{nested: group[one].tolist() for nested, one in _LISTED_PAIRS.items()},
             }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,10 @@ from xgamma.stages.counterparts import (
     counterpart_columns,
     product_name,
 )
-from xgamma.stages.group_by_fermi import GROUPED_COLUMNS
+from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, PLACE_COLUMNS
 from xgamma.tables.columns import Column, conform, empty_frame
 
-__all__ = ["COUNTERPART_COLUMNS", "add_counterparts", "merge_shards"]
+__all__ = ["COUNTERPART_COLUMNS", "add_counterparts", "grouped_columns", "merge_shards"]
 
 logger = logging.getLogger("xgamma.merge_enrichment")
 
@@ -41,7 +41,8 @@ class _Nested:
     Attributes
     ----------
     name, unit, description : str
-        Of the column of the grouped table.
+        Of the column of the grouped table. What is a survey's own has the unit that its long
+        table states.
     own : str
         The column of the long table, if every survey's has it.
     at_service : tuple of str
@@ -71,13 +72,8 @@ _NESTED = {
         ),
         _Nested("gaia_glons", "deg", "Galactic longitudes", "l"),
         _Nested("gaia_glats", "deg", "Galactic latitudes", "b"),
-        _Nested(
-            "gaia_mean_g_flux",
-            "electron / s",
-            "Mean G fluxes",
-            at_service=("phot_g_mean_flux",),
-        ),
-        _Nested("gaia_mean_g_mag", "mag", "Mean G magnitudes", at_service=("phot_g_mean_mag",)),
+        _Nested("gaia_mean_g_flux", "", "Mean G fluxes", at_service=("phot_g_mean_flux",)),
+        _Nested("gaia_mean_g_mag", "", "Mean G magnitudes", at_service=("phot_g_mean_mag",)),
         _Nested("gaia_variability", "", "Variability flags", at_service=(VARIABILITY_FLAG,)),
         _Nested("sep_from_fermi_gaia", "arcsec", "Separations from Fermi", "sep_fermi_arcsec"),
         _Nested(
@@ -103,11 +99,16 @@ _NESTED = {
 # what the two surveys search, for a config that gives them other names
 _SEARCHED_TABLE = {"gaia": "gaiadr3.gaia_source", "twomass": "fp_psc"}
 
-COUNTERPART_COLUMNS = GROUPED_COLUMNS + [
-    Column(nested.name, "list", nested.unit, nested.description)
-    for survey in _NESTED.values()
-    for nested in survey
+COUNTERPART_COLUMNS = [
+    *(column for column in GROUPED_COLUMNS if column not in PLACE_COLUMNS),
+    *(
+        Column(nested.name, "list", nested.unit, nested.description)
+        for survey in _NESTED.values()
+        for nested in survey
+    ),
+    *PLACE_COLUMNS,
 ]
+"""Of the grouped table; `grouped_columns` gives them with the units of the surveys' own."""
 
 
 def merge_shards(
@@ -153,6 +154,33 @@ def merge_shards(
         ["around", "fermi_name", "csc_name", "rank"], kind="stable", ignore_index=True
     )
     return conform(merged, columns), columns
+
+
+def grouped_columns(
+    long_columns: Mapping[str, Sequence[Column]], surveys: Mapping[str, Mapping[str, Any]]
+) -> list[Column]:
+    """`COUNTERPART_COLUMNS`, in the units in which the long tables have them.
+
+    Parameters
+    ----------
+    long_columns : mapping
+        Survey -> the columns of its long table.
+    surveys : mapping
+        As for `add_counterparts`.
+    """
+    units = {}
+    for which, nested_columns in _NESTED.items():
+        survey = _survey_of(which, surveys)
+        if survey is None:
+            continue
+        stated = {column.name: column.unit for column in long_columns[survey]}
+        for nested in nested_columns:
+            if nested.at_service:
+                name = product_name(surveys[survey]["columns"], nested.at_service[0])
+                units[nested.name] = stated.get(name, "")
+    return [
+        replace(column, unit=units.get(column.name, column.unit)) for column in COUNTERPART_COLUMNS
+    ]
 
 
 def _survey_of(which: str, surveys: Mapping[str, Mapping[str, Any]]) -> str | None:

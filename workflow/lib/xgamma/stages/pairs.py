@@ -51,6 +51,8 @@ PAIR_COLUMNS = [
 
 EXCLUDED_COLUMNS = [
     Column("fermi_name", "text", "", "4FGL name"),
+    Column("fermi_ra", "float", "deg", "Right ascension, ICRS"),
+    Column("fermi_dec", "float", "deg", "Declination, ICRS"),
     Column("fermi_l", "float", "deg", "Galactic longitude"),
     Column("fermi_b", "float", "deg", "Galactic latitude"),
     Column("fermi_flux", "float", ENERGY_FLUX, "Energy flux, 0.1-100 GeV"),
@@ -126,6 +128,8 @@ def excluded_sources(fermi: pd.DataFrame, latitude_cut_deg: float) -> pd.DataFra
     frame = pd.DataFrame(
         {
             "fermi_name": chosen["name"],
+            "fermi_ra": chosen["ra"],
+            "fermi_dec": chosen["dec"],
             "fermi_l": chosen["lii"],
             "fermi_b": chosen["bii"],
             "fermi_flux": chosen["energy_flux"],

@@ -54,6 +54,8 @@ CANDIDATE_TABLE = [
     Column("fermi_class", "text", "", "4FGL class, blank if unassociated", "src.class"),
     Column("csc_ra", "float", "deg", "Right ascension of the Chandra source, ICRS", "pos.eq.ra"),
     Column("csc_dec", "float", "deg", "Its declination, ICRS", "pos.eq.dec"),
+    Column("csc_l", "float", "deg", "Its Galactic longitude", "pos.galactic.lon"),
+    Column("csc_b", "float", "deg", "Its Galactic latitude", "pos.galactic.lat"),
     Column(
         "csc_error_r0",
         "float",
@@ -155,6 +157,8 @@ def candidate_table(
         fermi_class=sources["source_type"].to_numpy(),
         csc_ra=chandra["ra"].to_numpy(),
         csc_dec=chandra["dec"].to_numpy(),
+        csc_l=chandra["lii"].to_numpy(),
+        csc_b=chandra["bii"].to_numpy(),
         csc_error_r0=chandra["error_ellipse_r0"].to_numpy(),
         csc_error_r1=chandra["error_ellipse_r1"].to_numpy(),
         csc_error_angle=chandra["error_ellipse_angle"].to_numpy(),
