@@ -137,6 +137,12 @@ rule tabulate:
         controls=f"{RESULTS}/association/controls.parquet",
         csc=f"{RESULTS}/catalogs/csc.parquet",
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
+        records=records_of(
+            "catalogs/chanmaster",
+            "catalogs/csc",
+            "catalogs/fermilpsc",
+            *(["coverage/outlines"] if CONFIG.outline_service else []),
+        ),
     output:
         candidates=expand(
             f"{RESULTS}/tables/candidates.{{ending}}", ending=["parquet", "ecsv", "csv"]
@@ -154,6 +160,7 @@ rule tabulate:
         mem_mb=scaled_by_attempt(1500),
         runtime=scaled_by_attempt(10),
     params:
+        about=about("fermilpsc", "csc", "chanmaster"),
         code=code_digest("tabulate"),
     message:
         "writing the tables of Fermi sources and candidates"

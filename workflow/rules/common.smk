@@ -3,7 +3,8 @@
 # Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES, IDENTIFIED_SURVEYS,
 #        DESCRIBED, DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), url(),
 #        demo_sky(), demo_sky_record(), service_slots(), description_slots(), outline_slots(),
-#        survey_slots(), scaled_by_attempt(), stays_here(), shards_of_manifest(), codes().
+#        survey_slots(), scaled_by_attempt(), stays_here(), shards_of_manifest(), codes(),
+#        about(), records_of().
 
 import functools
 import hashlib
@@ -211,6 +212,34 @@ IDENTIFIED_SURVEYS = {
 # What services describe: HEASARC its catalogues always, each the surveys that it has.
 DESCRIBED = sorted({"heasarc", *map(description_of, SURVEY_TABLES.values())})
 DESCRIPTIONS = expand(f"{RESULTS}/services/{{description}}.ecsv", description=DESCRIBED)
+
+
+def about(*tables, surveys=False):
+    """What tables of a run say of their origin, as a param of the rule that writes them.
+
+    Parameters
+    ----------
+    tables : str
+        HEASARC's on which they rest.
+    surveys : bool
+        Whether they rest on the surveys too.
+    """
+    asked = [(table, "heasarc") for table in tables]
+    if surveys:
+        asked += [(survey.table, survey.service) for survey in CONFIG.surveys.values()]
+    return {
+        "archive": CONFIG.replay_of or CONFIG.archive,
+        "simulated": CONFIG.simulated,
+        "catalogues": [
+            [table, service, CONFIG.services[service].releases.get(table, "")]
+            for table, service in dict.fromkeys(asked)
+        ],
+    }
+
+
+def records_of(*fetched):
+    """How these files were fetched, for the days of the answers, which a simulated sky has not."""
+    return [] if CONFIG.simulated else [f"{RESULTS}/{name}.provenance.json" for name in fetched]
 
 
 def shards_of_manifest(wildcards):

@@ -67,6 +67,7 @@ rule verify_crossmatch:
 rule group_by_fermi:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
+        records=records_of("crossmatch/joined"),
     output:
         pairs=f"{RESULTS}/tables/csc_fermi_pairs.ecsv",
         grouped_csv=f"{RESULTS}/tables/grouped_csc_fermi_pairs.csv",
@@ -81,6 +82,7 @@ rule group_by_fermi:
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(10),
     params:
+        about=about("fermilpsc", "csc"),
         code=code_digest("group_by_fermi"),
     message:
         "grouping the pairs by Fermi source"

@@ -89,6 +89,8 @@ rule merge_enrichment:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         sources=f"{RESULTS}/tables/fermi_sources.parquet",
         shards=shards_of_manifest,
+        # ancient: the pairs are made anew if another answer gives others
+        records=ancient(records_of("crossmatch/joined")),
     output:
         grouped_csv=f"{RESULTS}/tables/grouped_csc_fermi_gaia_2mass_pairs.csv",
         grouped_ecsv=f"{RESULTS}/tables/grouped_csc_fermi_gaia_2mass_pairs.ecsv",
@@ -105,6 +107,7 @@ rule merge_enrichment:
         runtime=scaled_by_attempt(10),
     params:
         surveys=SURVEY_TABLES,
+        about=about("fermilpsc", "csc", surveys=True),
         code=code_digest("merge_enrichment"),
     message:
         "merging the shards"

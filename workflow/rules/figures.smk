@@ -136,6 +136,7 @@ rule plot_subsample:
         plane=f"{RESULTS}/plane/fermilpsc.parquet",
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         counterparts=COUNTERPART_TABLES,
+        records=records_of("catalogs/fermilpsc"),
     output:
         class_shares=figure_files("class_shares", "Classes"),
         class_subsample=figure_files("class_subsample", "Classes"),
@@ -155,6 +156,7 @@ rule plot_subsample:
     params:
         surveys=list(CONFIG.surveys),
         classes=list(CONFIG.subsample.classes),
+        about=about("fermilpsc", "csc", surveys=True),
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
         simulated=CONFIG.simulated,

@@ -1,13 +1,16 @@
 """Write the pairs for people: one row per pair, and one row per Fermi source."""
 
+from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
 from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, group_pairs
 from xgamma.stages.pairs import PAIR_COLUMNS
 from xgamma.tables.files import read_parquet, write_csv, write_ecsv
 
 with job(snakemake):
-    pairs = read_parquet(snakemake.input.pairs)
+    i, p, o = snakemake.input, snakemake.params, snakemake.output
+    origin = Origin.of(p.about, i.records)
+    pairs = read_parquet(i.pairs)
     grouped = group_pairs(pairs)
-    write_ecsv(snakemake.output.pairs, pairs, PAIR_COLUMNS)
-    write_csv(snakemake.output.grouped_csv, grouped, GROUPED_COLUMNS)
-    write_ecsv(snakemake.output.grouped_ecsv, grouped, GROUPED_COLUMNS)
+    write_ecsv(o.pairs, pairs, PAIR_COLUMNS, origin.metadata(o.pairs))
+    write_csv(o.grouped_csv, grouped, GROUPED_COLUMNS)
+    write_ecsv(o.grouped_ecsv, grouped, GROUPED_COLUMNS, origin.metadata(o.grouped_ecsv))

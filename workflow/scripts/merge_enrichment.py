@@ -1,6 +1,9 @@
 """Merge the shards into one long table per survey and one row per Fermi source."""
 
+from pathlib import Path
+
 from xgamma.archive.surveys import SurveyTable
+from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
 from xgamma.stages.group_by_fermi import group_pairs
 from xgamma.stages.merge_enrichment import add_counterparts, grouped_columns, merge_shards
@@ -8,23 +11,24 @@ from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
 
 with job(snakemake):
-    pairs = read_parquet(snakemake.input.pairs)
-    fermi = read_parquet(snakemake.input.sources, ["fermi_name", "fermi_class"])
+    i, p, o = snakemake.input, snakemake.params, snakemake.output
+    pairs = read_parquet(i.pairs)
+    fermi = read_parquet(i.sources, ["fermi_name", "fermi_class"])
     fermi_class = dict(zip(fermi["fermi_name"], fermi["fermi_class"], strict=True))
     counterparts, columns = {}, {}
-    for (name, survey), parquet, ecsv in zip(
-        snakemake.params.surveys.items(),
-        snakemake.output.long,
-        snakemake.output.long_ecsv,
-        strict=True,
-    ):
-        files = [f for f in snakemake.input.shards if ShardFile.of(f).survey == name]
+    for (name, survey), parquet, ecsv in zip(p.surveys.items(), o.long, o.long_ecsv, strict=True):
+        files = [f for f in i.shards if ShardFile.of(f).survey == name]
         shards = [(read_parquet(f), read_columns(f)) for f in files]
-        merged = merge_shards(shards, SurveyTable.of(survey), fermi_class)
-        counterparts[name], columns[name] = merged
-        write_parquet(parquet, *merged)
-        write_ecsv(ecsv, *merged)
-    grouped = add_counterparts(group_pairs(pairs), counterparts, snakemake.params.surveys)
-    of_grouped = grouped_columns(columns, snakemake.params.surveys)
-    write_csv(snakemake.output.grouped_csv, grouped, of_grouped)
-    write_ecsv(snakemake.output.grouped_ecsv, grouped, of_grouped)
+        counterparts[name], columns[name] = merge_shards(
+            shards, SurveyTable.of(survey), fermi_class
+        )
+        # beside the shards, and no inputs: thousands would slow every start
+        records = [*i.records, *(Path(f).with_suffix(".provenance.json") for f in files)]
+        origin = Origin.of(p.about, records, surveys=[survey["table"]])
+        write_parquet(parquet, counterparts[name], columns[name], origin.metadata(parquet))
+        write_ecsv(ecsv, counterparts[name], columns[name], origin.metadata(ecsv))
+    grouped = add_counterparts(group_pairs(pairs), counterparts, p.surveys)
+    of_grouped = grouped_columns(columns, p.surveys)
+    origin = Origin.of(p.about, i.records, o.long)
+    write_csv(o.grouped_csv, grouped, of_grouped)
+    write_ecsv(o.grouped_ecsv, grouped, of_grouped, origin.metadata(o.grouped_ecsv))

@@ -3,6 +3,7 @@
 from xgamma.class_shares import class_shares
 from xgamma.figures.style import save_figures
 from xgamma.figures.subsample import plot_class_shares, plot_subsample
+from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
 from xgamma.stages.class_subsample import SHARE_COLUMNS, class_subsample, subsample_columns
 from xgamma.tables.files import read_parquet
@@ -20,13 +21,14 @@ with job(snakemake):
         "class_subsample": plot_subsample(subsample, pairs, p.classes),
     }
     save_figures(figures, o, p.dpi, p.simulated)
+    origin = Origin.of(p.about, i.records, i.counterparts)
     write_table_and_page(
         o.shares_ecsv,
         o.shares_html,
         class_shares(fermi, p.latitude_cut_deg),
         SHARE_COLUMNS,
         "Classes of the Fermi sources by latitude",
-        p.simulated,
+        Origin.of(p.about, i.records, surveys=[]).metadata(o.shares_ecsv),
     )
     write_table_and_page(
         o.subsample_ecsv,
@@ -34,5 +36,5 @@ with job(snakemake):
         subsample,
         subsample_columns(p.surveys),
         f"Fermi sources of class {', '.join(p.classes)}",
-        p.simulated,
+        origin.metadata(o.subsample_ecsv),
     )

@@ -1,11 +1,13 @@
 """Write the tables of Fermi sources and of their candidates."""
 
+from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
 from xgamma.stages.tabulate import CANDIDATE_TABLE, FERMI_TABLE, candidate_table, fermi_table
 from xgamma.tables.files import read_parquet, write_csv, write_ecsv, write_parquet
 
 with job(snakemake):
     i, o = snakemake.input, snakemake.output
+    origin = Origin.of(snakemake.params.about, i.records)
     fermi = read_parquet(i.fermi)
     candidates = candidate_table(read_parquet(i.candidates), fermi, read_parquet(i.csc))
     sources = fermi_table(read_parquet(i.sources), candidates, read_parquet(i.controls), fermi)
@@ -14,6 +16,6 @@ with job(snakemake):
         (o.fermi, sources, FERMI_TABLE),
     ):
         parquet, ecsv, csv = files
-        write_parquet(parquet, frame, columns)
-        write_ecsv(ecsv, frame, columns)
+        write_parquet(parquet, frame, columns, origin.metadata(parquet))
+        write_ecsv(ecsv, frame, columns, origin.metadata(ecsv))
         write_csv(csv, frame, columns)

@@ -14,6 +14,7 @@ from rocrate.rocrate import ROCrate
 
 from xgamma import __version__
 from xgamma.provenance.products import description
+from xgamma.provenance.references import reference_of
 
 __all__ = ["crate_metadata"]
 
@@ -29,35 +30,6 @@ _MEDIA_TYPES = {
     ".png": "image/png",
     ".svg": "image/svg+xml",
     ".txt": "text/plain",
-}
-# table -> name, whom to credit, where it is described
-_SOURCES = {
-    "chanmaster": (
-        "Chandra observations (chanmaster)",
-        "Chandra X-ray Center; HEASARC",
-        "https://heasarc.gsfc.nasa.gov/W3Browse/chandra/chanmaster.html",
-    ),
-    "csc": (
-        "Chandra Source Catalog",
-        "Chandra X-ray Center; Evans et al. 2010, ApJS 189, 37; Evans et al. 2024, ApJS 274, 22",
-        "https://cxc.cfa.harvard.edu/csc/",
-    ),
-    "fermilpsc": (
-        "4FGL-DR4",
-        "Fermi-LAT Collaboration; Ballet et al. 2023, arXiv:2307.12546; "
-        "Abdollahi et al. 2020, ApJS 247, 33; Abdollahi et al. 2022, ApJS 260, 53",
-        "https://arxiv.org/abs/2307.12546",
-    ),
-    "gaiadr3.gaia_source": (
-        "Gaia DR3",
-        "ESA/Gaia/DPAC; Gaia Collaboration 2016, A&A 595, A1; 2023, A&A 674, A1",
-        "https://www.cosmos.esa.int/gaia",
-    ),
-    "fp_psc": (
-        "2MASS All-Sky Point Source Catalog",
-        "University of Massachusetts and IPAC/Caltech; Skrutskie et al. 2006, AJ 131, 1163",
-        "https://irsa.ipac.caltech.edu/Missions/2mass.html",
-    ),
 }
 _CATALOGUES = ("chanmaster", "csc", "fermilpsc")
 
@@ -161,7 +133,7 @@ def _sources(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         services = {"fermilpsc": ""}
     entities = {}
     for table, service in sorted(services.items()):
-        name, credit, url = _SOURCES.get(table, (table, "", ""))
+        name, credit, url = reference_of(table)
         asked = {a["url"] for a in provenance["answers"].values() if a["service"] == service}
         entities[f"#source-{table}"] = {
             "@type": "Dataset",

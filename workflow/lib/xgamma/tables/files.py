@@ -2,8 +2,9 @@
 
 Parquet is what the stages hand to each other; ECSV (units in the header) and CSV
 (header and data, nothing else) are for people. In memory a table is a pandas frame
-with plain types; `Column` says for each column its kind, unit and meaning. Parquet keeps
-text exactly as it came; in the others, what does not print is shown as an escape.
+with plain types; `Column` says for each column its kind, unit and meaning, `TableMetadata` what
+the whole is. Parquet keeps text exactly as it came; in the others, what does not print is shown
+as an escape.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from xgamma.tables.columns import Column, conform
+from xgamma.tables.metadata import TableMetadata, parquet_metadata
 from xgamma.tables.printable import printable, shortened
 from xgamma.tables.whole_files import atomic_path, write_text
 
@@ -40,11 +42,24 @@ __all__ = [
 ECSV_TEXT = 2000
 
 
-def write_parquet(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
+def write_parquet(
+    path: str | Path,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    about: TableMetadata | None = None,
+) -> None:
     """Write plain Parquet: unit and description in each field's metadata.
 
     Integers go from numpy to Arrow without passing through floats, so identifiers
     above 2**53 stay exact.
+
+    Parameters
+    ----------
+    path : path-like
+    frame : DataFrame
+    columns : sequence of Column
+    about : TableMetadata, optional
+        For tables that people open: then other programs find it, and the units, as well.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -64,6 +79,10 @@ def write_parquet(path: str | Path, frame: pd.DataFrame, columns: Sequence[Colum
         }
         fields.append(pa.field(column.name, column.arrow_type, metadata=metadata))
     table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    if about is not None:
+        lengths = {c.name: frame[c.name].str.len().max() for c in columns if c.kind == "text"}
+        longest = {name: int(n) if n == n else 0 for name, n in lengths.items()}
+        table = table.replace_schema_metadata(parquet_metadata(columns, about, longest))
     with atomic_path(path) as beside:
         pq.write_table(table, beside, compression="zstd", store_schema=True)
 
@@ -201,17 +220,22 @@ def _without_comments(ecsv: str) -> str:
     return "\n".join(lines)
 
 
-def write_ecsv(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
+def write_ecsv(
+    path: str | Path,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    about: TableMetadata | None = None,
+) -> None:
     """Write ECSV: `astropy.table.Table.read(path)` gives units and descriptions back.
 
     Line breaks and all else in text that does not print are shown as escapes, since a row
     is a line; blanks at its ends are dropped, as astropy does; and what is longer than
-    `ECSV_TEXT` is cut, visibly. Parquet keeps all.
+    `ECSV_TEXT` is cut, visibly. Parquet keeps all. What `about` tells becomes the table's `meta`.
     """
     from astropy.table import MaskedColumn, Table
 
     frame = conform(frame, columns)
-    table = Table()
+    table = Table(meta=about.facts() if about is not None else {})
     for column in columns:
         values = frame[column.name]
         if column.kind == "list":

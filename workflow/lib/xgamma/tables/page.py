@@ -11,6 +11,7 @@ import pandas as pd
 
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.files import write_ecsv
+from xgamma.tables.metadata import TableMetadata
 from xgamma.tables.printable import printable, shortened
 from xgamma.tables.whole_files import write_text
 
@@ -109,9 +110,9 @@ def write_table_and_page(
     frame: pd.DataFrame,
     columns: Sequence[Column],
     title: str,
-    simulated: bool,
+    about: TableMetadata,
 ) -> None:
     """Write a table twice: ECSV with all digits, and a page to look at."""
-    write_ecsv(ecsv_path, frame, columns)
+    write_ecsv(ecsv_path, frame, columns, about)
     note = "Rounded to four digits; the ECSV file of the same name has them all."
-    write_text(html_path, table_page(frame, columns, title, simulated, note))
+    write_text(html_path, table_page(frame, columns, title, about.simulated, note))

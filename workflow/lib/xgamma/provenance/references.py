@@ -1,0 +1,50 @@
+"""The catalogues that the archives hold: their names, whom to credit, where they are described."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["Reference", "reference_of"]
+
+
+class Reference(NamedTuple):
+    """What is cited of a catalogue; `credit` and `url` are '' if that is not known."""
+
+    name: str
+    credit: str = ""
+    url: str = ""
+
+
+_REFERENCES = {
+    "chanmaster": Reference(
+        "Chandra observations (chanmaster)",
+        "Chandra X-ray Center; HEASARC",
+        "https://heasarc.gsfc.nasa.gov/W3Browse/chandra/chanmaster.html",
+    ),
+    "csc": Reference(
+        "Chandra Source Catalog",
+        "Chandra X-ray Center; Evans et al. 2010, ApJS 189, 37; Evans et al. 2024, ApJS 274, 22",
+        "https://cxc.cfa.harvard.edu/csc/",
+    ),
+    "fermilpsc": Reference(
+        "4FGL-DR4",
+        "Fermi-LAT Collaboration; Ballet et al. 2023, arXiv:2307.12546; "
+        "Abdollahi et al. 2020, ApJS 247, 33; Abdollahi et al. 2022, ApJS 260, 53",
+        "https://arxiv.org/abs/2307.12546",
+    ),
+    "gaiadr3.gaia_source": Reference(
+        "Gaia DR3",
+        "ESA/Gaia/DPAC; Gaia Collaboration 2016, A&A 595, A1; 2023, A&A 674, A1",
+        "https://www.cosmos.esa.int/gaia",
+    ),
+    "fp_psc": Reference(
+        "2MASS All-Sky Point Source Catalog",
+        "University of Massachusetts and IPAC/Caltech; Skrutskie et al. 2006, AJ 131, 1163",
+        "https://irsa.ipac.caltech.edu/Missions/2mass.html",
+    ),
+}
+
+
+def reference_of(table: str) -> Reference:
+    """The reference of a catalogue by its table's name at the service; that name if unknown."""
+    return _REFERENCES.get(table, Reference(table))

@@ -1,0 +1,112 @@
+"""What a table of a run says of itself: the facts of `xgamma.tables.metadata`, from the run's own.
+
+No clock: the days are those of the answers, from their records, so that the same answers give the
+same bytes. The version is that of the job that writes; a new one alone runs no job again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from xgamma import __version__
+from xgamma.archive.catalogues import CATALOGUES
+from xgamma.provenance.products import description
+from xgamma.provenance.references import reference_of
+from xgamma.tables.metadata import TableMetadata, read_facts
+
+__all__ = ["Origin"]
+
+# A simulated sky has its Fermi sources of the catalogue itself.
+_REAL = "fermilpsc"
+_XGAMMA = f"xgamma {__version__}, by the xgamma maintainers; see CITATION.cff in its repository"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the tables of one job have in common.
+
+    Attributes
+    ----------
+    archive : str
+        Whose answers they rest on.
+    simulated : bool
+    catalogues : sequence of (str, str, str)
+        Of each catalogue: its table, the service, its release ('' if the config names none).
+    days : tuple of str
+        Of the answers, sorted; none if the sky is simulated.
+    """
+
+    archive: str
+    simulated: bool
+    catalogues: tuple[tuple[str, str, str], ...]
+    days: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        about: Mapping[str, Any],
+        records: Iterable[str | Path] = (),
+        tables: Iterable[str | Path] = (),
+        surveys: Collection[str] | None = None,
+    ) -> Origin:
+        """The origin of what a job makes.
+
+        Parameters
+        ----------
+        about : mapping
+            `archive`, `simulated` and `catalogues`, as the rule's param has them.
+        records : iterable of path-like
+            `.provenance.json` of the fetched files on which the tables rest; not read if the sky
+            is simulated.
+        tables : iterable of path-like
+            Parquet files with metadata of their own on which they rest too.
+        surveys : collection of str, optional
+            The surveys' tables on which they rest, if not on all.
+        """
+        days: set[str] = set()
+        if not about["simulated"]:
+            for path in records:
+                answers = json.loads(Path(path).read_text(encoding="utf-8"))["answers"]
+                days |= {answer["started"][:10] for answer in answers}
+            for path in tables:
+                days |= set(read_facts(path).get("answered", "").split("/")) - {""}
+        catalogues = tuple(
+            (table, service, release)
+            for table, service, release in about["catalogues"]
+            if surveys is None or table in surveys or table in CATALOGUES
+        )
+        return cls(about["archive"], about["simulated"], catalogues, tuple(sorted(days)))
+
+    def metadata(self, path: str | Path) -> TableMetadata:
+        """Of the product at a path that ends as products' do: tables/candidates.parquet."""
+        product = PurePath(*PurePath(path).parts[-2:])
+        first_and_last = dict.fromkeys((*self.days[:1], *self.days[-1:]))
+        return TableMetadata(
+            name=product.stem,
+            description=f"{description(product.as_posix())}.",
+            archive=self.archive,
+            simulated=self.simulated,
+            catalogues=tuple(self._asked(*one) for one in self.catalogues),
+            answered="/".join(first_and_last),
+            software=f"xgamma {__version__}",
+            cite=(_XGAMMA, *self._credits()),
+        )
+
+    def _asked(self, table: str, service: str, release: str) -> str:
+        name = reference_of(table).name
+        release = f", release {release}" if release else ""
+        made_up = ", simulated" if self.simulated and table != _REAL else ""
+        return f"{name}: {table} at {service}{release}{made_up}"
+
+    def _credits(self) -> list[str]:
+        found = []
+        for table, _, _ in self.catalogues:
+            reference = reference_of(table)
+            # nobody has measured what is made up
+            if reference.credit and (table == _REAL or not self.simulated):
+                found.append(f"{reference.name}: {reference.credit}")
+        return found
