@@ -5,6 +5,7 @@
 # make bundle  one file with products, answers and workflow, for others to replay (ARCHIVE=demo)
 # make replay  makes the products once more from kept answers, and compares them (ARCHIVE=demo)
 # make clean   removes the demo's products, so that the next `make demo` starts anew
+# make docs    writes docs/columns.md and the table in config/README.md anew
 # make lock    pins the packages anew (needs uv)
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo bundle replay test chaos lint clean lock
+.PHONY: help demo bundle replay test chaos lint clean docs lock
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -49,6 +50,10 @@ lint: $(READY)
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow
 	@snakemake --lint
+
+docs: $(READY)
+	@python -m xgamma.config
+	@python -m xgamma.provenance
 
 # Products of other archives stay: they may have taken hours.
 clean:

@@ -45,7 +45,8 @@ HANDED_OVER = {
 #: The demo archive's two halves rest on what describes its file, not on each other.
 DEMO_FILE = {"demo.tables", "demo.storage", "demo.tap_schema"}
 #: By these modules alone the other rooms enter the demo.
-DEMO_DOORS = {"demo.sky.build", "demo.server.service", "demo.server.transport"}
+#: The dictionary of columns takes from `demo.tables` what services say of theirs.
+DEMO_DOORS = {"demo.sky.build", "demo.server.service", "demo.server.transport", "demo.tables"}
 MODULES = {
     ".".join(path.relative_to(LIBRARY).with_suffix("").parts): path
     for path in sorted(LIBRARY.rglob("*.py"))

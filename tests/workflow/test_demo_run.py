@@ -18,9 +18,11 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.table import Table
 from project_copy import ProjectCopy, ShardsSeen, shard_jobs
 
-from xgamma.tables.files import read_parquet
+from xgamma.provenance.dictionary import dictionary_tables
+from xgamma.tables.files import read_columns, read_parquet
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -280,3 +282,20 @@ def test_kill_in_the_middle_then_a_plain_run(small_cut, tmp_path):
     assert f"enrichment/gaia/{shard}.{shards[shard]}" in project.make(*arguments).jobs
     assert final_tables(project) == final_tables(small_cut)
     assert not list(project.results().rglob(".*.part"))
+
+
+def test_the_tables_are_those_of_the_dictionary(demo_run):
+    """Names, kinds, units, UCDs and words of docs/columns.md are in the files."""
+    results = demo_run.project.results()
+    for pattern, columns in dictionary_tables().items():
+        stem, _, endings = pattern.rpartition(".")
+        if "parquet" in endings and (results / f"{stem}.parquet").exists():
+            assert read_columns(results / f"{stem}.parquet") == list(columns), stem
+        if "ecsv" in endings and "*" not in stem:
+            table = Table.read(results / f"{stem}.ecsv")
+            assert [(n, str(table[n].unit or "")) for n in table.colnames] == [
+                (column.name, column.unit) for column in columns
+            ], stem
+            if stem.startswith("tables/"):
+                assert table.meta["name"] == stem.removeprefix("tables/")
+                assert table.meta["simulated"] is True and "answered" not in table.meta

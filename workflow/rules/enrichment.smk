@@ -89,6 +89,9 @@ rule merge_enrichment:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         sources=f"{RESULTS}/tables/fermi_sources.parquet",
         shards=shards_of_manifest,
+        descriptions=sorted(
+            {f"{RESULTS}/services/{description_of(one)}.ecsv" for one in SURVEY_TABLES.values()}
+        ),
         # ancient: the pairs are made anew if another answer gives others
         records=ancient(records_of("crossmatch/joined")),
     output:

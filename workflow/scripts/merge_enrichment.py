@@ -2,26 +2,40 @@
 
 from pathlib import Path
 
-from xgamma.archive.surveys import SurveyTable
+from xgamma.archive.services import DESCRIPTION_COLUMNS
+from xgamma.archive.surveys import SurveyTable, description_of
 from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
 from xgamma.stages.group_by_fermi import group_pairs
-from xgamma.stages.merge_enrichment import add_counterparts, grouped_columns, merge_shards
+from xgamma.stages.merge_enrichment import (
+    add_counterparts,
+    described_columns,
+    grouped_columns,
+    merge_shards,
+)
 from xgamma.stages.shard_file import ShardFile
-from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
+from xgamma.tables.files import (
+    read_columns,
+    read_ecsv,
+    read_parquet,
+    write_csv,
+    write_ecsv,
+    write_parquet,
+)
 
 with job(snakemake):
     i, p, o = snakemake.input, snakemake.params, snakemake.output
     pairs = read_parquet(i.pairs)
     fermi = read_parquet(i.sources, ["fermi_name", "fermi_class"])
     fermi_class = dict(zip(fermi["fermi_name"], fermi["fermi_class"], strict=True))
+    described = {Path(path).stem: read_ecsv(path, DESCRIPTION_COLUMNS) for path in i.descriptions}
     counterparts, columns = {}, {}
     for (name, survey), parquet, ecsv in zip(p.surveys.items(), o.long, o.long_ecsv, strict=True):
         files = [f for f in i.shards if ShardFile.of(f).survey == name]
         shards = [(read_parquet(f), read_columns(f)) for f in files]
-        counterparts[name], columns[name] = merge_shards(
-            shards, SurveyTable.of(survey), fermi_class
-        )
+        table = SurveyTable.of(survey)
+        counterparts[name], merged = merge_shards(shards, table, fermi_class)
+        columns[name] = described_columns(merged, table, described[description_of(survey)])
         # beside the shards, and no inputs: thousands would slow every start
         records = [*i.records, *(Path(f).with_suffix(".provenance.json") for f in files)]
         origin = Origin.of(p.about, records, surveys=[survey["table"]])

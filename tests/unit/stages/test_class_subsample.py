@@ -12,6 +12,7 @@ from xgamma.class_shares import class_shares
 from xgamma.stages.class_subsample import SHARE_COLUMNS, class_subsample, subsample_columns
 from xgamma.tables.columns import Column
 from xgamma.tables.files import read_ecsv
+from xgamma.tables.metadata import TableMetadata
 from xgamma.tables.page import PAGE_TEXT, table_page, write_table_and_page
 
 
@@ -152,7 +153,8 @@ def test_shares_are_written_with_all_their_digits(tmp_path):
     fermi = pd.DataFrame({"bii": [0.1, 0.7, 3.0, 40.0], "source_type": ["PSR", "", "bll", "bll"]})
     shares = class_shares(fermi, 10.0)
     ecsv, html = tmp_path / "shares.ecsv", tmp_path / "shares.html"
-    write_table_and_page(str(ecsv), str(html), shares, SHARE_COLUMNS, "Shares", True)
+    about = TableMetadata("shares", "Shares.", "demo", simulated=True)
+    write_table_and_page(str(ecsv), str(html), shares, SHARE_COLUMNS, "Shares", about)
     back = read_ecsv(ecsv, SHARE_COLUMNS)
     assert set(back.columns) == set(shares.columns)
     assert back["expected_extragalactic"].tolist() == shares["expected_extragalactic"].tolist()

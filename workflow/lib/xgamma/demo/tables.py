@@ -391,7 +391,7 @@ _GAIA = ServedTable(
         ServedColumn(
             "phot_g_mean_flux",
             "double",
-            "'electron'.s**-1",
+            "s**-1",
             "phot.flux;em.opt",
             "G band mean flux, electrons per second",
         ),

@@ -46,15 +46,41 @@ __all__ = [
 ]
 
 CANDIDATE_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name"),
-    Column("csc_name", "text", "", "Chandra Source Catalog name"),
-    Column("sep_deg", "float", "deg", "Separation"),
-    Column("elliptical_distance", "float", "", "Distance in units of the 95 % ellipse"),
-    Column("log_flux_ratio", "float", "", "log10 of X-ray over gamma-ray flux; null without flux"),
+    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column("csc_name", "text", "", "Chandra Source Catalog name", "meta.id"),
+    Column("sep_deg", "float", "deg", "Separation", "pos.angDistance"),
+    Column(
+        "elliptical_distance",
+        "float",
+        "",
+        "Distance in units of the 95 % ellipse",
+        "pos.angDistance;arith.ratio",
+    ),
+    Column(
+        "log_flux_ratio",
+        "float",
+        "",
+        "log10 of X-ray over gamma-ray flux; null without flux",
+        "phot.flux;arith.ratio",
+    ),
     Column("density", "float", "1 / deg2", "Chance density at its flux, per dex if it has one"),
-    Column("likelihood_ratio", "float", "", "How much likelier than by chance it is there"),
-    Column("p_alone", "float", "", "Probability if Fermi sources did not share candidates"),
-    Column("p_association", "float", "", "Probability that it is the Fermi source"),
+    Column(
+        "likelihood_ratio",
+        "float",
+        "",
+        "How much likelier than by chance it is there",
+        "stat.likelihood",
+    ),
+    Column(
+        "p_alone",
+        "float",
+        "",
+        "Probability if Fermi sources did not share candidates",
+        "stat.probability",
+    ),
+    Column(
+        "p_association", "float", "", "Probability that it is the Fermi source", "stat.probability"
+    ),
     *(
         Column(f"if_{kind.replace(' ', '_').replace('-', '_')}", "float", "", f"If it is: a {kind}")
         for kind in KINDS
@@ -65,31 +91,97 @@ KIND_COLUMNS = [column.name for column in CANDIDATE_COLUMNS if column.name.start
 """What a candidate is if it is the Fermi source, in the order of `KINDS`."""
 
 SOURCE_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name"),
-    Column("ellipse", "text", "", "Where the ellipse is from: catalogue, template, ..."),
-    Column("semi_major_axis_95", "float", "deg", "95 % ellipse that was used, semi-major axis"),
-    Column("semi_minor_axis_95", "float", "deg", "95 % ellipse that was used, semi-minor axis"),
-    Column("position_angle_95", "float", "deg", "Its position angle, east of north"),
-    Column("group", "text", "", "Sources with one prior probability of a counterpart"),
+    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column(
+        "ellipse", "text", "", "Where the ellipse is from: catalogue, template, ...", "meta.code"
+    ),
+    Column(
+        "semi_major_axis_95",
+        "float",
+        "deg",
+        "95 % ellipse that was used, semi-major axis",
+        "stat.error;pos",
+    ),
+    Column(
+        "semi_minor_axis_95",
+        "float",
+        "deg",
+        "95 % ellipse that was used, semi-minor axis",
+        "stat.error;pos",
+    ),
+    Column("position_angle_95", "float", "deg", "Its position angle, east of north", "pos.posAng"),
+    Column("group", "text", "", "Sources with one prior probability of a counterpart", "meta.code"),
     *(
         Column(f"share_{kind.replace(' ', '_').replace('-', '_')}", "float", "", f"Prior: {kind}")
         for kind in KINDS
     ),
-    Column("coverage", "float", "", "Share of the positional probability that Chandra has seen"),
-    Column("area_seen", "float", "deg2", "Part of the 95 % ellipse that Chandra has seen"),
-    Column("exposure", "float", "s", "Median exposure there, as on the axis of ACIS"),
-    Column("exposure_deepest", "float", "s", "Longest exposure there"),
-    Column("flux_limit", "float", ENERGY_FLUX, "X-ray flux limit at the median exposure"),
-    Column("flux_limit_deepest", "float", ENERGY_FLUX, "X-ray flux limit at the longest exposure"),
-    Column("n_candidates", "int", "", "Chandra sources to three times the 95 % ellipse"),
-    Column("expected_by_chance", "float", "", "How many of them are expected by chance"),
     Column(
-        "p_listed", "float", "", "Prior probability that its counterpart is listed and searched"
+        "coverage",
+        "float",
+        "",
+        "Share of the positional probability that Chandra has seen",
+        "stat.probability",
     ),
-    Column("p_outside", "float", "", "Probability: the counterpart lies outside coverage"),
-    Column("p_below", "float", "", "Probability: it is below the flux limit"),
-    Column("p_none", "float", "", "Probability: it has no X-ray counterpart"),
-    Column("group_size", "int", "", "Fermi sources that share candidates with it, itself included"),
+    Column(
+        "area_seen",
+        "float",
+        "deg2",
+        "Part of the 95 % ellipse that Chandra has seen",
+        "phys.angArea",
+    ),
+    Column(
+        "exposure",
+        "float",
+        "s",
+        "Median exposure there, as on the axis of ACIS",
+        "time.duration;obs.exposure",
+    ),
+    Column(
+        "exposure_deepest", "float", "s", "Longest exposure there", "time.duration;obs.exposure"
+    ),
+    Column(
+        "flux_limit",
+        "float",
+        ENERGY_FLUX,
+        "X-ray flux limit at the median exposure",
+        "phot.flux;em.X-ray;stat.min",
+    ),
+    Column(
+        "flux_limit_deepest",
+        "float",
+        ENERGY_FLUX,
+        "X-ray flux limit at the longest exposure",
+        "phot.flux;em.X-ray;stat.min",
+    ),
+    Column(
+        "n_candidates", "int", "", "Chandra sources to three times the 95 % ellipse", "meta.number"
+    ),
+    Column(
+        "expected_by_chance", "float", "", "How many of them are expected by chance", "stat.value"
+    ),
+    Column(
+        "p_listed",
+        "float",
+        "",
+        "Prior probability that its counterpart is listed and searched",
+        "stat.probability",
+    ),
+    Column(
+        "p_outside",
+        "float",
+        "",
+        "Probability: the counterpart lies outside coverage",
+        "stat.probability",
+    ),
+    Column("p_below", "float", "", "Probability: it is below the flux limit", "stat.probability"),
+    Column("p_none", "float", "", "Probability: it has no X-ray counterpart", "stat.probability"),
+    Column(
+        "group_size",
+        "int",
+        "",
+        "Fermi sources that share candidates with it, itself included",
+        "meta.number",
+    ),
 ]
 
 

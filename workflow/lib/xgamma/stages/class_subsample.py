@@ -16,24 +16,70 @@ from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 __all__ = ["SHARE_COLUMNS", "class_subsample", "subsample_columns"]
 
 _SUBSAMPLE = [
-    Column("fermi_name", "text", "", "4FGL name"),
-    Column("fermi_class", "text", "", "4FGL class; upper case identified, lower associated"),
-    Column("assoc_name", "text", "", "Associated source according to 4FGL"),
-    Column("fermi_ra", "float", "deg", "Right ascension, ICRS"),
-    Column("fermi_dec", "float", "deg", "Declination, ICRS"),
-    Column("fermi_l", "float", "deg", "Galactic longitude"),
-    Column("fermi_b", "float", "deg", "Galactic latitude"),
-    Column("fermi_r95", "float", "deg", "Semi-major axis of the 95 % ellipse; null: not searched"),
-    Column("fermi_flux", "float", ENERGY_FLUX, "Gamma-ray energy flux, 0.1-100 GeV"),
-    Column("num_csc_matches", "int", "", "Chandra sources within R95"),
-    Column("num_in_ellipse", "int", "", "Of these, within the 95 % ellipse"),
-    Column("nearest_csc_name", "text", "", "Chandra source nearest to the Fermi position"),
-    Column("nearest_separation_r95", "float", "", "Its separation over R95"),
-    Column("nearest_csc_flux", "float", ENERGY_FLUX, "Its X-ray flux, 0.5-7 keV"),
-    Column("nearest_log_flux_ratio", "float", "", "log10 of its X-ray over gamma-ray flux"),
-    Column("brightest_csc_name", "text", "", "Chandra source with the greatest flux"),
-    Column("brightest_separation_r95", "float", "", "Its separation over R95"),
-    Column("brightest_log_flux_ratio", "float", "", "log10 of its X-ray over gamma-ray flux"),
+    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column(
+        "fermi_class",
+        "text",
+        "",
+        "4FGL class; upper case identified, lower associated",
+        "src.class",
+    ),
+    Column("assoc_name", "text", "", "Associated source according to 4FGL", "meta.id"),
+    Column("fermi_ra", "float", "deg", "Right ascension, ICRS", "pos.eq.ra"),
+    Column("fermi_dec", "float", "deg", "Declination, ICRS", "pos.eq.dec"),
+    Column("fermi_l", "float", "deg", "Galactic longitude", "pos.galactic.lon"),
+    Column("fermi_b", "float", "deg", "Galactic latitude", "pos.galactic.lat"),
+    Column(
+        "fermi_r95",
+        "float",
+        "deg",
+        "Semi-major axis of the 95 % ellipse; null: not searched",
+        "stat.error;pos",
+    ),
+    Column(
+        "fermi_flux",
+        "float",
+        ENERGY_FLUX,
+        "Gamma-ray energy flux, 0.1-100 GeV",
+        "phot.flux;em.gamma",
+    ),
+    Column("num_csc_matches", "int", "", "Chandra sources within R95", "meta.number"),
+    Column("num_in_ellipse", "int", "", "Of these, within the 95 % ellipse", "meta.number"),
+    Column(
+        "nearest_csc_name", "text", "", "Chandra source nearest to the Fermi position", "meta.id"
+    ),
+    Column(
+        "nearest_separation_r95",
+        "float",
+        "",
+        "Its separation over R95",
+        "pos.angDistance;arith.ratio",
+    ),
+    Column(
+        "nearest_csc_flux", "float", ENERGY_FLUX, "Its X-ray flux, 0.5-7 keV", "phot.flux;em.X-ray"
+    ),
+    Column(
+        "nearest_log_flux_ratio",
+        "float",
+        "",
+        "log10 of its X-ray over gamma-ray flux",
+        "phot.flux;arith.ratio",
+    ),
+    Column("brightest_csc_name", "text", "", "Chandra source with the greatest flux", "meta.id"),
+    Column(
+        "brightest_separation_r95",
+        "float",
+        "",
+        "Its separation over R95",
+        "pos.angDistance;arith.ratio",
+    ),
+    Column(
+        "brightest_log_flux_ratio",
+        "float",
+        "",
+        "log10 of its X-ray over gamma-ray flux",
+        "phot.flux;arith.ratio",
+    ),
 ]
 
 _SHARE = "of the classified sources: fraction that is Galactic"

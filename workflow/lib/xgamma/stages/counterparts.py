@@ -35,23 +35,46 @@ _TARGET_COLUMNS = [
         "",
         "fermi: found around the Fermi position; csc: a Chandra source of the pairs; likely: a "
         "likely counterpart that is no pair",
+        "meta.code",
     ),
-    Column("fermi_name", "text", "", "4FGL name"),
-    Column("csc_name", "text", "", "Chandra source; blank around the Fermi position"),
-    Column("rank", "int", "", "1 for the nearest to the target"),
+    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column("csc_name", "text", "", "Chandra source; blank around the Fermi position", "meta.id"),
+    Column("rank", "int", "", "1 for the nearest to the target", "meta.number"),
 ]
 _POSITION_COLUMNS = [
-    Column("ra", "float", "deg", "Right ascension, ICRS, at the survey's epoch"),
-    Column("dec", "float", "deg", "Declination, ICRS, at the survey's epoch"),
-    Column("l", "float", "deg", "Galactic longitude, from ra and dec"),
-    Column("b", "float", "deg", "Galactic latitude, from ra and dec"),
+    Column(
+        "ra", "float", "deg", "Right ascension, ICRS, at the survey's epoch", "pos.eq.ra;meta.main"
+    ),
+    Column(
+        "dec", "float", "deg", "Declination, ICRS, at the survey's epoch", "pos.eq.dec;meta.main"
+    ),
+    Column("l", "float", "deg", "Galactic longitude, from ra and dec", "pos.galactic.lon"),
+    Column("b", "float", "deg", "Galactic latitude, from ra and dec", "pos.galactic.lat"),
 ]
 _SEPARATION_COLUMNS = [
-    Column("sep_target_arcsec", "float", "arcsec", "Separation from the target"),
-    Column("sep_fermi_arcsec", "float", "arcsec", "Separation from the Fermi position"),
-    Column("sep_csc_arcsec", "float", "arcsec", "Separation from the nearest Chandra candidate"),
-    Column("nearest_csc_name", "text", "", "That candidate of the same Fermi source"),
-    Column("n_in_radius", "int", "", "Survey sources within the target's radius, kept or not"),
+    Column("sep_target_arcsec", "float", "arcsec", "Separation from the target", "pos.angDistance"),
+    Column(
+        "sep_fermi_arcsec",
+        "float",
+        "arcsec",
+        "Separation from the Fermi position",
+        "pos.angDistance",
+    ),
+    Column(
+        "sep_csc_arcsec",
+        "float",
+        "arcsec",
+        "Separation from the nearest Chandra candidate",
+        "pos.angDistance",
+    ),
+    Column("nearest_csc_name", "text", "", "That candidate of the same Fermi source", "meta.id"),
+    Column(
+        "n_in_radius",
+        "int",
+        "",
+        "Survey sources within the target's radius, kept or not",
+        "meta.number",
+    ),
 ]
 
 
@@ -87,7 +110,7 @@ def counterpart_columns(
     id_kind = "int" if kinds.get("survey_id") == "nullable_int" else "text"
     return [
         *_TARGET_COLUMNS,
-        Column("id", id_kind, "", f"{survey.table}.{survey.id}"),
+        Column("id", id_kind, "", f"{survey.table}.{survey.id}", "meta.id;meta.main"),
         *_POSITION_COLUMNS,
         *taken,
         *_SEPARATION_COLUMNS,

@@ -14,13 +14,13 @@ from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 __all__ = ["GROUPED_COLUMNS", "PLACE_COLUMNS", "group_pairs"]
 
 _NOTEBOOK = [
-    Column("fermi_name", "text", "", "4FGL name"),
-    Column("fermi_l", "float", "deg", "Galactic longitude"),
-    Column("fermi_b", "float", "deg", "Galactic latitude"),
-    Column("fermi_flux", "float", ENERGY_FLUX, "Energy flux, 0.1-100 GeV"),
-    Column("fermi_r95", "float", "deg", "95 % error ellipse, semi-major axis"),
-    Column("fermi_class", "text", "", "4FGL class, blank if unassociated"),
-    Column("num_csc_matches", "int", "", "Chandra sources inside the error circle"),
+    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column("fermi_l", "float", "deg", "Galactic longitude", "pos.galactic.lon"),
+    Column("fermi_b", "float", "deg", "Galactic latitude", "pos.galactic.lat"),
+    Column("fermi_flux", "float", ENERGY_FLUX, "Energy flux, 0.1-100 GeV", "phot.flux;em.gamma"),
+    Column("fermi_r95", "float", "deg", "95 % error ellipse, semi-major axis", "stat.error;pos"),
+    Column("fermi_class", "text", "", "4FGL class, blank if unassociated", "src.class"),
+    Column("num_csc_matches", "int", "", "Chandra sources inside the error circle", "meta.number"),
     Column("csc_names", "list", "", "Their names, sorted"),
     Column("csc_fluxes", "list", ENERGY_FLUX, "Their fluxes, 0.5-7 keV, in the order of the names"),
     Column("csc_glons", "list", "deg", "Their Galactic longitudes"),
@@ -28,10 +28,18 @@ _NOTEBOOK = [
 ]
 
 PLACE_COLUMNS = [
-    Column("fermi_ra", "float", "deg", "Right ascension, ICRS"),
-    Column("fermi_dec", "float", "deg", "Declination, ICRS"),
-    Column("fermi_semi_minor_95", "float", "deg", "95 % error ellipse, semi-minor axis"),
-    Column("fermi_position_angle_95", "float", "deg", "Its position angle, east of north"),
+    Column("fermi_ra", "float", "deg", "Right ascension, ICRS", "pos.eq.ra"),
+    Column("fermi_dec", "float", "deg", "Declination, ICRS", "pos.eq.dec"),
+    Column(
+        "fermi_semi_minor_95",
+        "float",
+        "deg",
+        "95 % error ellipse, semi-minor axis",
+        "stat.error;pos",
+    ),
+    Column(
+        "fermi_position_angle_95", "float", "deg", "Its position angle, east of north", "pos.posAng"
+    ),
 ]
 """What the notebook's tables lack to draw the source's ellipse; they stand at the end."""
 

@@ -26,12 +26,22 @@ from xgamma.stages.counterparts import (
 )
 from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, PLACE_COLUMNS
 from xgamma.tables.columns import Column, conform, empty_frame
+from xgamma.tables.printable import shortened
 
-__all__ = ["COUNTERPART_COLUMNS", "add_counterparts", "grouped_columns", "merge_shards"]
+__all__ = [
+    "COUNTERPART_COLUMNS",
+    "add_counterparts",
+    "described_columns",
+    "grouped_columns",
+    "merge_shards",
+]
 
 logger = logging.getLogger("xgamma.merge_enrichment")
 
-_CLASS = Column("fermi_class", "text", "", "4FGL class, blank if unassociated")
+# Of a service's description of a column: some are paragraphs.
+_LONGEST_WORDS = 120
+
+_CLASS = Column("fermi_class", "text", "", "4FGL class, blank if unassociated", "src.class")
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,31 @@ def merge_shards(
         ["around", "fermi_name", "csc_name", "rank"], kind="stable", ignore_index=True
     )
     return conform(merged, columns), columns
+
+
+def described_columns(
+    columns: Sequence[Column], survey: SurveyTable, described: pd.DataFrame
+) -> list[Column]:
+    """The columns of a long table, the survey's own with the UCDs and words of the service.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+    survey : SurveyTable
+    described : DataFrame
+        `xgamma.archive.services.DESCRIPTION_COLUMNS`. A column that is not in it stays as it is.
+    """
+    of_table = described[described["table"].str.lower() == survey.table.lower()]
+    ours = {name.lower(): product for name, product in survey.columns.items()}
+    changes = {}
+    for row in of_table.itertuples(index=False):
+        if (product := ours.get(row.column.lower())) is None:
+            continue
+        place = f"{survey.table}.{row.column}"
+        words = " ".join(row.description.split()).rstrip(".")
+        text = f"{shortened(words, _LONGEST_WORDS)} ({place})" if words else place
+        changes[product] = {"description": text, "ucd": row.ucd}
+    return [replace(column, **changes.get(column.name, {})) for column in columns]
 
 
 def grouped_columns(

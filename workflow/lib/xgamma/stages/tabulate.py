@@ -76,17 +76,28 @@ CANDIDATE_TABLE = [
         "float",
         "",
         "Distance in units of the 95 % ellipse, the Chandra error included",
+        "pos.angDistance;arith.ratio",
     ),
-    Column("log_flux_ratio", "float", "", "log10 of X-ray over gamma-ray flux"),
+    Column(
+        "log_flux_ratio", "float", "", "log10 of X-ray over gamma-ray flux", "phot.flux;arith.ratio"
+    ),
     Column(
         "density",
         "float",
         "1 / deg2",
         "Chance density of Chandra sources at its place and flux, per dex; without flux, of all",
     ),
-    Column("likelihood_ratio", "float", "", "How much likelier it is there than by chance"),
-    Column("in_circle_95", "bool", "", "Within the semi-major axis of the 95 % ellipse"),
-    Column("in_ellipse_95", "bool", "", "Within the 95 % ellipse"),
+    Column(
+        "likelihood_ratio",
+        "float",
+        "",
+        "How much likelier it is there than by chance",
+        "stat.likelihood",
+    ),
+    Column(
+        "in_circle_95", "bool", "", "Within the semi-major axis of the 95 % ellipse", "meta.code"
+    ),
+    Column("in_ellipse_95", "bool", "", "Within the 95 % ellipse", "meta.code"),
 ]
 
 _OF_SOURCES = {column.name: column for column in SOURCE_COLUMNS}
@@ -105,14 +116,26 @@ FERMI_TABLE = [
     _OF_SOURCES["ellipse"],
     Column("fermi_flux", "float", ENERGY_FLUX, "Energy flux, 0.1-100 GeV", "phot.flux;em.gamma"),
     Column("significance", "float", "", "Detection significance, sigma", "stat.snr"),
-    Column("lp_sigcurv", "float", "", "Significance of a curved spectrum, sigma; null if unknown"),
+    Column(
+        "lp_sigcurv",
+        "float",
+        "",
+        "Significance of a curved spectrum, sigma; null if unknown",
+        "stat.snr",
+    ),
     Column("variability_index", "float", "", "4FGL's; above 24.7 variable (99 %)", "src.var.index"),
     Column("state", "text", "", "What is known; see docs/method.md", "meta.code"),
     Column("best_csc_name", "text", "", "Likeliest candidate", "meta.id"),
     Column("best_p", "float", "", "Probability that it is the Fermi source", "stat.probability"),
-    Column("p_outside", "float", "", "Probability: the counterpart lies outside coverage"),
-    Column("p_below", "float", "", "Probability: it is below the flux limit"),
-    Column("p_none", "float", "", "Probability: it has no X-ray counterpart"),
+    Column(
+        "p_outside",
+        "float",
+        "",
+        "Probability: the counterpart lies outside coverage",
+        "stat.probability",
+    ),
+    Column("p_below", "float", "", "Probability: it is below the flux limit", "stat.probability"),
+    Column("p_none", "float", "", "Probability: it has no X-ray counterpart", "stat.probability"),
     _OF_SOURCES["coverage"],
     _OF_SOURCES["area_seen"],
     _OF_SOURCES["exposure"],
@@ -121,13 +144,20 @@ FERMI_TABLE = [
     _OF_SOURCES["flux_limit_deepest"],
     _OF_SOURCES["n_candidates"],
     _OF_SOURCES["expected_by_chance"],
-    Column("chance_sum_p", "float", "", "Mean sum of P at places without a source; null if none"),
+    Column(
+        "chance_sum_p",
+        "float",
+        "",
+        "Mean sum of P at places without a source; null if none",
+        "stat.value",
+    ),
     Column(
         "agreement",
         "text",
         "",
         "With 4FGL's association by position: same source, other source, none proposed, "
         "not comparable",
+        "meta.code",
     ),
 ]
 
