@@ -264,6 +264,7 @@ PLANS = [
     ("enrichment.shards", OTHER_SHARDS, ""),
     ("figures.dpi, figures.formats", {"figures.dpi": 60}, ""),
     ("subsample.classes", {"subsample.classes": ["PSR", "psr"]}, ""),
+    ("a service's releases", {f"archives.{ARCHIVE}.heasarc.releases": {"csc": "2.1"}}, ""),
     ("a module of one figure", {}, "lib/xgamma/figures/plane.py"),
     ("a script", {}, "scripts/group_by_fermi.py"),
     (LIBRARY, {}, f"lib/{LIBRARY}"),

@@ -13,6 +13,7 @@ rule identify:
         candidates=f"{RESULTS}/tables/candidates.parquet",
         fermi=f"{RESULTS}/tables/fermi_sources.parquet",
         shards=shards_of_manifest,
+        records=records_of("catalogs/chanmaster", "catalogs/csc", "catalogs/fermilpsc"),
     output:
         model=f"{RESULTS}/identification/model.json",
         identifications=expand(
@@ -33,6 +34,7 @@ rule identify:
         runtime=scaled_by_attempt(10),
     params:
         surveys=IDENTIFIED_SURVEYS,
+        about=about("fermilpsc", "csc", "chanmaster", surveys=True),
         code=code_digest("identify"),
     message:
         "identifying the optical and infrared objects"

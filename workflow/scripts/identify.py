@@ -1,8 +1,11 @@
 """Identify the Chandra candidates with the surveys' objects."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from xgamma.archive.surveys import SurveyTable
+from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
 from xgamma.stages.conclude import EVIDENCE_TABLE, counterpart_table, evidence_table
 from xgamma.stages.conclude import counterpart_columns as table_columns
@@ -27,20 +30,23 @@ with job(snakemake):
         columns = read_columns(files[0]) if files else counterpart_columns(SurveyTable.of(survey))
         frames = [read_parquet(f) for f in files] or [empty_frame(columns)]
         shards[name] = pd.concat(frames, ignore_index=True), columns
-    csc = read_parquet(i.csc)
-    identified = identify_candidates(targets, csc, read_parquet(i.chanmaster), shards, p.surveys)
+    chandra = read_parquet(i.csc)
+    identified = identify_candidates(targets, chandra, read_parquet(i.chanmaster), shards, p.surveys)
     table = identification_table(identified, targets, p.surveys)
     fermi = read_parquet(i.fermi)
     rest = fermi.set_index("fermi_name")[["p_outside", "p_below", "p_none"]].sum(axis=1)
-    evidence = evidence_table(identified, read_parquet(i.association), rest, csc, p.surveys)
+    evidence = evidence_table(identified, read_parquet(i.association), rest, chandra, p.surveys)
     counterparts = counterpart_table(fermi, read_parquet(i.candidates), evidence, table, p.surveys)
     write_json(o.model, model_record(identified))
+    # beside the shards, and no inputs: thousands would slow every start
+    of_shards = (Path(shard).with_suffix(".provenance.json") for shard in i.shards)
+    origin = Origin.of(p.about, [*i.records, *of_shards])
     for files, frame, columns in (
         (o.identifications, table, IDENTIFICATION_TABLE),
         (o.evidence, evidence, EVIDENCE_TABLE),
         (o.counterparts, counterparts, table_columns(p.surveys)),
     ):
         parquet, ecsv, csv = files
-        write_parquet(parquet, frame, columns)
-        write_ecsv(ecsv, frame, columns)
+        write_parquet(parquet, frame, columns, origin.metadata(parquet))
+        write_ecsv(ecsv, frame, columns, origin.metadata(ecsv))
         write_csv(csv, frame, columns)

@@ -26,6 +26,7 @@ from xgamma.stages.calibrate import CONTROL_COLUMNS, KNOWN_COLUMNS
 from xgamma.stages.class_subsample import SHARE_COLUMNS, subsample_columns
 from xgamma.stages.counterparts import counterpart_columns
 from xgamma.stages.group_by_fermi import GROUPED_COLUMNS
+from xgamma.stages.identify import IDENTIFICATION_TABLE
 from xgamma.stages.map_coverage import CELL_COLUMNS
 from xgamma.stages.merge_enrichment import described_columns, grouped_columns, merge_shards
 from xgamma.stages.pairs import EXCLUDED_COLUMNS, PAIR_COLUMNS
@@ -71,6 +72,7 @@ def dictionary_tables() -> dict[str, Sequence[Column]]:
     tables = {
         _file("tables/fermi_sources", *_ALL): FERMI_TABLE,
         _file("tables/candidates", *_ALL): CANDIDATE_TABLE,
+        _file("tables/identifications", *_ALL): IDENTIFICATION_TABLE,
         _file("tables/csc_fermi_pairs", "ecsv"): PAIR_COLUMNS,
         _file("tables/grouped_csc_fermi_pairs", "ecsv", "csv"): GROUPED_COLUMNS,
         **{

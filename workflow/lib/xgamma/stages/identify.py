@@ -79,6 +79,8 @@ IDENTIFICATION_TABLE = [
     Column("sep_sigma", "float", "", "The same in standard deviations of both positions"),
     Column("csc_ra", "float", "deg", "Right ascension of the Chandra source, ICRS", "pos.eq.ra"),
     Column("csc_dec", "float", "deg", "Its declination, ICRS", "pos.eq.dec"),
+    Column("csc_l", "float", "deg", "Its Galactic longitude", "pos.galactic.lon"),
+    Column("csc_b", "float", "deg", "Its Galactic latitude", "pos.galactic.lat"),
     Column("ra", "float", "deg", "Right ascension of the object, ICRS, at its survey's epoch"),
     Column("dec", "float", "deg", "Its declination, ICRS, at that epoch"),
     Column("l", "float", "deg", "Its Galactic longitude", "pos.galactic.lon"),
@@ -387,7 +389,9 @@ def identification_table(
     best = of_source["p_i"].transform("max")
     half = (table["p_i"] >= best / 2) & (table["p_i"] > 0)
     table["match_flag"] = np.where(table["rank"] == 1, 1, np.where(half, 2, 0))
-    table["l"], table["b"] = galactic(table["ra"], table["dec"]) if len(table) else ([], [])
+    for of in ("", "csc_"):
+        place = galactic(table[f"{of}ra"], table[f"{of}dec"]) if len(table) else ([], [])
+        table[f"{of}l"], table[f"{of}b"] = place
     pairs = targets.loc[targets["around"] != "fermi", ["fermi_name", "csc_name"]]
     table = pairs.drop_duplicates().merge(table, on="csc_name")
     order = {name: number for number, name in enumerate(surveys)}
