@@ -179,7 +179,11 @@ SHIPPED_SURVEYS: dict[str, Any] = {
             "pmdec": "gaia_pmdec",
             "ref_epoch": "gaia_ref_epoch",
             "ruwe": "gaia_ruwe",
+            "bp_rp": "gaia_bp_rp",
+            "phot_bp_mean_mag": "gaia_bp_mag",
+            "duplicated_source": "gaia_duplicated",
         },
+        "optional": ["bp_rp", "phot_bp_mean_mag", "duplicated_source"],
         "identify": {
             "magnitude": "phot_g_mean_mag",
             "errors": ["ra_error", "dec_error"],

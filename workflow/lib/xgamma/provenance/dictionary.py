@@ -24,6 +24,8 @@ from xgamma.provenance.products import description
 from xgamma.stages.associate import CANDIDATE_COLUMNS, SOURCE_COLUMNS
 from xgamma.stages.calibrate import CONTROL_COLUMNS, KNOWN_COLUMNS
 from xgamma.stages.class_subsample import SHARE_COLUMNS, subsample_columns
+from xgamma.stages.conclude import EVIDENCE_TABLE
+from xgamma.stages.conclude import counterpart_columns as conclusions
 from xgamma.stages.counterparts import counterpart_columns
 from xgamma.stages.group_by_fermi import GROUPED_COLUMNS
 from xgamma.stages.identify import IDENTIFICATION_TABLE
@@ -55,6 +57,7 @@ _DTYPES = {
     "float": np.dtype("float32"),
     "long": np.dtype("int64"),
     "int": np.dtype("int64"),
+    "boolean": np.dtype("bool"),
 }
 _ALL = ("parquet", "ecsv", "csv")
 
@@ -70,8 +73,10 @@ def dictionary_tables() -> dict[str, Sequence[Column]]:
     }
     long = {name: _long_columns(SurveyTable.of(survey)) for name, survey in surveys.items()}
     tables = {
+        _file("tables/counterparts", *_ALL): conclusions(surveys),
         _file("tables/fermi_sources", *_ALL): FERMI_TABLE,
         _file("tables/candidates", *_ALL): CANDIDATE_TABLE,
+        _file("tables/evidence", *_ALL): EVIDENCE_TABLE,
         _file("tables/identifications", *_ALL): IDENTIFICATION_TABLE,
         _file("tables/csc_fermi_pairs", "ecsv"): PAIR_COLUMNS,
         _file("tables/grouped_csc_fermi_pairs", "ecsv", "csv"): GROUPED_COLUMNS,
