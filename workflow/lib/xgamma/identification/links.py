@@ -120,10 +120,14 @@ def link(surveys: Sequence[Objects]) -> Groups:
 
 def _mutual(one: Objects, other: Objects) -> tuple[Integers, Integers]:
     """Pairs that are each other's nearest in sigma, and near enough."""
-    a, b, apart = match_within(one.ra, one.dec, _LARGEST_ARCSEC / 3600, other.ra, other.dec)
+    # as far as each may have moved since
+    ends = np.concatenate([one.epoch, other.epoch])
+    years = np.ptp(ends) if len(ends) else 0.0
+    reach = _LARGEST_ARCSEC + np.hypot(*one.motion.T) * years
+    a, b, apart = match_within(one.ra, one.dec, reach / 3600, other.ra, other.dec)
     east, north, covariance = _offsets(one, a, other, b, apart)
     chi2 = squared_distance(covariance, east, north)
-    near = np.flatnonzero(chi2 <= _LARGEST_CHI2)
+    near = np.flatnonzero((chi2 <= _LARGEST_CHI2) & (np.hypot(east, north) <= _LARGEST_ARCSEC))
     near = near[np.lexsort((b[near], a[near], chi2[near]))]
     best_of_a = near[_first(a[near])]
     best_of_b = near[_first(b[near])]
