@@ -3,14 +3,15 @@
 A hypothesis h about a source chooses at most one object of each survey. With the share s_p of
 sources whose counterpart is listed in just the surveys of the pattern p, its weight is
 
-    w(h) = s_p(h) O(h) q_p(mag) PROD F(G - S) / F(G) ,    F = n O f(mag) ,
+    w(h) = s_p(h) O(h) q_p(mag) / f(mag) PROD F(G - S) / F(G) ,    F = n O ,
 
 O the density of the positions if they are one place (`hypotheses`), F what the field gives
-(`links`), n its density there (`densities`), q and f the magnitudes of counterparts and of the
-field, both 1 where too few counterparts are known. The choice of nothing has s_0. Weights are
+(`links`), n its density there (`densities`). q and f are how the magnitude of the first object
+that is chosen is distributed among counterparts of that pattern, and among such objects of the
+field; q / f is 1 where too few counterparts are known. The choice of nothing has s_0. Weights are
 normalised to probabilities. In one survey, and without magnitudes, that is Sutherland and
-Saunders' likelihood ratio (1992, MNRAS 259, 413); with circular errors, one density and s_p / s_0
-for the completeness it is NWAY's (Salvato et al. 2018, MNRAS 473, 4937).
+Saunders' likelihood ratio (1992, MNRAS 259, 413); with circular errors, no links, one density and
+s_p / s_0 for the completeness it is NWAY's (Salvato et al. 2018, MNRAS 473, 4937).
 
 The shares s are learnt on the run by expectation and maximisation, in three groups of sources by
 the density of the field, and so are q.
@@ -30,7 +31,7 @@ from xgamma.identification.densities import (
     magnitude_shares,
     shrunk_densities,
 )
-from xgamma.identification.ellipses import motion_covariance
+from xgamma.identification.ellipses import circular, motion_covariance
 from xgamma.identification.hypotheses import (
     Hypotheses,
     Neighbours,
@@ -41,7 +42,14 @@ from xgamma.identification.hypotheses import (
 from xgamma.identification.links import Groups, Objects, field_factors, link
 from xgamma.sky import match_within, position_angle
 
-__all__ = ["Identification", "Model", "Sources", "identify", "shifted_probabilities"]
+__all__ = [
+    "Identification",
+    "Model",
+    "Sources",
+    "identify",
+    "shifted_places",
+    "shifted_probabilities",
+]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -102,7 +110,8 @@ class Model:
     group_edges : ndarray
         Field densities (per arcsec2) between the groups.
     counterpart_magnitudes, field_magnitudes : ndarray, shape (2**surveys, bins)
-        q and f, the magnitude being that of the pattern's first survey.
+        q and f, the magnitude being that of the pattern's first survey. Where too few are secure,
+        q is f.
     secure : ndarray of int, shape (2**surveys,)
         Counterparts of each pattern that are secure by position.
     """
@@ -155,6 +164,7 @@ class _Field:
     log_density: Floats  # of each source and pattern
     density_group: Integers
     magnitude_bin: list[Integers]  # of each survey's objects
+    magnitudes: Floats  # of groups of each pattern, the share of each bin in each survey
 
 
 def identify(sources: Sources, surveys: Sequence[Objects]) -> Identification:
@@ -180,11 +190,13 @@ def _identify(sources: Sources, surveys: Sequence[Objects]) -> tuple[Identificat
     quantiles = np.arange(1, _DENSITY_GROUPS) / _DENSITY_GROUPS
     edges = np.quantile(of_all, quantiles) if len(of_all) else np.zeros(_DENSITY_GROUPS - 1)
     bins = [magnitude_bins(objects.magnitude) for objects in surveys]
-    field = _Field(surveys, groups, np.log(density), np.digitize(of_all, edges), bins)
+    field = _Field(
+        surveys, groups, np.log(density), np.digitize(of_all, edges), bins,
+        _field_magnitudes(groups, bins, in_field),
+    )  # fmt: skip
     neighbours = _neighbours(sources, surveys)
     hypotheses = enumerate_hypotheses(sources.covariance, neighbours, _LARGEST_CHI2)
-    field_magnitudes = _field_magnitudes(field, in_field)
-    model, probability = _learn(hypotheses, neighbours, field, field_magnitudes, edges)
+    model, probability = _learn(hypotheses, neighbours, field, edges)
     number = len(surveys)
     cell = hypotheses.source * 2**number + hypotheses.pattern
     pattern = np.bincount(cell, weights=probability, minlength=len(sources) * 2**number)
@@ -230,16 +242,11 @@ def shifted_probabilities(
     """
     found, field = _identify(sources, surveys)
     count, number = len(sources), len(surveys)
-    angle = np.radians(np.arange(_SHIFTS) * 360 / _SHIFTS)
-    reach = 2 * sources.match_arcsec[:, None] / 3600
-    dec = sources.dec[:, None] + reach * np.cos(angle)
-    # beyond the pole the place is mirrored: nothing is left out
-    dec = np.clip(dec, -90, 90)
-    ra = sources.ra[:, None] + reach * np.sin(angle) / np.maximum(np.cos(np.radians(dec)), 1e-9)
+    ra, dec = shifted_places(sources.ra, sources.dec, 2 * sources.match_arcsec)
     parent = np.repeat(np.arange(count), _SHIFTS)
     places = replace(
         sources,
-        ra=ra.ravel() % 360,
+        ra=ra.ravel(),
         dec=dec.ravel(),
         **{
             name: getattr(sources, name)[parent]
@@ -266,6 +273,17 @@ def shifted_probabilities(
         axis=-1,
     )
     return found, p_any.reshape(count, _SHIFTS, number)
+
+
+def shifted_places(ra: Floats, dec: Floats, reach_arcsec: Floats) -> tuple[Floats, Floats]:
+    """Six places around each, degrees, shape (n, 6): the first one north, then by the east."""
+    angle = np.radians(np.arange(_SHIFTS) * 360 / _SHIFTS)
+    reach = np.radians(reach_arcsec[:, None] / 3600)
+    sin_dec, cos_dec = np.sin(np.radians(dec[:, None])), np.cos(np.radians(dec[:, None]))
+    sine = sin_dec * np.cos(reach) + cos_dec * np.sin(reach) * np.cos(angle)
+    # across a pole, too
+    turn = np.arctan2(np.sin(angle) * np.sin(reach) * cos_dec, np.cos(reach) - sin_dec * sine)
+    return (ra[:, None] + np.degrees(turn)) % 360, np.degrees(np.arcsin(np.clip(sine, -1, 1)))
 
 
 def _with_motion_of_groups(surveys: Sequence[Objects], groups: Groups) -> list[Objects]:
@@ -301,13 +319,9 @@ def _neighbours(sources: Sources, surveys: Sequence[Objects]) -> list[Neighbours
         source, row, east, north, years = (
             values[near] for values in (source, row, east, north, years)
         )
-        moved = (objects.motion_sigma[row] * years) ** 2
-        covariance = (
-            objects.covariance[row]
-            + np.stack([moved, np.zeros_like(moved), moved], axis=-1)
-            + motion_covariance(*objects.motion[row].T, sources.epoch_spread[source])
-        )
-        found.append(Neighbours(source, row, east, north, covariance))
+        covariance = objects.covariance[row] + circular(objects.motion_sigma[row] * years)
+        of_source = motion_covariance(*objects.motion[row].T, sources.epoch_spread[source])
+        found.append(Neighbours(source, row, east, north, covariance, of_source))
     return found
 
 
@@ -317,26 +331,28 @@ def _first_survey(pattern: Integers) -> Integers:
     return np.where(pattern > 0, np.log2(np.maximum(lowest, 1)).astype(np.int64), 0)
 
 
-def _field_magnitudes(field: _Field, in_field: Integers) -> Floats:
-    """f: of the field's groups of each pattern, and so of any group that has these surveys."""
-    patterns = 2 ** len(field.surveys)
-    shares = np.ones((patterns, len(magnitude_shares(np.zeros(0, dtype=np.int64)))))
-    pattern = field.groups.pattern[in_field]
+def _field_magnitudes(groups: Groups, bins: list[Integers], in_field: Integers) -> Floats:
+    """f: of the field's groups of each pattern and each of their surveys, the bins' shares."""
+    patterns = 2 ** len(bins)
+    # what no group has is not used
+    shares = np.ones((patterns, len(bins), len(magnitude_shares(np.zeros(0, dtype=np.int64)))))
+    pattern = groups.pattern[in_field]
     for number in range(1, patterns):
-        rows = in_field[pattern == number]
-        survey = int(_first_survey(np.array([number]))[0])
-        member = field.groups.members[rows, survey]
-        shares[number] = magnitude_shares(field.magnitude_bin[survey][member])
+        members = groups.members[in_field[pattern == number]]
+        for survey, of_objects in enumerate(bins):
+            if number >> survey & 1:
+                shares[number, survey] = magnitude_shares(of_objects[members[:, survey]])
     return shares
 
 
 @dataclass(frozen=True)
 class _Choices:
-    """What hypotheses choose: patterns, objects, bins of magnitude of the first one."""
+    """What hypotheses choose: patterns, objects; of the first one the magnitude's bin and ln f."""
 
     pattern: Integers
     objects: Integers
     bins: Integers
+    log_field_magnitude: Floats
 
     @classmethod
     def of(cls, hypotheses: Hypotheses, neighbours: list[Neighbours], field: _Field) -> _Choices:
@@ -347,64 +363,63 @@ class _Choices:
         pattern = hypotheses.pattern
         first = _first_survey(pattern)
         bins = np.zeros(len(pattern), dtype=np.int64)
+        log_f = np.zeros(len(pattern))
         for survey, of_objects in enumerate(field.magnitude_bin):
             rows = np.flatnonzero((first == survey) & (pattern > 0))
-            bins[rows] = of_objects[objects[rows, survey]]
-        return cls(pattern, objects, bins)
+            chosen = objects[rows, survey]
+            bins[rows] = of_objects[chosen]
+            group = field.groups.of[survey][chosen]
+            log_f[rows] = np.log(field.magnitudes[field.groups.pattern[group], survey, bins[rows]])
+        return cls(pattern, objects, bins, log_f)
 
 
-def _log_field(
-    hypotheses: Hypotheses, choices: _Choices, field: _Field, field_magnitudes: Floats
-) -> Floats:
-    """ln O + ln PROD F(G - S) / F(G) of each hypothesis, magnitudes of the field included."""
-    log_f = np.log(field_magnitudes)
-    groups = field.groups
-    log_overlap = groups.log_overlap.copy()
-    for pattern in range(1, log_overlap.shape[1]):
-        rows = np.flatnonzero((groups.pattern & pattern) == pattern)
-        survey = int(_first_survey(np.array([pattern]))[0])
-        log_overlap[rows, pattern] += log_f[
-            pattern, field.magnitude_bin[survey][groups.members[rows, survey]]
-        ]
+def _log_field(hypotheses: Hypotheses, choices: _Choices, field: _Field) -> Floats:
+    """ln O + ln PROD F(G - S) / F(G) of each hypothesis."""
     return hypotheses.log_overlap + field_factors(
-        hypotheses, choices.objects, replace(groups, log_overlap=log_overlap), field.log_density
+        hypotheses, choices.objects, field.groups, field.log_density
     )
 
 
 def _weigh(hypotheses: Hypotheses, choices: _Choices, field: _Field, model: Model) -> Floats:
     """The probability of each hypothesis."""
-    log_field = _log_field(hypotheses, choices, field, model.field_magnitudes)
     return posterior(
         hypotheses.source,
-        log_field + _log_prior(hypotheses, choices, field, model),
+        _log_field(hypotheses, choices, field) + _log_prior(hypotheses, choices, field, model),
     )
 
 
 def _log_prior(hypotheses: Hypotheses, choices: _Choices, field: _Field, model: Model) -> Floats:
-    """ln s_p q_p(mag) of each hypothesis."""
+    """ln s_p q_p(mag) / f(mag) of each hypothesis."""
     share = model.shares[field.density_group[hypotheses.source], choices.pattern]
-    magnitude = model.counterpart_magnitudes[choices.pattern, choices.bins]
-    return np.log(share) + np.log(np.where(choices.pattern > 0, magnitude, 1.0))
+    magnitude = np.log(model.counterpart_magnitudes[choices.pattern, choices.bins])
+    known = _has_magnitudes(model.secure)[choices.pattern]
+    return np.log(share) + np.where(known, magnitude - choices.log_field_magnitude, 0.0)
+
+
+def _has_magnitudes(secure: Integers) -> NDArray[np.bool_]:
+    """Of which patterns enough counterparts are secure for their magnitudes to count."""
+    return (secure >= _FEWEST_SECURE) & (np.arange(len(secure)) > 0)
 
 
 def _learn(
     hypotheses: Hypotheses,
     neighbours: list[Neighbours],
     field: _Field,
-    field_magnitudes: Floats,
     edges: Floats,
 ) -> tuple[Model, Floats]:
     """Shares and magnitudes by expectation and maximisation, and the probabilities they give."""
     choices = _Choices.of(hypotheses, neighbours, field)
-    patterns = field_magnitudes.shape[0]
+    patterns = len(field.magnitudes)
+    first = _first_survey(np.arange(patterns))
+    field_magnitudes = field.magnitudes[np.arange(patterns), first]
     stated = np.full(patterns, 1 / patterns)
     group = field.density_group[hypotheses.source]
-    # magnitudes play no part at first: those of counterparts are taken for the field's
+    # magnitudes play no part at first: no counterpart is secure yet
     model = Model(
         np.tile(stated, (_DENSITY_GROUPS, 1)), edges, field_magnitudes, field_magnitudes,
         np.zeros(patterns, dtype=np.int64),
     )  # fmt: skip
-    log_field = _log_field(hypotheses, choices, field, field_magnitudes)
+    log_field = _log_field(hypotheses, choices, field)
     known = np.zeros(patterns, dtype=bool)
     probability = np.zeros(len(hypotheses.source))
     for with_magnitudes in (False, True):
@@ -416,13 +431,13 @@ def _learn(
             model = replace(model, shares=shares)
             if known.any():
                 magnitudes = _learnt_magnitudes(choices, probability, field_magnitudes, known)
+                change = max(change, np.abs(magnitudes - model.counterpart_magnitudes).max())
                 model = replace(model, counterpart_magnitudes=magnitudes)
             if change < _CONVERGED:
                 break
         if not with_magnitudes:
             secure = np.bincount(choices.pattern[probability > _SECURE], minlength=patterns)
-            known = secure >= _FEWEST_SECURE
-            known[0] = False
+            known = _has_magnitudes(secure)
             model = replace(model, secure=secure)
             if not known.any():
                 break

@@ -49,7 +49,7 @@ _DOUBTFUL_RUWE = 1.4
 _BLEND_ARCSEC = 1.5
 # of the histograms of separations
 _SIGMA_EDGES = np.arange(0, 5.01, 0.25)
-_ARCSEC = {"mas": 1e-3, "arcsec": 1.0, "deg": 3600.0, "": 1.0}
+_ARCSEC = {"mas": 1e-3, "arcsec": 1.0, "deg": 3600.0}
 
 IDENTIFICATION_TABLE = [
     Column("fermi_name", "text", "", "4FGL name", "meta.id"),
@@ -221,7 +221,7 @@ def survey_objects(
     Raises
     ------
     XgammaError
-        If an error or motion has a unit that is none of an angle.
+        If an error or motion has a unit that is none of an angle, or an error has none.
     """
     rows = frame[frame["around"] != "fermi"].drop_duplicates("id")
     rows = rows.sort_values(["dec", "ra", "id"], ignore_index=True)
@@ -231,16 +231,20 @@ def survey_objects(
         name = product_name(settings["columns"], service_name) if service_name else None
         return rows[name].to_numpy(float) if name else np.full(count, np.nan)
 
-    def arcsec(service_name: str) -> np.ndarray:
+    def arcsec(service_name: str, unstated: str = "") -> np.ndarray:
         name = product_name(settings["columns"], service_name)
-        unit = units.get(name, "").split("/")[0].strip()
-        if unit not in _ARCSEC:
-            raise XgammaError(
-                f"surveys: {settings['table']}.{service_name} is in {unit}, which is no angle; "
-                f"identify.errors and identify.proper_motion name columns in mas, arcsec or deg"
-            )
-        # motions without a unit are taken for Gaia's
-        return values(service_name) * _ARCSEC[unit]
+        unit = units.get(name, "").split("/")[0].strip() or unstated
+        given = values(service_name)
+        if unit in _ARCSEC:
+            return given * _ARCSEC[unit]
+        if not unit and not np.isfinite(given).any():
+            return given
+        trouble = f"is in {unit}, which is no angle" if unit else "has no unit"
+        raise XgammaError(
+            f"surveys: {settings['table']}.{service_name} {trouble}; identify.errors and "
+            "identify.proper_motion name columns in mas, arcsec or deg (errors: [] takes "
+            "error_arcsec for all)"
+        )
 
     errors = identify["errors"]
     east = arcsec(errors[0]) if errors else np.full(count, np.nan)
@@ -251,7 +255,8 @@ def survey_objects(
     motion = np.zeros((count, 2))
     moves = np.zeros(count, dtype=bool)
     if identify["proper_motion"]:
-        motion = np.stack([arcsec(name) for name in identify["proper_motion"]], axis=-1)
+        # as the settings have them
+        motion = np.stack([arcsec(name, "mas") for name in identify["proper_motion"]], axis=-1)
         moves = np.isfinite(motion).all(axis=1)
         motion = np.where(moves[:, None], motion, 0.0)
     # Gaia's errors of motions per year are about those of its positions
@@ -350,6 +355,8 @@ def identification_table(
         of = rows.iloc[near.object].reset_index(drop=True)
         settings = surveys[name]
         total = identified.sources.covariance[near.source] + near.covariance
+        if near.motion_covariance is not None:
+            total = total + near.motion_covariance
         pm = [product_name(settings["columns"], c) for c in settings["identify"]["proper_motion"]]
         magnitude = product_name(settings["columns"], settings["identify"]["magnitude"])
         null = np.full(len(of), np.nan)
