@@ -104,8 +104,10 @@ def _drawn_to(count: Floats, area: Floats, larger: Floats) -> Floats:
     """n above, with the shape by moments."""
     expected = larger * area
     excess = ((count - expected) ** 2 - expected).sum()
-    shape = (expected**2).sum() / max(excess, 1e-300)
-    shape = float(np.clip(shape, _LEAST_SHAPE, _LARGEST_SHAPE))
+    square, shape = (expected**2).sum(), _LARGEST_SHAPE
+    # if they differ by more than a Poisson law has it
+    if excess * _LARGEST_SHAPE > square:
+        shape = max(square / excess, _LEAST_SHAPE)
     return (shape + count) / (shape / larger + area)
 
 
