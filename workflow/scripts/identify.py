@@ -31,7 +31,9 @@ with job(snakemake):
         frames = [read_parquet(f) for f in files] or [empty_frame(columns)]
         shards[name] = pd.concat(frames, ignore_index=True), columns
     chandra = read_parquet(i.csc)
-    identified = identify_candidates(targets, chandra, read_parquet(i.chanmaster), shards, p.surveys)
+    identified = identify_candidates(
+        targets, chandra, read_parquet(i.chanmaster), shards, p.surveys
+    )
     table = identification_table(identified, targets, p.surveys)
     fermi = read_parquet(i.fermi)
     rest = fermi.set_index("fermi_name")[["p_outside", "p_below", "p_none"]].sum(axis=1)

@@ -17,10 +17,13 @@ __all__ = [
     "from_ellipse",
     "inverse",
     "motion_covariance",
+    "share_within",
     "squared_distance",
 ]
 
 Floats = NDArray[np.float64]
+
+_DIRECTIONS = 64
 
 SIGMA_OF_95 = float(np.sqrt(-2 * np.log(0.05)))
 """Semi-axis of a 95 % ellipse in sigma, for a Gaussian in two dimensions: 2.4477."""
@@ -75,6 +78,25 @@ def inverse(covariance: Floats) -> Floats:
     """The inverse of each, in the same layout."""
     adjugate = np.stack([covariance[..., 2], -covariance[..., 1], covariance[..., 0]], axis=-1)
     return adjugate / determinant(covariance)[..., None]
+
+
+def share_within(covariance: Floats, radius: ArrayLike) -> Floats:
+    """The probability that an offset is smaller than a radius (arcsec), shape (n,).
+
+    In polar coordinates the radial integral is elementary: with A = u' C^-1 u for the direction u,
+
+        1 / (2 pi sqrt|C|) INT (1 - exp(-r^2 A / 2)) / A d theta ,
+
+    summed over 64 directions.
+    """
+    weight, square = inverse(covariance), np.asarray(radius, float) ** 2
+    total = np.zeros(len(covariance))
+    for angle in np.arange(_DIRECTIONS) * np.pi / _DIRECTIONS:  # the other half is the same
+        east, north = np.sin(angle), np.cos(angle)
+        along = weight[:, 0] * east**2 + 2 * weight[:, 1] * east * north + weight[:, 2] * north**2
+        total += -np.expm1(-square * along / 2) / along
+    share = total / _DIRECTIONS / np.sqrt(determinant(covariance))
+    return np.clip(share, 0.0, 1.0)
 
 
 def squared_distance(covariance: Floats, east: Floats, north: Floats) -> Floats:

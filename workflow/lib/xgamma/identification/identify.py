@@ -13,6 +13,10 @@ normalised to probabilities. In one survey, and without magnitudes, that is Suth
 Saunders' likelihood ratio (1992, MNRAS 259, 413); with circular errors, no links, one density and
 s_p / s_0 for the completeness it is NWAY's (Salvato et al. 2018, MNRAS 473, 4937).
 
+Where Chandra's error is large, the counterpart may lie beyond the match radius: with the
+probability 1 - c (`ellipses.share_within`). Then nothing of it is seen: the choice of nothing has
+s_0 + (1 - s_0) (1 - c), and of its probability the latter part is of counterparts not searched.
+
 The shares s are learnt on the run by expectation and maximisation, in three groups of sources by
 the density of the field, and so are q.
 """
@@ -31,7 +35,7 @@ from xgamma.identification.densities import (
     magnitude_shares,
     shrunk_densities,
 )
-from xgamma.identification.ellipses import circular, motion_covariance
+from xgamma.identification.ellipses import circular, motion_covariance, share_within
 from xgamma.identification.hypotheses import (
     Hypotheses,
     Neighbours,
@@ -134,7 +138,7 @@ class Identification:
     probability : list of ndarray
         For each of these rows, that the object is the source.
     p_any : ndarray, shape (n, surveys)
-        That the source is listed in the survey.
+        That the source is listed in the survey, within the match radius or beyond.
     pattern : ndarray, shape (n, 2**surveys)
         That it is listed in just these surveys.
     density : ndarray, shape (n, surveys)
@@ -165,6 +169,7 @@ class _Field:
     density_group: Integers
     magnitude_bin: list[Integers]  # of each survey's objects
     magnitudes: Floats  # of groups of each pattern, the share of each bin in each survey
+    beyond: Floats  # of each source, 1 - c
 
 
 def identify(sources: Sources, surveys: Sequence[Objects]) -> Identification:
@@ -193,14 +198,13 @@ def _identify(sources: Sources, surveys: Sequence[Objects]) -> tuple[Identificat
     field = _Field(
         surveys, groups, np.log(density), np.digitize(of_all, edges), bins,
         _field_magnitudes(groups, bins, in_field),
+        1 - share_within(sources.covariance, sources.match_arcsec),
     )  # fmt: skip
     neighbours = _neighbours(sources, surveys)
     hypotheses = enumerate_hypotheses(sources.covariance, neighbours, _LARGEST_CHI2)
     model, probability = _learn(hypotheses, neighbours, field, edges)
     number = len(surveys)
-    cell = hypotheses.source * 2**number + hypotheses.pattern
-    pattern = np.bincount(cell, weights=probability, minlength=len(sources) * 2**number)
-    pattern = pattern.reshape(len(sources), 2**number)
+    pattern = _patterns(hypotheses, probability, field, model.shares)
     in_survey = (np.arange(2**number)[:, None] >> np.arange(number)) & 1
     return (
         Identification(
@@ -256,7 +260,10 @@ def shifted_probabilities(
         },
     )  # fmt: skip
     field = replace(
-        field, log_density=field.log_density[parent], density_group=field.density_group[parent]
+        field,
+        log_density=field.log_density[parent],
+        density_group=field.density_group[parent],
+        beyond=field.beyond[parent],
     )
     neighbours = _neighbours(places, field.surveys)
     hypotheses = enumerate_hypotheses(places.covariance, neighbours, _LARGEST_CHI2)
@@ -390,7 +397,10 @@ def _weigh(hypotheses: Hypotheses, choices: _Choices, field: _Field, model: Mode
 
 def _log_prior(hypotheses: Hypotheses, choices: _Choices, field: _Field, model: Model) -> Floats:
     """ln s_p q_p(mag) / f(mag) of each hypothesis."""
-    share = model.shares[field.density_group[hypotheses.source], choices.pattern]
+    source = hypotheses.source
+    share = model.shares[field.density_group[source], choices.pattern]
+    nothing = share + (1 - share) * field.beyond[source]
+    share = np.where(choices.pattern > 0, share, nothing)
     magnitude = np.log(model.counterpart_magnitudes[choices.pattern, choices.bins])
     known = _has_magnitudes(model.secure)[choices.pattern]
     return np.log(share) + np.where(known, magnitude - choices.log_field_magnitude, 0.0)
@@ -413,7 +423,6 @@ def _learn(
     first = _first_survey(np.arange(patterns))
     field_magnitudes = field.magnitudes[np.arange(patterns), first]
     stated = np.full(patterns, 1 / patterns)
-    group = field.density_group[hypotheses.source]
     # magnitudes play no part at first: no counterpart is secure yet
     model = Model(
         np.tile(stated, (_DENSITY_GROUPS, 1)), edges, field_magnitudes, field_magnitudes,
@@ -426,7 +435,8 @@ def _learn(
         for _ in range(_STEPS):
             log_prior = _log_prior(hypotheses, choices, field, model)
             probability = posterior(hypotheses.source, log_field + log_prior)
-            shares = _learnt_shares(group, choices.pattern, probability, stated)
+            patterns_of_sources = _patterns(hypotheses, probability, field, model.shares)
+            shares = _learnt_shares(field.density_group, patterns_of_sources, stated)
             change = np.abs(shares - model.shares).max()
             model = replace(model, shares=shares)
             if known.any():
@@ -444,14 +454,24 @@ def _learn(
     return model, probability
 
 
-def _learnt_shares(
-    group: Integers, pattern: Integers, probability: Floats, stated: Floats
-) -> Floats:
+def _patterns(hypotheses: Hypotheses, probability: Floats, field: _Field, shares: Floats) -> Floats:
+    """Probability of each pattern for each source, counterparts beyond the search among them."""
+    count, patterns = len(field.beyond), shares.shape[1]
+    cell = hypotheses.source * patterns + hypotheses.pattern
+    found = np.bincount(cell, weights=probability, minlength=count * patterns)
+    found = found.reshape(count, patterns)
+    of_nothing = shares[field.density_group].copy()
+    of_nothing[:, 1:] *= field.beyond[:, None]
+    of_nothing /= of_nothing.sum(axis=1, keepdims=True)
+    nothing = found[:, :1] * of_nothing
+    found[:, 0] = 0.0
+    return found + nothing
+
+
+def _learnt_shares(group: Integers, pattern: Floats, stated: Floats) -> Floats:
     """s of each group: drawn to that of the run, and the run's to the stated one."""
-    patterns = len(stated)
-    cell = group * patterns + pattern
-    sums = np.bincount(cell, weights=probability, minlength=_DENSITY_GROUPS * patterns)
-    sums = sums.reshape(_DENSITY_GROUPS, patterns)
+    sums = np.zeros((_DENSITY_GROUPS, len(stated)))
+    np.add.at(sums, group, pattern)
     run = sums.sum(axis=0) + _STATED_WEIGHT * stated
     run /= run.sum()
     shares = sums + _RUN_WEIGHT * run
