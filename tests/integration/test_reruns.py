@@ -253,6 +253,7 @@ PLANS = [
     ("coverage.source: moc, another map", {"coverage.source": "moc", "coverage.moc": OWN_MAP}, ""),
     ("coverage.source: obscore", {"coverage.source": "obscore"}, ""),
     ("association.fixed", {"association.fixed": {"eta_pulsar": 0.9}}, ""),
+    ("association.evidence", {"association.evidence": False}, ""),
     ("association.controls", {"association.controls": 5}, ""),
     ("enrichment.least_probability", {"enrichment.least_probability": 0.1}, ""),
     ("enrichment.radius_deg smaller", SMALLER_RADIUS, ""),

@@ -34,6 +34,7 @@ rule identify:
         runtime=scaled_by_attempt(10),
     params:
         surveys=IDENTIFIED_SURVEYS,
+        evidence=CONFIG.association.evidence,
         about=about("fermilpsc", "csc", "chanmaster", surveys=True),
         code=code_digest("identify"),
     message:

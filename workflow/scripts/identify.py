@@ -38,7 +38,9 @@ with job(snakemake):
     fermi = read_parquet(i.fermi)
     rest = fermi.set_index("fermi_name")[["p_outside", "p_below", "p_none"]].sum(axis=1)
     evidence = evidence_table(identified, read_parquet(i.association), rest, chandra, p.surveys)
-    counterparts = counterpart_table(fermi, read_parquet(i.candidates), evidence, table, p.surveys)
+    counterparts = counterpart_table(
+        fermi, read_parquet(i.candidates), evidence, table, p.surveys, p.evidence
+    )
     write_json(o.model, model_record(identified))
     # beside the shards, and no inputs: thousands would slow every start
     of_shards = (Path(shard).with_suffix(".provenance.json") for shard in i.shards)

@@ -41,9 +41,9 @@ CUT_DEG = 10.0
 class Solved:
     """A simulated sky, what was found in it, and its truth."""
 
-    def __init__(self, seed: int) -> None:
-        sky = simulate("small", seed, workflow_file(FERMI_LIST))
-        self.tables = {name: sky.tables[name] for name in ("chanmaster", "csc", "fermilpsc")}
+    def __init__(self, seed: int, size: str = "small") -> None:
+        sky = simulate(size, seed, workflow_file(FERMI_LIST))
+        self.tables, self.truth = sky.tables, sky.truth
         self.extended = read_ecsv(workflow_file(EXTENDED_LIST), EXTENDED_COLUMNS)
         fermi = self.tables["fermilpsc"]
         fermi = fermi.assign(source_type=fermi["source_type"].str.strip())

@@ -198,6 +198,13 @@ class Association:
         "and `ratio_width_...` are log10 of X-ray over gamma-ray flux. The names are those in "
         "`association/model.json`.",
     )
+    evidence: bool = setting(
+        Boolean(),
+        default=True,
+        what="Whether the optical evidence counts in the table of counterparts: its P, its states "
+        "and which candidate comes first. On simulated skies that holds and tells more; all "
+        "tables that have it show the probability without it as well.",
+    )
     controls: int = setting(
         Whole("[0, 200]", "the number of controls per source is a whole number in {range}"),
         default=24,

@@ -18,6 +18,7 @@ from xgamma.sky import galactic
 from xgamma.stages.associate import KIND_COLUMNS
 from xgamma.stages.counterparts import product_name
 from xgamma.stages.identify import Identified
+from xgamma.stages.tabulate import states_of
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 
 __all__ = [
@@ -264,6 +265,14 @@ def counterpart_columns(surveys: Mapping[str, Mapping[str, Any]]) -> list[Column
         Column("fermi_class", "text", "", "4FGL class, blank if unassociated", "src.class"),
         Column("state", "text", "", "What is known; see docs/method.md", "meta.code"),
         Column("csc_name", "text", "", "Likeliest Chandra source; blank if there is none"),
+        Column(
+            "p_counterpart",
+            "float",
+            "",
+            "Probability that it is the Fermi source: one of the next two, as association.evidence "
+            "says",
+            "stat.probability",
+        ),
         evidence["p_association"],
         evidence["p_association_evidence"],
         *of_surveys,
@@ -292,6 +301,7 @@ def counterpart_table(
     evidence: pd.DataFrame,
     identifications: pd.DataFrame,
     surveys: Mapping[str, Mapping[str, Any]],
+    with_evidence: bool,
 ) -> pd.DataFrame:
     """`counterpart_columns`, one row for each Fermi source, the surest first.
 
@@ -305,10 +315,21 @@ def counterpart_table(
         `xgamma.stages.identify.IDENTIFICATION_TABLE`.
     surveys : mapping
         Survey -> its settings.
+    with_evidence : bool
+        Whether the optical evidence decides which candidate comes first, and the state.
     """
     pair = ["fermi_name", "csc_name"]
-    best = candidates[candidates["rank"] == 1]
-    own = ["fermi_name", "csc_name", "p_association", "csc_flux", "log_flux_ratio"]
+    with_p = candidates.merge(evidence[[*pair, "p_association_evidence"]], on=pair, how="left")
+    # who was not searched around was too unlikely to count
+    of_evidence = with_p["p_association_evidence"].fillna(0.0)
+    with_p["p_counterpart"] = of_evidence if with_evidence else with_p["p_association"]
+    with_p = with_p.sort_values(
+        ["fermi_name", "p_counterpart", "rank"], ascending=[True, False, True]
+    )
+    best = with_p.drop_duplicates("fermi_name")
+    sums = with_p.groupby("fermi_name")["p_counterpart"].sum()
+    own = ["fermi_name", "csc_name", "p_counterpart", "p_association", "csc_flux"]
+    own.append("log_flux_ratio")
     own += ["elliptical_distance", "csc_ra", "csc_dec"]
     table = fermi.merge(best[own], on="fermi_name", how="left")
     taken = [c for c in evidence.columns if c not in table.columns or c in pair]
@@ -324,11 +345,17 @@ def counterpart_table(
         of_survey.columns = [f"{name}_id", f"p_{name}"]
         table = table.drop(columns=of_survey.columns, errors="ignore")
         table = table.merge(of_survey, left_on=pair, right_index=True, how="left")
+    table["state"] = states_of(
+        table["coverage"].to_numpy(),
+        table["n_candidates"].to_numpy(),
+        table["p_counterpart"].fillna(0).to_numpy(),
+        table["fermi_name"].map(sums).fillna(0).to_numpy(),
+    )
     table["warnings"] = _warnings(table, first, surveys)
     for name in ("csc_name", "verdict", *(f"{survey}_id" for survey in surveys)):
         table[name] = table[name].fillna("")
     table = table.sort_values(
-        ["p_association", "fermi_name"], ascending=[False, True], na_position="last",
+        ["p_counterpart", "fermi_name"], ascending=[False, True], na_position="last",
         ignore_index=True,
     )  # fmt: skip
     return conform(table, counterpart_columns(surveys))

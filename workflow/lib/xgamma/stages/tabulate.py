@@ -15,6 +15,7 @@ __all__ = [
     "STATES",
     "candidate_table",
     "fermi_table",
+    "states_of",
 ]
 
 STATES = (
@@ -238,7 +239,7 @@ def fermi_table(
         significance=catalogue["detection_significance"],
         lp_sigcurv=catalogue["lp_sigcurv"],
         variability_index=catalogue["variability_index"],
-        state=_states(
+        state=states_of(
             sources["coverage"].to_numpy(),
             sources["n_candidates"].to_numpy(),
             best_p,
@@ -252,12 +253,18 @@ def fermi_table(
     return conform(frame, FERMI_TABLE)
 
 
-def _states(
+def states_of(
     coverage: np.ndarray, candidates: np.ndarray, best_p: np.ndarray, sum_p: np.ndarray
 ) -> np.ndarray:
     """One of `STATES` for each source.
 
     Confused: one of the candidates is likely the counterpart, but which one is not.
+
+    Parameters
+    ----------
+    coverage, candidates, best_p, sum_p : ndarray, shape (n,)
+        Share of the positional probability that was seen, number of candidates, the largest of
+        their probabilities, and the sum.
     """
     conditions = [
         best_p >= _SURE,
