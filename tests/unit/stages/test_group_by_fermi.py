@@ -12,10 +12,12 @@ import pytest
 import yaml
 from astropy.table import Table
 
+from xgamma.archive.surveys import SurveyTable
 from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, group_pairs
 from xgamma.stages.merge_enrichment import (
     COUNTERPART_COLUMNS,
     add_counterparts,
+    described_columns,
     grouped_columns,
 )
 from xgamma.tables.columns import Column
@@ -236,6 +238,24 @@ def test_lists_have_the_unit_of_the_long_table():
     # not taken, of no survey, and computed here
     assert units["gaia_mean_g_mag"] == "" and units["sep_from_fermi_2mass"] == "arcsec"
     assert list(units) == NOTEBOOK_COLUMNS + PLACE_COLUMNS
+
+
+def test_a_survey_s_own_columns_have_the_words_and_ucds_of_the_service():
+    survey = SurveyTable("gaiadr3.gaia_source", "source_id", "ra", "dec", {"RUWE": "r", "new": "n"})
+    columns = [Column("r", "float32", "", "as asked"), Column("n", "float", "", "as asked")]
+    words = "Renormalised unit\n weight error. " * 9
+    described = pd.DataFrame(
+        {
+            "table": ["GAIADR3.gaia_source", "other"],
+            "column": ["ruwe", "new"],
+            "ucd": ["stat.error", "meta.id"],
+            "description": [words, "of another table"],
+        }
+    )
+    own, other = described_columns(columns, survey, described)
+    assert own.ucd == "stat.error" and own.description.startswith("Renormalised unit weight error.")
+    assert own.description.endswith("… (gaiadr3.gaia_source.ruwe)") and len(own.description) < 150
+    assert other == columns[1]
 
 
 def renamed_survey():

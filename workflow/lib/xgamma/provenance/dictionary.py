@@ -57,7 +57,7 @@ _DTYPES = {
     "float": np.dtype("float32"),
     "long": np.dtype("int64"),
     "int": np.dtype("int64"),
-    "boolean": np.dtype("bool"),
+    "boolean": np.dtype("int64"),  # as answers are read: true is 1
 }
 _ALL = ("parquet", "ecsv", "csv")
 
