@@ -234,6 +234,7 @@ def test_resolution_redraws_figures_only(demo_run, tmp_path):
             "counterparts",
             "subsample",
             "probabilities",
+            "identification",
         )
     }
     figure = "results/demo/figures/exposure_map.png"
