@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xgamma.identification.links import Groups, Objects
 from xgamma.sky import match_within
 
-__all__ = ["count_in_rings", "magnitude_bins", "magnitude_shares", "shrunk_densities"]
+__all__ = ["KEPT_SHARE", "count_in_rings", "magnitude_bins", "magnitude_shares", "shrunk_densities"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -28,7 +28,9 @@ Integers = NDArray[np.int64]
 _LEAST_SHAPE, _LARGEST_SHAPE = 1.0, 300.0
 # magnitudes in steps of 0.5; the last bin is of objects without one
 _MAG_EDGES = np.arange(3.0, 25.1, 0.5)
-_SMOOTHING = np.array([0.25, 0.5, 0.25])
+KEPT_SHARE = 0.5
+"""What the smoothing leaves of an object in its own bin."""
+_SMOOTHING = np.array([(1 - KEPT_SHARE) / 2, KEPT_SHARE, (1 - KEPT_SHARE) / 2])
 # so that a magnitude that no field object has is unlikely, not impossible
 _FLAT_COUNT = 1.0
 

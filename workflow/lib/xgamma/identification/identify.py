@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xgamma.identification.densities import (
+    KEPT_SHARE,
     count_in_rings,
     magnitude_bins,
     magnitude_shares,
@@ -64,9 +65,10 @@ _LARGEST_CHI2 = 49.0
 _STATED_WEIGHT, _RUN_WEIGHT = 4.0, 40.0
 _DENSITY_GROUPS = 3
 _STEPS, _CONVERGED = 200, 1e-7
-# magnitudes are used from so many secure counterparts on, and count beside so many of the field
+# magnitudes are used from so many secure counterparts on, and count beside so many of the field:
+# enough that no bin is empty, few enough that the field's stars do not pass for counterparts
 _FEWEST_SECURE, _SECURE = 50, 0.9
-_FIELD_WEIGHT = 30.0
+_FIELD_WEIGHT = 3.0
 # places tried around each source, at twice the radius in which counterparts are searched
 _SHIFTS = 6
 
@@ -286,11 +288,13 @@ def shifted_places(ra: Floats, dec: Floats, reach_arcsec: Floats) -> tuple[Float
     """Six places around each, degrees, shape (n, 6): the first one north, then by the east."""
     angle = np.radians(np.arange(_SHIFTS) * 360 / _SHIFTS)
     reach = np.radians(reach_arcsec[:, None] / 3600)
+    up, north = np.cos(reach), np.sin(reach) * np.cos(angle)
     sin_dec, cos_dec = np.sin(np.radians(dec[:, None])), np.cos(np.radians(dec[:, None]))
-    sine = sin_dec * np.cos(reach) + cos_dec * np.sin(reach) * np.cos(angle)
-    # across a pole, too
-    turn = np.arctan2(np.sin(angle) * np.sin(reach) * cos_dec, np.cos(reach) - sin_dec * sine)
-    return (ra[:, None] + np.degrees(turn)) % 360, np.degrees(np.arcsin(np.clip(sine, -1, 1)))
+    # on axes towards the source's meridian, east of it, and the pole: across a pole, too
+    x, y = cos_dec * up - sin_dec * north, np.sin(reach) * np.sin(angle)
+    z = sin_dec * up + cos_dec * north
+    turned = np.degrees(np.arctan2(y, x))
+    return (ra[:, None] + turned) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
 
 
 def _with_motion_of_groups(surveys: Sequence[Objects], groups: Groups) -> list[Objects]:
@@ -395,15 +399,32 @@ def _weigh(hypotheses: Hypotheses, choices: _Choices, field: _Field, model: Mode
     )
 
 
-def _log_prior(hypotheses: Hypotheses, choices: _Choices, field: _Field, model: Model) -> Floats:
-    """ln s_p q_p(mag) / f(mag) of each hypothesis."""
+def _log_prior(
+    hypotheses: Hypotheses,
+    choices: _Choices,
+    field: _Field,
+    model: Model,
+    own: Floats | None = None,
+) -> Floats:
+    """ln s_p q_p(mag) / f(mag) of each hypothesis.
+
+    `own` is with which probability each has told what q is: that is taken out of its own q, since
+    no object is the likelier for being there.
+    """
+    pattern = choices.pattern
     source = hypotheses.source
-    share = model.shares[field.density_group[source], choices.pattern]
+    share = model.shares[field.density_group[source], pattern]
     nothing = share + (1 - share) * field.beyond[source]
-    share = np.where(choices.pattern > 0, share, nothing)
-    magnitude = np.log(model.counterpart_magnitudes[choices.pattern, choices.bins])
-    known = _has_magnitudes(model.secure)[choices.pattern]
-    return np.log(share) + np.where(known, magnitude - choices.log_field_magnitude, 0.0)
+    share = np.where(pattern > 0, share, nothing)
+    magnitude = model.counterpart_magnitudes[pattern, choices.bins]
+    if own is not None:
+        total = np.bincount(pattern, own, minlength=len(model.secure))[pattern] + _FIELD_WEIGHT
+        least = _FIELD_WEIGHT * np.exp(choices.log_field_magnitude)
+        others = np.maximum(total * magnitude - own * KEPT_SHARE, least)
+        magnitude = others / (total - own)
+    known = _has_magnitudes(model.secure)[pattern]
+    evidence = np.log(magnitude) - choices.log_field_magnitude
+    return np.log(share) + np.where(known, evidence, 0.0)
 
 
 def _has_magnitudes(secure: Integers) -> NDArray[np.bool_]:
@@ -430,10 +451,10 @@ def _learn(
     )  # fmt: skip
     log_field = _log_field(hypotheses, choices, field)
     known = np.zeros(patterns, dtype=bool)
-    probability = np.zeros(len(hypotheses.source))
+    probability, own = np.zeros(len(hypotheses.source)), None
     for with_magnitudes in (False, True):
         for _ in range(_STEPS):
-            log_prior = _log_prior(hypotheses, choices, field, model)
+            log_prior = _log_prior(hypotheses, choices, field, model, own)
             probability = posterior(hypotheses.source, log_field + log_prior)
             patterns_of_sources = _patterns(hypotheses, probability, field, model.shares)
             shares = _learnt_shares(field.density_group, patterns_of_sources, stated)
@@ -442,7 +463,7 @@ def _learn(
             if known.any():
                 magnitudes = _learnt_magnitudes(choices, probability, field_magnitudes, known)
                 change = max(change, np.abs(magnitudes - model.counterpart_magnitudes).max())
-                model = replace(model, counterpart_magnitudes=magnitudes)
+                model, own = replace(model, counterpart_magnitudes=magnitudes), probability
             if change < _CONVERGED:
                 break
         if not with_magnitudes:
