@@ -47,8 +47,8 @@ def stepped(ra, dec, east, north):
     return (ra + east / 3600 / np.cos(np.radians(place_dec))) % 360, place_dec
 
 
-def made_up(seed, number, shares=TRUE_SHARES, magnitudes=True, least_density=4e-4):
-    """`number` sources; field densities over a factor of 15 from `least_density` per arcsec2."""
+def made_up(seed, number, shares=TRUE_SHARES, magnitudes=True, least_density=4e-3):
+    """`number` sources; field densities over a factor of 10 from `least_density` per arcsec2."""
     random = np.random.default_rng(seed)
     # 0 h is among them
     ra, dec = (random.uniform(-2, 2, number)) % 360, random.uniform(-60, 60, number)
@@ -57,7 +57,7 @@ def made_up(seed, number, shares=TRUE_SHARES, magnitudes=True, least_density=4e-
     match = np.maximum(2.0, 4.5 * major)
     reach = np.maximum(12.0, 3 * match)
     pattern = random.choice(4, number, p=shares)
-    density = least_density * 15 ** random.random(number)
+    density = least_density * 10 ** random.random(number)
     # a field around each source, a little wider than is looked at
     owner = np.repeat(np.arange(number), random.poisson(density * np.pi * (reach + 2) ** 2))
     radius, theta = (
@@ -68,7 +68,7 @@ def made_up(seed, number, shares=TRUE_SHARES, magnitudes=True, least_density=4e-
     listed = random.choice([1, 2, 3], len(owner), p=FIELD_SHARES)
     # counterparts: where the source's error puts them
     real = np.flatnonzero(pattern)
-    along, across = random.normal(0, [major[real], minor[real]][0]), random.normal(0, minor[real])
+    along, across = random.normal(0, major[real]), random.normal(0, minor[real])
     sine, cosine = np.sin(np.radians(angle[real])), np.cos(np.radians(angle[real]))
     east = np.append(east, along * sine + across * cosine)
     north = np.append(north, along * cosine - across * sine)
