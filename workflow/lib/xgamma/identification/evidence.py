@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "CLASSES",
+    "GAIA_LIMIT_MAG",
     "ClassEvidence",
     "absolute_magnitude",
     "evidence_ratio",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+
+GAIA_LIMIT_MAG = 21.0
+"""Where Gaia ends, about (Gaia Collaboration 2021)."""
 
 _ZERO_POINTS = {"G": 5.37, "J": 6.29}
 # magnitudes are good to this at best when X-ray sources vary and are not observed at one time
@@ -66,6 +70,21 @@ class ClassEvidence:
         low, high = 0.05 / density[0], 0.05 / density[-1]
         logarithm = np.where(ratio < edges[0], logarithm - (edges[0] - ratio) / low, logarithm)
         return np.where(ratio > edges[-1], logarithm - (ratio - edges[-1]) / high, logarithm)
+
+    def below(self, ratio: Floats) -> Floats:
+        """The share of ratios below one, by the same density; 1 where it is NaN."""
+        if not self.quantiles:
+            return np.ones(len(ratio))
+        edges, shares = np.array(self.quantiles), np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+        inside = np.interp(ratio, edges, shares)
+        # a tail that goes on steadily: its scale is a quarter of the next interval
+        low, high = (edges[1] - edges[0]) / 4, (edges[4] - edges[3]) / 4
+        with np.errstate(over="ignore"):
+            inside = np.where(ratio < edges[0], 0.05 * np.exp((ratio - edges[0]) / low), inside)
+            inside = np.where(
+                ratio > edges[-1], 1 - 0.05 * np.exp(-(ratio - edges[-1]) / high), inside
+            )
+        return np.where(np.isnan(ratio), 1.0, inside)
 
 
 CLASSES: Mapping[str, ClassEvidence] = {
@@ -121,24 +140,33 @@ def absolute_magnitude(
 
 
 def evidence_ratio(
-    name: str, share_of_field: ArrayLike, p_object: ArrayLike, ratio: ArrayLike, p_none: ArrayLike,
-    owner: ArrayLike, count: int,
-) -> Floats:  # fmt: skip
+    name: str,
+    share_of_field: ArrayLike,
+    faintest: ArrayLike,
+    p_object: ArrayLike,
+    ratio: ArrayLike,
+    p_none: ArrayLike,
+    owner: ArrayLike,
+    count: int,
+) -> Floats:
     """How much likelier the optical evidence is of a class than of a field source.
 
     With p_j the probability that the object j is the source, given that it is a field source, p_0
-    that none is, g the shares in Gaia, and q the densities of the flux ratio r:
+    that none is, g the share of a class that Gaia would list if it saw all, q the density of the
+    flux ratio r and Q(r_max) the part of it that is bright enough for Gaia at this X-ray flux:
 
-        R = p_0 (1 - g) / (1 - g_f) + SUM_j p_j g q(r_j) / (g_f q_f(r_j)) .
+        R = p_0 (1 - g Q(r_max)) / (1 - s) + SUM_j p_j g q(r_j) / (s q_f(r_j) / Q_f(r_max)) .
 
-    Averaged over field sources it is 1.
+    s is the share of sources in Gaia that the run has learnt. Averaged over field sources R is 1.
 
     Parameters
     ----------
     name : str
         Of `CLASSES`.
     share_of_field : array_like, shape (count,)
-        g_f with which p_j was made.
+        s with which p_j was made.
+    faintest : array_like, shape (count,)
+        r_max: the flux ratio with an object at Gaia's limit; NaN without an X-ray flux.
     p_object, ratio : array_like, shape (n,)
         p_j and r_j; where r_j is NaN, q / q_f is 1.
     p_none : array_like, shape (count,)
@@ -153,15 +181,19 @@ def evidence_ratio(
     ndarray, shape (count,)
     """
     of, field = CLASSES[name], CLASSES["field"]
+    faintest = np.asarray(faintest, float)
+    seen, seen_of_field = of.share * of.below(faintest), field.below(faintest)
     share = np.asarray(share_of_field, float)
     ratio, owner = np.asarray(ratio, float), np.asarray(owner, np.int64)
     relative = np.zeros(len(ratio))
     known = np.isfinite(ratio)
     if of.quantiles:
         relative[known] = of.log_density(ratio[known]) - field.log_density(ratio[known])
-    terms = np.asarray(p_object, float) * np.exp(relative) * (of.share / share)[owner]
+    terms = (
+        np.asarray(p_object, float) * np.exp(relative) * (of.share * seen_of_field / share)[owner]
+    )
     with_object = np.bincount(owner, weights=terms, minlength=count)
-    return np.asarray(p_none, float) * (1 - of.share) / (1 - share) + with_object
+    return np.asarray(p_none, float) * (1 - seen) / (1 - share) + with_object
 
 
 def verdict(

@@ -17,8 +17,9 @@ Where Chandra's error is large, the counterpart may lie beyond the match radius:
 probability 1 - c (`ellipses.share_within`). Then nothing of it is seen: the choice of nothing has
 s_0 + (1 - s_0) (1 - c), and of its probability the latter part is of counterparts not searched.
 
-The shares s are learnt on the run by expectation and maximisation, in three groups of sources by
-the density of the field, and so are q.
+The shares s are learnt on the run by expectation and maximisation, in groups of sources by the
+density of the field (three) and by X-ray flux, since counterparts of bright sources are brighter; q
+is learnt for all together.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ class Sources:
         surveys are complete within the second.
     cell : ndarray of int, shape (n,)
         Cell of the sky.
+    flux_group : ndarray of int, shape (n,), optional
+        Group of X-ray flux, from 0; without it all are in one.
     """
 
     ra: Floats
@@ -100,6 +103,7 @@ class Sources:
     match_arcsec: Floats
     field_arcsec: Floats
     cell: Integers
+    flux_group: Integers | None = None
 
     def __len__(self) -> int:
         return len(self.ra)
@@ -112,7 +116,7 @@ class Model:
     Attributes
     ----------
     shares : ndarray, shape (groups, 2**surveys)
-        s above, by group of field density and pattern.
+        s above, by group of sources and pattern: three groups of field density for each of flux.
     group_edges : ndarray
         Field densities (per arcsec2) between the groups.
     counterpart_magnitudes, field_magnitudes : ndarray, shape (2**surveys, bins)
@@ -145,7 +149,7 @@ class Identification:
         That it is listed in just these surveys.
     density : ndarray, shape (n, surveys)
         Objects of the survey per arcsec2 around.
-    density_group : ndarray of int, shape (n,)
+    group : ndarray of int, shape (n,)
         The row of the model's shares that holds for each source.
     groups : Groups
     model : Model
@@ -156,7 +160,7 @@ class Identification:
     p_any: Floats
     pattern: Floats
     density: Floats
-    density_group: Integers
+    group: Integers
     groups: Groups
     model: Model
 
@@ -168,7 +172,7 @@ class _Field:
     surveys: list[Objects]
     groups: Groups
     log_density: Floats  # of each source and pattern
-    density_group: Integers
+    group: Integers
     magnitude_bin: list[Integers]  # of each survey's objects
     magnitudes: Floats  # of groups of each pattern, the share of each bin in each survey
     beyond: Floats  # of each source, 1 - c
@@ -196,9 +200,12 @@ def _identify(sources: Sources, surveys: Sequence[Objects]) -> tuple[Identificat
     of_all = density[:, 1:].sum(axis=1)
     quantiles = np.arange(1, _DENSITY_GROUPS) / _DENSITY_GROUPS
     edges = np.quantile(of_all, quantiles) if len(of_all) else np.zeros(_DENSITY_GROUPS - 1)
+    group = np.digitize(of_all, edges)
+    if sources.flux_group is not None:
+        group = group + _DENSITY_GROUPS * sources.flux_group
     bins = [magnitude_bins(objects.magnitude) for objects in surveys]
     field = _Field(
-        surveys, groups, np.log(density), np.digitize(of_all, edges), bins,
+        surveys, groups, np.log(density), group, bins,
         _field_magnitudes(groups, bins, in_field),
         1 - share_within(sources.covariance, sources.match_arcsec),
     )  # fmt: skip
@@ -218,7 +225,7 @@ def _identify(sources: Sources, surveys: Sequence[Objects]) -> tuple[Identificat
             p_any=pattern @ in_survey,
             pattern=pattern,
             density=density @ in_survey,
-            density_group=field.density_group,
+            group=field.group,
             groups=groups,
             model=model,
         ),
@@ -264,7 +271,7 @@ def shifted_probabilities(
     field = replace(
         field,
         log_density=field.log_density[parent],
-        density_group=field.density_group[parent],
+        group=field.group[parent],
         beyond=field.beyond[parent],
     )
     neighbours = _neighbours(places, field.surveys)
@@ -413,7 +420,7 @@ def _log_prior(
     """
     pattern = choices.pattern
     source = hypotheses.source
-    share = model.shares[field.density_group[source], pattern]
+    share = model.shares[field.group[source], pattern]
     nothing = share + (1 - share) * field.beyond[source]
     share = np.where(pattern > 0, share, nothing)
     magnitude = model.counterpart_magnitudes[pattern, choices.bins]
@@ -444,9 +451,11 @@ def _learn(
     first = _first_survey(np.arange(patterns))
     field_magnitudes = field.magnitudes[np.arange(patterns), first]
     stated = np.full(patterns, 1 / patterns)
+    highest = int(field.group.max(initial=0))
+    number = _DENSITY_GROUPS * (highest // _DENSITY_GROUPS + 1)
     # magnitudes play no part at first: no counterpart is secure yet
     model = Model(
-        np.tile(stated, (_DENSITY_GROUPS, 1)), edges, field_magnitudes, field_magnitudes,
+        np.tile(stated, (number, 1)), edges, field_magnitudes, field_magnitudes,
         np.zeros(patterns, dtype=np.int64),
     )  # fmt: skip
     log_field = _log_field(hypotheses, choices, field)
@@ -457,7 +466,7 @@ def _learn(
             log_prior = _log_prior(hypotheses, choices, field, model, own)
             probability = posterior(hypotheses.source, log_field + log_prior)
             patterns_of_sources = _patterns(hypotheses, probability, field, model.shares)
-            shares = _learnt_shares(field.density_group, patterns_of_sources, stated)
+            shares = _learnt_shares(field.group, number, patterns_of_sources, stated)
             change = np.abs(shares - model.shares).max()
             model = replace(model, shares=shares)
             if known.any():
@@ -481,7 +490,7 @@ def _patterns(hypotheses: Hypotheses, probability: Floats, field: _Field, shares
     cell = hypotheses.source * patterns + hypotheses.pattern
     found = np.bincount(cell, weights=probability, minlength=count * patterns)
     found = found.reshape(count, patterns)
-    of_nothing = shares[field.density_group].copy()
+    of_nothing = shares[field.group].copy()
     of_nothing[:, 1:] *= field.beyond[:, None]
     of_nothing /= of_nothing.sum(axis=1, keepdims=True)
     nothing = found[:, :1] * of_nothing
@@ -489,9 +498,9 @@ def _patterns(hypotheses: Hypotheses, probability: Floats, field: _Field, shares
     return found + nothing
 
 
-def _learnt_shares(group: Integers, pattern: Floats, stated: Floats) -> Floats:
+def _learnt_shares(group: Integers, number: int, pattern: Floats, stated: Floats) -> Floats:
     """s of each group: drawn to that of the run, and the run's to the stated one."""
-    sums = np.zeros((_DENSITY_GROUPS, len(stated)))
+    sums = np.zeros((number, len(stated)))
     np.add.at(sums, group, pattern)
     run = sums.sum(axis=0) + _STATED_WEIGHT * stated
     run /= run.sum()

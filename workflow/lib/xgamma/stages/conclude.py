@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xgamma.identification.evidence import (
+    GAIA_LIMIT_MAG,
     absolute_magnitude,
     evidence_ratio,
     log_flux_ratio,
@@ -227,16 +228,18 @@ def _class_ratios(identified: Identified, gaia: _Best, flux: list[np.ndarray]) -
     if gaia.name is None or not count:
         return np.ones((count, len(KIND_COLUMNS)))
     model = identified.found.model
-    density = identified.found.density_group
+    group = identified.found.group
     number = list(identified.surveys).index(gaia.name)
     patterns = np.arange(model.shares.shape[1])
-    share = model.shares[:, (patterns >> number & 1) == 1].sum(axis=1)[density]
+    share = model.shares[:, (patterns >> number & 1) == 1].sum(axis=1)[group]
     magnitude = gaia.object_values("phot_g_mean_mag", gaia.near.object)
     of_near = [values[gaia.near.source] for values in flux]
     ratio, _ = log_flux_ratio(*of_near, magnitude, "G")
+    # what an object at Gaia's limit would have
+    faintest, _ = log_flux_ratio(*flux, np.full(count, GAIA_LIMIT_MAG), "G")
     by_class = {
         name: evidence_ratio(
-            name, share, gaia.of_near, ratio, 1 - gaia.p_any, gaia.near.source, count
+            name, share, faintest, gaia.of_near, ratio, 1 - gaia.p_any, gaia.near.source, count
         )
         for name in set(_CLASS_OF_KIND)
     }

@@ -155,7 +155,15 @@ def chandra_sources(
         match_arcsec=3600 * around["radius_deg"].to_numpy(),
         field_arcsec=3600 * around["field_radius_deg"].to_numpy(),
         cell=_cells(ra, dec),
+        flux_group=_flux_groups(rows["b_flux_ap"].to_numpy(float)),
     )
+
+
+def _flux_groups(flux: np.ndarray) -> np.ndarray:
+    """Three groups of equal size by X-ray flux, and one without."""
+    known = flux > 0
+    edges = np.quantile(flux[known], [1 / 3, 2 / 3]) if known.any() else [0.0, 0.0]
+    return np.where(known, np.digitize(np.nan_to_num(flux), edges), 3)
 
 
 def _cells(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
