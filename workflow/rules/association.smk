@@ -44,6 +44,7 @@ rule map_coverage:
         chanmaster=f"{RESULTS}/catalogs/chanmaster.parquet",
         csc=f"{RESULTS}/catalogs/csc.parquet",
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
+        chosen=CHOSEN,
         moc=CONFIG.coverage.moc if CONFIG.coverage.source == "moc" else [],
         outlines=f"{RESULTS}/coverage/outlines.parquet" if CONFIG.outline_service else [],
     output:
@@ -75,6 +76,7 @@ rule associate:
         cells=f"{RESULTS}/coverage/fields.parquet",
         csc=f"{RESULTS}/catalogs/csc.parquet",
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
+        chosen=CHOSEN,
     output:
         candidates=f"{RESULTS}/association/candidates.parquet",
         sources=f"{RESULTS}/association/sources.parquet",
@@ -105,6 +107,7 @@ rule calibrate:
         csc=f"{RESULTS}/catalogs/csc.parquet",
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
         model=f"{RESULTS}/association/model.json",
+        chosen=CHOSEN,
     output:
         record=f"{RESULTS}/association/calibration.json",
         controls=f"{RESULTS}/association/controls.parquet",

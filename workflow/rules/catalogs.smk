@@ -1,7 +1,8 @@
-# What each service says of its tables, the catalogues, and their part in the plane.
+# What each service says of its tables, the catalogues, and their part in the plane; or, where the
+# config names sources, which ones these are, and the part of the catalogues around them.
 # Needs: the services of the archive.
 # Makes: services/{description}.ecsv, catalogs/{catalog}.parquet, each with .provenance.json,
-#        plane/{catalog}.parquet.
+#        plane/{catalog}.parquet; catalogs/chosen.parquet, if sources are named.
 
 
 # A file for each service: an edit that concerns one of them makes nothing of another's anew. The
@@ -46,6 +47,8 @@ rule fetch_catalog:
         # rule whenever the description is made anew in the same run
         columns=f"{RESULTS}/services/heasarc.ecsv",
         sky=demo_sky,
+        # of the Fermi sources all are needed, to know which ones are meant
+        chosen=lambda wildcards: [] if wildcards.catalog == "fermilpsc" else CHOSEN,
     output:
         catalog=f"{RESULTS}/catalogs/{{catalog}}.parquet",
         provenance=f"{RESULTS}/catalogs/{{catalog}}.provenance.json",
@@ -68,6 +71,31 @@ rule fetch_catalog:
         "fetching {wildcards.catalog}"
     script:
         "../scripts/fetch_catalog.py"
+
+
+# Not part of a run of the plane: only asked for where the config names sources.
+rule choose_sources:
+    input:
+        fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
+    output:
+        chosen=f"{RESULTS}/catalogs/chosen.parquet",
+    log:
+        f"{RESULTS}/logs/choose_sources.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/choose_sources.tsv"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=scaled_by_attempt(1000),
+        runtime=scaled_by_attempt(10),
+    params:
+        names=list(CONFIG.sources),
+        extended=digest_of_resource(EXTENDED_LIST),
+        code=code_digest("choose_sources"),
+    message:
+        "looking up the named sources"
+    script:
+        "../scripts/choose_sources.py"
 
 
 rule filter_plane:

@@ -1,7 +1,7 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by main.smk), the library, HERE and IS_LOCAL of library.smk.
-# Makes: CONFIG, RESULTS, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES, IDENTIFIED_SURVEYS,
-#        DESCRIBED, DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), url(),
+# Makes: CONFIG, RESULTS, CHOSEN, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES,
+#        IDENTIFIED_SURVEYS, DESCRIBED, DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), url(),
 #        demo_sky(), demo_sky_record(), service_slots(), description_slots(), outline_slots(),
 #        survey_slots(), scaled_by_attempt(), stays_here(), shards_of_manifest(), codes(),
 #        about(), records_of().
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from xgamma.archive.surveys import description_of, service_described
 from xgamma.config.settings import load_config
+from xgamma.config.sources import with_source_names
 from xgamma.config.surveys import SURVEY_NAME
 from xgamma.errors import XgammaError
 from xgamma.run import scheduling, snakemake_insides
@@ -37,6 +38,8 @@ from xgamma.stages.shard_file import (
 
 try:
     check_folders(Path.cwd())
+    # a file of names is read here, so that records and jobs have the names
+    config.update(with_source_names(config))
     CONFIG = load_config(config)
 except XgammaError as error:
     # no stack trace: the user's file or folder is wrong, not our code
@@ -44,6 +47,8 @@ except XgammaError as error:
 
 # as rules have it in outputs and logs, where a module's prefix comes before it
 RESULTS = CONFIG.results_folder
+# the Fermi sources that the config names, as a table; nothing for all of the plane
+CHOSEN = f"{RESULTS}/catalogs/chosen.parquet" if CONFIG.sources else []
 STARTED = time.time()
 # as seen from the files in this folder
 ENVIRONMENT = "../../envs/xgamma.yaml"
@@ -134,7 +139,7 @@ def url(service):
 
 def demo_sky(wildcards):
     """The simulated sky's file, for rules that ask the demo archive; else nothing."""
-    return f"{RESULTS}/archive/sky.duckdb" if IN_PROCESS else []
+    return f"{CONFIG.archive_folder}/archive/sky.duckdb" if IN_PROCESS else []
 
 
 def demo_sky_record(wildcards):

@@ -9,6 +9,8 @@ rule crossmatch:
     input:
         columns=f"{RESULTS}/services/heasarc.ecsv",
         sky=demo_sky,
+        chosen=CHOSEN,
+        fermi=f"{RESULTS}/catalogs/fermilpsc.parquet" if CHOSEN else [],
     output:
         joined=f"{RESULTS}/crossmatch/joined.parquet",
         provenance=f"{RESULTS}/crossmatch/joined.provenance.json",
@@ -41,6 +43,7 @@ rule verify_crossmatch:
         joined=f"{RESULTS}/crossmatch/joined.parquet",
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
         csc=f"{RESULTS}/catalogs/csc.parquet",
+        chosen=CHOSEN,
     output:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         excluded=f"{RESULTS}/crossmatch/excluded.ecsv",

@@ -5,14 +5,14 @@
 
 rule build_demo_sky:
     output:
-        sky=f"{RESULTS}/archive/sky.duckdb",
-        truth=f"{RESULTS}/archive/truth.parquet",
-        fates=f"{RESULTS}/archive/fates.parquet",
-        record=f"{RESULTS}/archive/sky.json",
+        sky=f"{CONFIG.archive_folder}/archive/sky.duckdb",
+        truth=f"{CONFIG.archive_folder}/archive/truth.parquet",
+        fates=f"{CONFIG.archive_folder}/archive/fates.parquet",
+        record=f"{CONFIG.archive_folder}/archive/sky.json",
     log:
-        f"{RESULTS}/logs/build_demo_sky.log",
+        f"{CONFIG.archive_folder}/logs/build_demo_sky.log",
     benchmark:
-        f"{RESULTS}/benchmarks/build_demo_sky.tsv"
+        f"{CONFIG.archive_folder}/benchmarks/build_demo_sky.tsv"
     conda:
         ENVIRONMENT
     resources:

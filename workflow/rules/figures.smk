@@ -226,13 +226,18 @@ rule plot_identification:
         "../scripts/plot_identification.py"
 
 
-# All figures, with the tables of classes, for rule all.
-FIGURES = [
-    *rules.plot_observations.output,
-    *rules.plot_plane.output,
-    *rules.plot_associations.output,
-    *rules.plot_counterparts.output,
-    *rules.plot_subsample.output,
-    *rules.plot_probabilities.output,
-    *rules.plot_identification.output,
-]
+# All figures, with the tables of classes, for rule all. They are of a sample: of named sources,
+# few as they are, none is drawn.
+FIGURES = (
+    []
+    if CONFIG.sources
+    else [
+        *rules.plot_observations.output,
+        *rules.plot_plane.output,
+        *rules.plot_associations.output,
+        *rules.plot_counterparts.output,
+        *rules.plot_subsample.output,
+        *rules.plot_probabilities.output,
+        *rules.plot_identification.output,
+    ]
+)

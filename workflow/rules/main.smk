@@ -37,7 +37,7 @@ TARGETS = [*PRODUCTS, *rules.provenance.output]
 
 
 onsuccess:
-    print(success_report(placed_results(), CONFIG.surveys))
+    print(success_report(placed_results(), CONFIG.surveys, CONFIG.sources))
 
 
 # Snakemake tells each failure as it comes; by the end of a long run that is far up.

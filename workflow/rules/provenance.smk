@@ -8,7 +8,11 @@
 PRODUCTS = [
     *DESCRIPTIONS,
     *expand(rules.fetch_catalog.output.catalog, catalog=["chanmaster", "csc", "fermilpsc"]),
-    *expand(rules.filter_plane.output.plane, catalog=["csc", "fermilpsc"]),
+    *(
+        rules.choose_sources.output
+        if CONFIG.sources
+        else expand(rules.filter_plane.output.plane, catalog=["csc", "fermilpsc"])
+    ),
     rules.crossmatch.output.joined,
     *rules.verify_crossmatch.output,
     *rules.group_by_fermi.output,

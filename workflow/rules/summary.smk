@@ -9,6 +9,7 @@ rule summarize:
         chanmaster=f"{RESULTS}/catalogs/chanmaster.parquet",
         csc=f"{RESULTS}/catalogs/csc.parquet",
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
+        chosen=CHOSEN,
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
         excluded=f"{RESULTS}/crossmatch/excluded.ecsv",
         verification=f"{RESULTS}/crossmatch/verification.json",
@@ -33,6 +34,7 @@ rule summarize:
     params:
         archive=CONFIG.replay_of or CONFIG.archive,
         simulated=CONFIG.simulated,
+        sources=list(CONFIG.sources),
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,
         radius_deg=CONFIG.enrichment.radius_deg,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from xgamma.archive.services import read_description
 from xgamma.run.job import job
+from xgamma.stages.chosen import narrowed
 from xgamma.stages.pairs import EXCLUDED_COLUMNS
 from xgamma.stages.summarize import build_summary, summary_text
 from xgamma.tables.files import read_ecsv, read_parquet
@@ -12,12 +13,16 @@ from xgamma.tables.whole_files import write_json, write_text
 
 with job(snakemake):
     i, p = snakemake.input, dict(snakemake.params.items())
+    chosen = read_parquet(i.chosen) if i.chosen else None
+    fermi, p["latitude_cut_deg"] = narrowed(read_parquet(i.fermi), p["latitude_cut_deg"], chosen)
+    if chosen is None:
+        del p["sources"]
     summary = build_summary(
         settings={key: value for key, value in p.items() if key != "code"},
         described=read_description(*i.columns),
         chanmaster=read_parquet(i.chanmaster, ["exposure", "status"]),
         csc=read_parquet(i.csc, ["b_flux_ap", "bii"]),
-        fermi=read_parquet(i.fermi),
+        fermi=fermi,
         pairs=read_parquet(i.pairs),
         excluded=read_ecsv(i.excluded, EXCLUDED_COLUMNS),
         verification=json.loads(Path(i.verification).read_text(encoding="utf-8")),

@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 
+from xgamma.answers.answer import Answer
 from xgamma.answers.checks import check_asked, check_positions, check_unique, check_units
 from xgamma.errors import XgammaError
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
@@ -26,6 +27,8 @@ __all__ = [
     "Catalogue",
     "ServiceColumn",
     "catalogue_adql",
+    "check_columns",
+    "check_rows",
     "count_adql",
     "fetch_catalogue",
     "fit_to_catalogue",
@@ -374,14 +377,56 @@ def fetch_catalogue(
     answer = client.query_counted(
         partial(catalogue_adql, catalogue, resolved), partial(count_adql, catalogue)
     )
+    check_columns(client, catalogue, answer, resolved)
+    record, units = answer.record, answer.units
+    frame = fit_to_catalogue(answer.frame, catalogue)
+    del answer  # with its rows: a large catalogue is in memory once
+    check_rows(client, catalogue, frame)
+    client.kept.trust([record])
+    missing = [name for name, column in resolved.items() if column is None]
+    return frame, [{**record, "missing_columns": missing, "units": units}]
+
+
+def check_columns(
+    client, catalogue: Catalogue, answer: Answer, resolved: Mapping[str, str | None]
+) -> None:
+    """Refuse an answer, under our names, that lacks a column or has one in another unit.
+
+    Parameters
+    ----------
+    client : xgamma.archive.client.TapClient
+        Who gave it, for messages.
+    catalogue : Catalogue
+    answer : Answer
+    resolved : mapping
+        As `resolve_columns` gives it.
+
+    Raises
+    ------
+    XgammaError
+    """
     source = client.name, catalogue.table
     asked = {name: column for name, column in resolved.items() if column}
     check_asked(*source, answer.frame, asked)
     units = {c.name: c.column.unit for c in catalogue.columns if c.name in asked and c.column.unit}
     check_units(*source, answer.units, units)
-    record, units = answer.record, answer.units
-    frame = fit_to_catalogue(answer.frame, catalogue)
-    del answer  # with its rows: a large catalogue is in memory once
+
+
+def check_rows(client, catalogue: Catalogue, frame: pd.DataFrame) -> None:
+    """Refuse rows without a key of their own or without a valid position.
+
+    Parameters
+    ----------
+    client, catalogue
+        As in `check_columns`.
+    frame : DataFrame
+        As `fit_to_catalogue` gives it.
+
+    Raises
+    ------
+    XgammaError
+    """
+    source = client.name, catalogue.table
     check_positions(*source, frame, catalogue.key)
     blank = frame[catalogue.key] == ""
     if blank.any():
@@ -390,6 +435,3 @@ def fetch_catalogue(
             f"; the service's table is damaged: run again later"
         )
     check_unique(*source, frame, [catalogue.key])
-    client.kept.trust([record])
-    missing = [name for name, column in resolved.items() if column is None]
-    return frame, [{**record, "missing_columns": missing, "units": units}]

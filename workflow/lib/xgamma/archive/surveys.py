@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "COLUMNS_DIFFER",
     "SurveyTable",
     "description_of",
     "missing_of_survey",
@@ -18,6 +19,12 @@ __all__ = [
     "service_described",
     "surveys_of",
 ]
+
+COLUMNS_DIFFER = (
+    "the types or units of its columns differ between answers: the service changed in between, "
+    "or a mirror gave some of them"
+)
+"""Why rows of two answers are not put into one table; the way out follows it."""
 
 # Nearly everything is made from HEASARC's catalogues: a survey there that is added, edited or
 # misspelt may not make their description anew.

@@ -154,6 +154,7 @@ def controls_of(
     candidates: Candidates,
     probability: Floats,
     most: int,
+    others: Ellipses | None = None,
 ) -> Controls:
     """Controls of every Fermi source that Chandra has seen, up to `most` of each.
 
@@ -176,6 +177,8 @@ def controls_of(
     probability : ndarray
         Of those candidates.
     most : int
+    others : Ellipses, optional
+        Further Fermi sources, near which no control is either.
 
     Returns
     -------
@@ -183,15 +186,12 @@ def controls_of(
     """
     seen = np.flatnonzero(np.isfinite(fields.exposure))
     source, places, kind = _places(ellipses, seen)
-    reach = 1.5 * ellipses.major
-    near, place, _ = match_within(
-        ellipses.ra, ellipses.dec, reach + reach.max(initial=0.0), places.ra, places.dec
-    )
-    apart = separation(ellipses.ra[near], ellipses.dec[near], places.ra[place], places.dec[place])
+    near, place = _close(ellipses, places)
     taken = np.zeros(len(source), bool)
-    close = apart < reach[near] + 1.5 * places.major[place]
     # its own source is as near as it was moved
-    taken[place[close & (near != source[place])]] = True
+    taken[place[near != source[place]]] = True
+    if others is not None:
+        taken[_close(others, places)[1]] = True
     # a quick look first: is the centre's neighbourhood seen at all
     free = np.flatnonzero(~taken & _touched(cells, places))
     source, places, kind = source[free], places.take(free), kind[free]
@@ -218,6 +218,17 @@ def controls_of(
     of_source = KindShares(shares.group[source], shares.shares[source], shares.teachers)
     found = posterior(model, of_source, around, of_places)
     return Controls(source, kind, places, around, of_places, found)
+
+
+def _close(ellipses: Ellipses, places: Ellipses) -> tuple[Integers, Integers]:
+    """(ellipse, place) of which the ellipses touch, to x = 1.5."""
+    reach, own = 1.5 * ellipses.major, 1.5 * places.major
+    near, place, _ = match_within(
+        ellipses.ra, ellipses.dec, reach + own.max(initial=0.0), places.ra, places.dec
+    )
+    apart = separation(ellipses.ra[near], ellipses.dec[near], places.ra[place], places.dec[place])
+    close = apart < reach[near] + own[place]
+    return near[close], place[close]
 
 
 def _touched(cells: Cells, places: Ellipses) -> NDArray[np.bool_]:

@@ -36,6 +36,7 @@ from xgamma.config.kinds import (
     setting,
 )
 from xgamma.config.shipped import SHIPPED_ARCHIVES, SHIPPED_SURVEYS
+from xgamma.config.sources import sources_folder
 from xgamma.config.surveys import SURVEYS, Identify, Survey
 from xgamma.errors import XgammaError
 
@@ -396,6 +397,21 @@ class Config:
         what="The archives. Add one for a mirror or a server of your own.",
     )
     demo: Demo = block(Demo)
+    sources: tuple[str, ...] = setting(
+        ListOf(
+            Text(
+                r".*\S.*", "a source has a name of at least one letter, in quotes if it is a number"
+            ),
+            "it is a list of names such as [LS 5039], or the path of a file with one to a line",
+            "names, or the path of a file with one to a line",
+            distinct=False,
+        ),
+        default=[],
+        what="The run is for these sources alone, wherever they are on the sky, and goes to "
+        "`results/<archive>/sources`: 4FGL names, associations there, or Chandra's (`2CXO J...`). "
+        "Blanks and case do not matter. Empty: all of the plane. See "
+        "[some sources](../docs/sources.md).",
+    )
     sky: Sky = block(Sky)
     crossmatch: Crossmatch = block(Crossmatch)
     coverage: Coverage = block(Coverage)
@@ -435,9 +451,14 @@ class Config:
         return Service(obscore.url, max_requests=1, mode=obscore.mode, upload=False)
 
     @property
-    def results_folder(self) -> str:
-        """Where the products go: simulated and real ones never mix."""
+    def archive_folder(self) -> str:
+        """Where all of an archive is: simulated and real products never mix."""
         return f"results/{self.archive}"
+
+    @property
+    def results_folder(self) -> str:
+        """Where the products go. Those of named sources leave the plane's alone."""
+        return f"{self.archive_folder}{self._below_archive}"
 
     def answers_folder(self, results: Path) -> Path:
         """Where a run keeps every answer; a replay reads those of the run that it repeats.
@@ -445,9 +466,21 @@ class Config:
         Parameters
         ----------
         results : Path
-            The archive's folder, as jobs have it: a module's prefix may come before it.
+            The folder of products, as jobs have it: a module's prefix may come before it.
         """
-        return results.with_name(self.replay_of or self.archive) / "answers"
+        return self.folder_of(results, self.replay_of or self.archive) / "answers"
+
+    def folder_of(self, results: Path, archive: str) -> Path:
+        """The folder of an archive, beside that to which the folder of products belongs."""
+        return (results.parents[1] if self.sources else results).with_name(archive)
+
+    def results_of(self, results: Path, archive: str) -> Path:
+        """Where the same products of another archive are."""
+        return Path(f"{self.folder_of(results, archive)}{self._below_archive}")
+
+    @property
+    def _below_archive(self) -> str:
+        return f"/sources/{sources_folder(self.sources)}" if self.sources else ""
 
     @property
     def _answering(self) -> Archive:

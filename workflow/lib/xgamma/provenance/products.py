@@ -22,6 +22,7 @@ _DESCRIPTIONS = {
     "catalogs/chanmaster.parquet": f"{_CHANMASTER}, as fetched",
     "catalogs/csc.parquet": f"{_CSC}, as fetched",
     "catalogs/fermilpsc.parquet": f"{_FERMI}, as fetched",
+    "catalogs/chosen.parquet": "The Fermi sources that the run is for, and their neighbours",
     "plane/csc.parquet": f"{_CSC}, within the latitude cut",
     "plane/fermilpsc.parquet": f"{_FERMI}, within the latitude cut",
     "crossmatch/joined.parquet": "The pairs as the service joined them, not verified yet",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from xgamma.run.job import failures, for_user, unreachable_hosts
 from xgamma.run.slurm import lost_jobs
+from xgamma.tables.names import named_run
 
 __all__ = ["failure_report", "success_report"]
 
@@ -74,7 +75,9 @@ def _no_way_to(hosts: dict[str, list[str]]) -> str:
     )
 
 
-def success_report(results: str | Path, surveys: Collection[str]) -> str:
+def success_report(
+    results: str | Path, surveys: Collection[str], sources: Sequence[str] = ()
+) -> str:
     """Say where the products are, how old their answers, and which tables are of another config.
 
     Parameters
@@ -83,17 +86,20 @@ def success_report(results: str | Path, surveys: Collection[str]) -> str:
         The archive's folder of products, as the user is to see it.
     surveys : collection of str
         The config's surveys.
+    sources : sequence of str
+        The config's named sources.
 
     Returns
     -------
     str
-        A line, and one for each survey that is no longer in the config: Snakemake leaves its
+        A line, before it one for named sources, and one for each survey that is no longer in the config: Snakemake leaves its
         tables where they are.
     """
     tables = Path(results).glob("tables/counterparts_*.parquet")
     others = {table.stem.removeprefix("counterparts_") for table in tables} - {*surveys}
     return "\n".join(
         [
+            *([f"xgamma: {named_run(sources)}"] if sources else []),
             f"xgamma: products are under {results}/{_days_of_answers(results)}"
             if _has_products(Path(results))
             else f"xgamma: no products yet under {results}/",

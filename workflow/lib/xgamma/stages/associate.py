@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -200,6 +200,8 @@ class Sample:
     xray : XraySources
     errors : tuple of three ndarray
         95 % ellipses of the Chandra sources: semi-axes (arcsec), position angle (deg).
+    others : Ellipses or None
+        The Fermi sources that were not chosen; None for all of the plane.
     """
 
     fermi: pd.DataFrame
@@ -210,6 +212,7 @@ class Sample:
     cells: Cells
     xray: XraySources
     errors: tuple[np.ndarray, np.ndarray, np.ndarray]
+    others: Ellipses | None = None
 
 
 def sample(
@@ -218,20 +221,30 @@ def sample(
     extended: pd.DataFrame,
     cells: Cells,
     latitude_cut_deg: float,
+    chosen: Collection[str] = (),
 ) -> Sample:
-    """The sources of the plane.
+    """The sources of the plane, or some that were chosen.
 
     Parameters
     ----------
     fermi, csc : DataFrame
-        The whole catalogues.
+        The whole catalogues, or all that is near the chosen sources.
     extended : DataFrame
         Templates of extended Fermi sources.
     cells : Cells
     latitude_cut_deg : float
+    chosen : collection of str
+        Names of Fermi sources: these alone, whatever their latitude.
     """
-    plane = fermi[within_latitude(fermi["bii"], latitude_cut_deg)].reset_index(drop=True)
-    near = csc[within_latitude(csc["bii"], latitude_cut_deg + MARGIN_DEG)].reset_index(drop=True)
+    others = None
+    if len(chosen):
+        is_chosen = fermi["name"].isin(chosen)
+        plane, near = fermi[is_chosen].reset_index(drop=True), csc
+        others = error_ellipses(fermi[~is_chosen].reset_index(drop=True), extended)
+    else:
+        plane = fermi[within_latitude(fermi["bii"], latitude_cut_deg)].reset_index(drop=True)
+        near = csc[within_latitude(csc["bii"], latitude_cut_deg + MARGIN_DEG)]
+    near = near.reset_index(drop=True)
     flux = plane["energy_flux"].to_numpy(float)
     # a source without a flux, of which 4FGL has none, is taken for a usual one
     usual = np.nanmedian(flux[flux > 0]) if (flux > 0).any() else 1e-11
@@ -256,6 +269,7 @@ def sample(
         cells,
         XraySources.placed(ra, dec, xray_flux, cells),
         (r0, r1, angle),
+        others,
     )
 
 

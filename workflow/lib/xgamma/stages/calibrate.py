@@ -88,6 +88,7 @@ def calibrate(
         candidates,
         probability,
         controls,
+        of.others,
     )
     drawn = injected(tried, model, of.shares, of.cells, of.log_gamma_flux)
     judged = judge_known(

@@ -13,7 +13,7 @@ from typing import Any
 from xgamma.archive.surveys import SurveyTable
 from xgamma.tables.columns import Column, kind_of
 
-__all__ = ["COLUMNS_DIFFER", "FIELD", "VARIABILITY_FLAG", "counterpart_columns", "product_name"]
+__all__ = ["FIELD", "VARIABILITY_FLAG", "counterpart_columns", "product_name"]
 
 VARIABILITY_FLAG = "phot_variable_flag"
 """Gaia's name of its flag: VARIABLE or NOT_AVAILABLE; the latter is not 'constant'."""
@@ -21,12 +21,6 @@ VARIABILITY_FLAG = "phot_variable_flag"
 FIELD = "field"
 """What a shard calls a source beyond the search radius, around a candidate: it tells of the field,
 and is in no table of counterparts."""
-
-COLUMNS_DIFFER = (
-    "the types or units of its columns differ between answers: the service changed in between, "
-    "or a mirror gave some of them"
-)
-"""Why rows of two answers are not put into one table; the way out follows it."""
 
 _TARGET_COLUMNS = [
     Column(

@@ -6,6 +6,7 @@ source. The same join is done again from the fetched catalogues (`xgamma.stages.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -46,7 +47,9 @@ _SELECTED = {
 }
 
 
-def _from_where(latitude_cut_deg: float, min_flux: float | None, names: Names) -> str:
+def _from_where(
+    latitude_cut_deg: float, min_flux: float | None, names: Names, sources: Sequence[str] = ()
+) -> str:
     def column(alias: str, name: str) -> str:
         return f"{alias}.{names.column(_TABLES[alias], name)}"
 
@@ -54,8 +57,13 @@ def _from_where(latitude_cut_deg: float, min_flux: float | None, names: Names) -
     latitude, radius = column("f", "bii"), column("f", "semi_major_axis_95")
     flux = "" if min_flux is None else f" AND {column('c', 'b_flux_ap')} > {min_flux!r}"
     # the cut is on the Fermi source only: its counterpart may lie just across the edge
+    chosen = f"{latitude} BETWEEN {-latitude_cut_deg!r} AND {latitude_cut_deg!r}"
+    if sources:
+        quoted = (name.replace("'", "''") for name in sources)
+        listed = ", ".join(f"'{name}'" for name in quoted)
+        chosen = f"{column('f', 'name')} IN ({listed})"
     return (
-        f"FROM {tables} WHERE {latitude} BETWEEN {-latitude_cut_deg!r} AND {latitude_cut_deg!r}"
+        f"FROM {tables} WHERE {chosen}"
         f" AND {radius} > 0{flux}"
         f" AND CONTAINS(POINT('ICRS', {column('c', 'ra')}, {column('c', 'dec')}),"
         f" CIRCLE('ICRS', {column('f', 'ra')}, {column('f', 'dec')}, {radius})) = 1"
@@ -68,6 +76,7 @@ def crossmatch_adql(
     fermi_columns: dict[str, str | None],
     csc_columns: dict[str, str | None],
     names: Names,
+    sources: Sequence[str] = (),
 ) -> str:
     """The join, for the columns that the service has.
 
@@ -82,6 +91,8 @@ def crossmatch_adql(
         As `xgamma.archive.catalogues.resolve_columns` gives them.
     names : Names
         How the service that is asked spells the two tables and those columns.
+    sources : sequence of str
+        Names of Fermi sources: these alone, whatever their latitude. None: all within the cut.
 
     Raises
     ------
@@ -94,12 +105,15 @@ def crossmatch_adql(
         for ours, (alias, name) in _SELECTED.items()
         if (theirs := known[alias].get(name))
     )
-    return f"SELECT TOP {ALL_ROWS} {select} {_from_where(latitude_cut_deg, min_flux, names)}"
+    behind = _from_where(latitude_cut_deg, min_flux, names, sources)
+    return f"SELECT TOP {ALL_ROWS} {select} {behind}"
 
 
-def crossmatch_count_adql(latitude_cut_deg: float, min_flux: float | None, names: Names) -> str:
+def crossmatch_count_adql(
+    latitude_cut_deg: float, min_flux: float | None, names: Names, sources: Sequence[str] = ()
+) -> str:
     """The service's own count of the join's rows."""
-    return f"SELECT COUNT(*) AS n {_from_where(latitude_cut_deg, min_flux, names)}"
+    return f"SELECT COUNT(*) AS n {_from_where(latitude_cut_deg, min_flux, names, sources)}"
 
 
 def fetch_pairs(
@@ -107,6 +121,7 @@ def fetch_pairs(
     latitude_cut_deg: float,
     min_flux: float | None,
     available: dict[tuple[str, str], list[str]],
+    fermi: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Ask for the join, have its rows counted, and finish the pairs.
 
@@ -118,6 +133,8 @@ def fetch_pairs(
         As in `crossmatch_adql`.
     available : dict
         (service, table) -> columns, as `xgamma.archive.services.read_description` gives it.
+    fermi : DataFrame, optional
+        name, bii: these sources alone, whatever their latitude.
 
     Returns
     -------
@@ -138,13 +155,23 @@ def fetch_pairs(
     }
     # in all but the two limits, joins of which one may be part of another are the same
     question = crossmatch_adql(0.0, None, columns["fermilpsc"], columns["csc"], Names())
-    answer = _kept_pairs(client, latitude_cut_deg, min_flux, question)
+    sources: Sequence[str] = ()
+    if fermi is not None:
+        sources = sorted(fermi["name"])
+        # a join of the plane that reaches as far has their rows
+        latitude_cut_deg = float(fermi["bii"].abs().max())
+    answer = _kept_pairs(client, latitude_cut_deg, min_flux, question, sources)
     if is_new := answer is None:
         answer = client.query_counted(
             partial(
-                crossmatch_adql, latitude_cut_deg, min_flux, columns["fermilpsc"], columns["csc"]
+                crossmatch_adql,
+                latitude_cut_deg,
+                min_flux,
+                columns["fermilpsc"],
+                columns["csc"],
+                sources=sources,
             ),
-            partial(crossmatch_count_adql, latitude_cut_deg, min_flux),
+            partial(crossmatch_count_adql, latitude_cut_deg, min_flux, sources=sources),
         )
     known = {"f": columns["fermilpsc"], "c": columns["csc"]}
     asked = {
@@ -167,14 +194,19 @@ def fetch_pairs(
             )
     check_unique(*here, pairs, ["fermi_name", "csc_name"])
     if is_new:
-        covers = {"latitude_cut_deg": latitude_cut_deg, "min_flux": min_flux}
         client.kept.trust([answer.record])
-        client.kept.note(question, "all", [(answer.record, covers)])
+        if not sources:
+            covers = {"latitude_cut_deg": latitude_cut_deg, "min_flux": min_flux}
+            client.kept.note(question, "all", [(answer.record, covers)])
     return pairs, [answer.record]
 
 
 def _kept_pairs(
-    client, latitude_cut_deg: float, min_flux: float | None, question: str
+    client,
+    latitude_cut_deg: float,
+    min_flux: float | None,
+    question: str,
+    sources: Sequence[str] = (),
 ) -> Answer | None:
     """The rows within the limits from a kept join with wider ones; None if there is none."""
     least = -np.inf if min_flux is None else min_flux
@@ -188,6 +220,8 @@ def _kept_pairs(
         if answer is not None:
             frame = answer.frame
             inside = within_latitude(frame["fermi_b"], latitude_cut_deg)
+            if sources:
+                inside &= frame["fermi_name"].str.strip().isin(sources).to_numpy()
             if min_flux is not None:
                 inside &= (frame["csc_flux"] > min_flux).to_numpy()
             rows = frame[inside].reset_index(drop=True)

@@ -1,13 +1,10 @@
 """Optical and infrared sources around the targets of one shard, from one survey.
 
-All targets of a shard go up in one table and are joined at the service; a service
-without uploads is asked position by position. Both give the same rows: what counts as
-inside, and which are the nearest, is decided here, not by the service.
+What counts as inside, and which are the nearest, is decided here, not by the service.
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,25 +18,20 @@ from xgamma.answers.checks import (
     check_units,
     unit_readings,
 )
-from xgamma.answers.circles import Part, joined, note_parts, same_columns, take_covered
-from xgamma.archive.catalogues import ALL_ROWS
-from xgamma.archive.client import KNOWN_CAPS, TapClient
+from xgamma.answers.circles import joined, note_parts
+from xgamma.archive.around import asked_columns, circles_question, rows_around
+from xgamma.archive.client import TapClient
 from xgamma.archive.surveys import SurveyTable
 from xgamma.errors import XgammaError
 from xgamma.sky import galactic, separation
-from xgamma.stages.counterparts import COLUMNS_DIFFER, FIELD, counterpart_columns
+from xgamma.stages.counterparts import FIELD, counterpart_columns
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.printable import shortened
-from xgamma.tap.mirror_names import Names
 
 __all__ = [
     "enrich_targets",
     "shard_columns",
 ]
-
-# Services round differently at the very edge of a circle: ask for 0.4 milliarcseconds
-# more and decide here.
-MARGIN_DEG = 1e-7
 
 
 def shard_columns(survey: SurveyTable, answer: Answer) -> list[Column]:
@@ -58,101 +50,6 @@ def _astropy_unit(text: str) -> str:
     return readings[0].to_string() if readings else text
 
 
-def _asked(survey: SurveyTable) -> dict[str, str]:
-    """Alias -> column of the survey."""
-    # aliases of our own: services rename joined columns, and two of ours may be one of theirs
-    asked = {"survey_id": survey.id, "survey_ra": survey.ra, "survey_dec": survey.dec}
-    extra = {f"extra_{i}": c for i, c in enumerate(survey.columns) if c not in survey.missing}
-    return {**asked, **extra}
-
-
-def _question(survey: SurveyTable) -> str:
-    """What questions have in common of which one may be part of another."""
-    return f"{survey.table} around positions in {survey.ra}, {survey.dec}"
-
-
-def _rows_adql(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
-    select = [
-        f"s.{names.column(survey.table, column)} AS {alias}"
-        for alias, column in _asked(survey).items()
-    ]
-    if upload:
-        select.insert(0, "t.target_id AS target_id")
-    return f"SELECT TOP {ALL_ROWS} {', '.join(select)} {_from_where(survey, circle, upload, names)}"
-
-
-def _count_adql(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
-    return f"SELECT COUNT(*) AS n {_from_where(survey, circle, upload, names)}"
-
-
-def _from_where(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
-    # POINT on the survey and CIRCLE on the upload: so that the survey's index is used
-    ra, dec = (names.column(survey.table, axis) for axis in (survey.ra, survey.dec))
-    return (
-        f"FROM {names.table(survey.table)} AS s{upload}"
-        f" WHERE 1 = CONTAINS(POINT('ICRS', s.{ra}, s.{dec}), CIRCLE('ICRS', {circle}))"
-    )
-
-
-def _ask(
-    client: TapClient, survey: SurveyTable, circle: str, upload: str = "", uploads=None
-) -> Answer:
-    rows = partial(_rows_adql, survey, circle, upload)
-    answer = client.query(rows, uploads)
-    if len(answer.frame) in KNOWN_CAPS:
-        # just the size at which services cut silently: have it counted
-        count = partial(_count_adql, survey, circle, upload)
-        answer = client.query_counted(rows, count, uploads)
-    return answer
-
-
-def _ask_with_upload(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> list[Part]:
-    from astropy.table import Table
-
-    upload = Table(
-        {
-            "target_id": targets["target_id"].to_numpy(),
-            "target_ra": targets["ra"].to_numpy(),
-            "target_dec": targets["dec"].to_numpy(),
-            "radius_deg": targets["radius_deg"].to_numpy() + MARGIN_DEG,
-        }
-    )
-    answer = _ask(
-        client,
-        survey,
-        "t.target_ra, t.target_dec, t.radius_deg",
-        ", TAP_UPLOAD.targets AS t",
-        {"targets": upload},
-    )
-    return [Part(answer.frame, answer.units, answer.record, targets)]
-
-
-def _ask_one_by_one(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> list[Part]:
-    parts = []
-    for row, target in enumerate(targets.itertuples(index=False)):
-        circle = f"{target.ra!r}, {target.dec!r}, {target.radius_deg + MARGIN_DEG!r}"
-        answer = _ask(client, survey, circle)
-        frame = answer.frame.assign(target_id=target.target_id)
-        one = targets.iloc[[row]]
-        parts.append(Part(frame, answer.units, answer.record, one, numbered=False))
-        if not same_columns([parts[0], parts[-1]]):
-            raise XgammaError(f"{client.name}: {survey.table}: {COLUMNS_DIFFER}; run again")
-    return parts
-
-
-def _gather(
-    client: TapClient, survey: SurveyTable, targets: pd.DataFrame
-) -> tuple[list[Part], list[Part]]:
-    """The rows around all targets, and which of them are new: asked for is what nobody kept."""
-    ask = _ask_with_upload if client.upload else _ask_one_by_one
-    kept, rest = take_covered(client.kept, _question(survey), _asked(survey), targets)
-    new = ask(client, survey, rest) if len(rest) else []
-    if kept and not same_columns([*kept, *new]):
-        # what was kept is of the service as it was
-        kept, new = [], ask(client, survey, targets)
-    return [*kept, *new], new
-
-
 def _checked(
     client: TapClient, survey: SurveyTable, answer: Answer, targets: pd.DataFrame
 ) -> pd.DataFrame:
@@ -160,7 +57,7 @@ def _checked(
     place = client.name, survey.table
     renamed = {"survey_id": "id", "survey_ra": "ra", "survey_dec": "dec"}
     extra = {f"extra_{i}": name for i, name in enumerate(survey.columns.values())}
-    asked = {"target_id": "target_id", **_asked(survey)}
+    asked = {"target_id": "target_id", **asked_columns(survey)}
     check_asked(*place, answer.frame, asked)
     found = answer.frame.rename(columns={**renamed, **extra})
     units = {renamed.get(name, name): unit for name, unit in answer.units.items()}
@@ -249,7 +146,7 @@ def enrich_targets(
         identifier or a valid position, or a row twice.
     """
     asked = targets.assign(radius_deg=targets["field_radius_deg"])
-    parts, new = _gather(client, survey, asked)
+    parts, new = rows_around(client, survey, asked)
     answer = joined(parts)
     found = _checked(client, survey, answer, targets)
     columns = shard_columns(survey, answer)
@@ -281,5 +178,5 @@ def enrich_targets(
     found = _nearest_csc(found, targets)
     found["l"], found["b"] = galactic(found["ra"], found["dec"]) if len(found) else ([], [])
     found = conform(found, columns)
-    note_parts(client.kept, _question(survey), _asked(survey), new)
+    note_parts(client.kept, circles_question(survey), asked_columns(survey), new)
     return found, columns, [part.record for part in parts]

@@ -24,7 +24,7 @@ from xgamma.coverage.cells import (
     witnessed,
 )
 from xgamma.coverage.footprints import flux_limit, in_catalogue_share
-from xgamma.sky import galactic, within_latitude
+from xgamma.sky import galactic, match_within, within_latitude
 from xgamma.tables.columns import Column
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "CELL_COLUMNS",
     "EXTENDED_COLUMNS",
     "MARGIN_DEG",
+    "cells_around",
     "cells_of_frame",
     "frame_of_cells",
     "map_coverage",
@@ -119,6 +120,19 @@ def map_coverage(
     density = _Density(counts)
     believed = pointings.doubted(listed, source_ra, source_dec, density)
     return witnessed(pointings.cells(believed), source_ra, source_dec, density)
+
+
+def cells_around(cells: Cells, chosen: pd.DataFrame) -> Cells:
+    """The cells in the circles of chosen sources: further out not all was fetched that tells.
+
+    Parameters
+    ----------
+    cells : Cells
+    chosen : DataFrame
+        ra, dec, reach_deg (degrees).
+    """
+    _, near, _ = match_within(chosen["ra"], chosen["dec"], chosen["reach_deg"], cells.ra, cells.dec)
+    return cells.take(np.unique(near))
 
 
 def _in_catalogue(observations: pd.DataFrame, public_by: str) -> np.ndarray:

@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xgamma.archive.surveys import SurveyTable
+from xgamma.archive.surveys import COLUMNS_DIFFER, SurveyTable
 from xgamma.errors import XgammaError
 from xgamma.stages.counterparts import (
-    COLUMNS_DIFFER,
     FIELD,
     VARIABILITY_FLAG,
     counterpart_columns,

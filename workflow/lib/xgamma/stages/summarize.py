@@ -13,6 +13,7 @@ from xgamma.archive.services import missing_optional
 from xgamma.sky import within_latitude
 from xgamma.stages.counterparts import VARIABILITY_FLAG, product_name
 from xgamma.stages.tabulate import STATES
+from xgamma.tables.names import named_run
 from xgamma.tables.printable import printable
 
 __all__ = ["build_summary", "summary_text"]
@@ -163,11 +164,12 @@ def build_summary(
     ----------
     settings : mapping
         archive, simulated, latitude_cut_deg, min_flux, radius_deg, nearest,
-        csc_radius_arcsec, surveys (survey -> {service, table, columns, optional, ...}).
+        csc_radius_arcsec, surveys (survey -> {service, table, columns, optional, ...}); sources
+        (names as they were asked for), if the run is for some alone.
     described : mapping
         (service, table) -> columns.
     chanmaster, csc, fermi : DataFrame
-        The whole catalogues.
+        The whole catalogues, or the parts of them that a run for some sources has.
     pairs, excluded : DataFrame
     verification : mapping
         `xgamma.stages.verify_crossmatch.Verification`.
@@ -186,7 +188,7 @@ def build_summary(
     cut, min_flux = settings["latitude_cut_deg"], settings["min_flux"]
     return {
         "settings": {
-            k: (sorted(v) if k == "surveys" else v)
+            k: (sorted(v) if k in ("surveys", "sources") else v)
             for k, v in settings.items()
             if k not in ("archive", "simulated")
         },
@@ -245,7 +247,9 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     settings, observations, csc = summary["settings"], summary["observations"], summary["csc"]
     fermi, pairs, counterparts = summary["fermi"], summary["pairs"], summary["counterparts"]
     sky = "SIMULATED sky (the Fermi sources are real)" if summary["simulated"] else "real sky"
+    asked = settings.get("sources", ())
     cut = f"|b| <= {settings['latitude_cut_deg']:g} deg"
+    around, of_fermi = ("around them", "named") if asked else (cut, f"with {cut}")
     flux_cut = "any flux" if settings["min_flux"] is None else f"flux > {settings['min_flux']:g}"
     smallest, median, mean, largest = (
         _flux(csc[f"flux_{which}"]) for which in ("min", "median", "mean", "max")
@@ -253,6 +257,7 @@ def summary_text(summary: Mapping[str, Any]) -> str:
     sources = pairs["fermi_sources_circle"]
     lines = [
         f"xgamma: archive {summary['run']['archive']}, {sky}",
+        *(textwrap.wrap(named_run(asked), 80, break_on_hyphens=False) if asked else ()),
         "",
         _line(
             "Chandra observations",
@@ -266,11 +271,13 @@ def summary_text(summary: Mapping[str, Any]) -> str:
         ),
         f"  fluxes, erg/s/cm2                smallest {smallest}, median {median},",
         f"                                   mean {mean}, largest {largest}",
-        _line(f"  {cut}", csc["in_plane"], f"{csc['in_plane_above_flux_cut']:,} with {flux_cut}"),
+        _line(
+            f"  {around}", csc["in_plane"], f"{csc['in_plane_above_flux_cut']:,} with {flux_cut}"
+        ),
         _line(
             "Fermi sources",
             fermi["rows"],
-            f"{fermi['in_plane']:,} with {cut}, {fermi['in_plane_confused']:,} confused",
+            f"{fermi['in_plane']:,} {of_fermi}, {fermi['in_plane_confused']:,} confused",
         ),
         _line("  without R95", fermi["excluded"], "excluded, see crossmatch/excluded.ecsv"),
         "",

@@ -1,0 +1,146 @@
+"""The table of the sources that a run is for, if the config names any, and what follows from it."""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+import pandas as pd
+
+from xgamma.errors import XgammaError
+from xgamma.sky import match_within
+from xgamma.tables.columns import Column
+from xgamma.tables.names import name_key
+
+__all__ = [
+    "CHOSEN_COLUMNS",
+    "WHOLE_SKY_DEG",
+    "check_chandra_names",
+    "circles",
+    "named_sources",
+    "narrowed",
+    "of_named",
+]
+
+CHOSEN_COLUMNS = [
+    Column("fermi_name", "text", "", "4FGL name"),
+    Column("asked", "text", "", "The name by which it was asked for; none: a neighbour"),
+    Column("found_by", "text", "", "4FGL name, association, Chandra name, or neighbour"),
+    Column("ra", "float", "deg", "Right ascension, ICRS"),
+    Column("dec", "float", "deg", "Declination, ICRS"),
+    Column("reach_deg", "float", "deg", "Radius of the sky around it that the run looks at"),
+]
+
+WHOLE_SKY_DEG = 90.0
+"""The latitude cut of named sources: none."""
+
+# A cell was seen by observations that were aimed so far from it (HRC-S is 99 arcmin long), and
+# whether an observation counts is told by sources so far from its aim (HRC-I) ...
+_OBSERVATIONS_DEG, _WITNESSES_DEG = 0.83, 0.28
+_BEYOND_DEG = {
+    "chanmaster": _OBSERVATIONS_DEG,
+    "csc": _OBSERVATIONS_DEG + _WITNESSES_DEG,
+}
+
+
+def check_chandra_names(chosen: pd.DataFrame, csc: pd.DataFrame) -> None:
+    """Refuse Chandra names that none of the sources around has.
+
+    Parameters
+    ----------
+    chosen : DataFrame
+        `CHOSEN_COLUMNS`.
+    csc : DataFrame
+        The Chandra sources around them.
+
+    Raises
+    ------
+    XgammaError
+        Naming them, with the nearest names.
+    """
+    known = {_without_catalogue(name): name for name in csc["name"]}
+    asked = chosen.loc[chosen["found_by"] == "Chandra name", "asked"]
+    problems = []
+    for name in dict.fromkeys(asked):
+        key = _without_catalogue(name)
+        if key not in known:
+            near = [known[k] for k in difflib.get_close_matches(key, known, n=3)]
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            problems.append(f"no Chandra source is called {name}{hint}")
+    if problems:
+        raise XgammaError(f"sources: {'; '.join(problems)}")
+
+
+def _without_catalogue(name: str) -> str:
+    return name_key(name)[name_key(name).find("j") :]
+
+
+def named_sources(chosen: pd.DataFrame) -> list[str]:
+    """The Fermi sources that were asked for, without their neighbours, sorted."""
+    return sorted(set(chosen.loc[chosen["found_by"] != "neighbour", "fermi_name"]))
+
+
+def narrowed(
+    fermi: pd.DataFrame, latitude_cut_deg: float, chosen: pd.DataFrame | None
+) -> tuple[pd.DataFrame, float]:
+    """A catalogue and the cut in latitude; of named sources, these alone and none.
+
+    Parameters
+    ----------
+    fermi : DataFrame
+    latitude_cut_deg : float
+    chosen : DataFrame or None
+        `CHOSEN_COLUMNS`.
+    """
+    if chosen is None:
+        return fermi, latitude_cut_deg
+    return fermi[fermi["name"].isin(named_sources(chosen))].reset_index(drop=True), WHOLE_SKY_DEG
+
+
+def of_named(frame: pd.DataFrame, chosen: pd.DataFrame | None) -> pd.DataFrame:
+    """The rows of a table, by its `fermi_name`, of the sources that were asked for.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    chosen : DataFrame or None
+        `CHOSEN_COLUMNS`; None: all rows.
+    """
+    if chosen is None:
+        return frame
+    return frame[frame["fermi_name"].isin(named_sources(chosen))].reset_index(drop=True)
+
+
+def circles(chosen: pd.DataFrame, catalogue: str) -> pd.DataFrame:
+    """Where rows of a catalogue are needed.
+
+    Parameters
+    ----------
+    chosen : DataFrame
+        `CHOSEN_COLUMNS`.
+    catalogue : str
+        chanmaster or csc.
+
+    Returns
+    -------
+    DataFrame
+        target_id, ra, dec, radius_deg (degrees): one circle for each source, but for those that
+        lie within another one.
+    """
+    once = chosen.drop_duplicates("fermi_name").sort_values(
+        ["reach_deg", "fermi_name"], ascending=[False, True], ignore_index=True
+    )
+    ra, dec = once["ra"].to_numpy(), once["dec"].to_numpy()
+    radius = np.minimum(once["reach_deg"].to_numpy() + _BEYOND_DEG[catalogue], 180.0)
+    first, second, apart = match_within(ra, dec, radius, ra, dec)
+    within = (first < second) & (apart + radius[second] <= radius[first])
+    kept = np.ones(len(once), bool)
+    kept[second[within]] = False
+    return pd.DataFrame(
+        {
+            "target_id": np.arange(kept.sum()),
+            "ra": ra[kept],
+            "dec": dec[kept],
+            "radius_deg": radius[kept],
+        }
+    )
