@@ -23,7 +23,8 @@ with job(snakemake) as results:
     provenance = read_provenance(results)
     check_products(results, provenance)
     clients, settings = {}, load_config(snakemake.config)
-    sky = results / "archive/sky.duckdb" if p.simulated_sky else None
+    archive = settings.folder_of(results, settings.archive)
+    sky = archive / "archive/sky.duckdb" if p.simulated_sky else None
     for name in settings.services:
         # keeps nothing: the answers that are kept are those that the products rest on
         clients[name] = connect(settings, name, sky)
@@ -34,7 +35,7 @@ with job(snakemake) as results:
     changes = pd.concat(changes, ignore_index=True)
     newest = max(answer["started"] for answer in provenance["answers"].values())
     asked_at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    text = drift_text(results.name, rows, changes, (newest, asked_at))
+    text = drift_text(archive.name, results, rows, changes, (newest, asked_at))
     write_ecsv(results / "drift/drift.ecsv", changes, CHANGE_COLUMNS)
     write_text(results / "drift/drift.txt", text)
     print(text, end="")

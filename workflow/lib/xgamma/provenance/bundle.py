@@ -58,7 +58,7 @@ def bundle_contents(
     project : Path
         Where the workflow is.
     results, answers : Path
-        Folders of the archive's products and of its kept answers.
+        Folders of the products and of the kept answers, which are in the archive's folder.
     provenance : mapping
         As `xgamma.provenance.record.run_provenance` gives it.
     codes : mapping
@@ -82,7 +82,8 @@ def bundle_contents(
             f"since the products were made: run snakemake first"
         )
     check_products(results, provenance)
-    archive = results.name
+    archive = answers.parent.name
+    folder = Path("results", archive, results.relative_to(answers.parent)).as_posix()
     contents: dict[str, Path | bytes] = {
         **{name: project / name for name in _FILES},
         "config/config.yaml": _replay_config(provenance["config"], archive).encode(),
@@ -93,7 +94,7 @@ def bundle_contents(
             if path.is_file() and not _is_left_out(name):
                 contents[name.as_posix()] = path
     for name in [*provenance["products"], "provenance.json", "ro-crate-metadata.json"]:
-        contents[f"results/{archive}/{name}"] = results / name
+        contents[f"{folder}/{name}"] = results / name
     for path in _answer_files(answers, provenance):
         contents[f"results/{archive}/answers/{path.relative_to(answers).as_posix()}"] = path
     return contents

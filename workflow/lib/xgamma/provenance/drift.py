@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from xgamma.archive.around import fetch_around
 from xgamma.archive.catalogues import CATALOGUES, fetch_catalogue
 from xgamma.archive.services import DESCRIPTION_COLUMNS, describe_service, read_description
 from xgamma.archive.surveys import SurveyTable, missing_of_survey, service_described
@@ -82,15 +83,23 @@ def ask_again(
     yield Asked("columns", *both, ("service", "table", "column"))
 
     for name, catalogue in CATALOGUES.items():
-        fresh, _ = fetch_catalogue(
-            clients["heasarc"], catalogue, available["heasarc", catalogue.table]
-        )
-        kept = read_parquet(results / f"catalogs/{name}.parquet")
+        path = f"catalogs/{name}.parquet"
+        circles = (settings[path] or {}).get("circles")
+        asked = (clients["heasarc"], catalogue, available["heasarc", catalogue.table])
+        if circles is None:
+            fresh, _ = fetch_catalogue(*asked)
+        else:
+            fresh, _ = fetch_around(*asked, pd.DataFrame(circles))
+        kept = read_parquet(results / path)
         yield Asked(name, kept, fresh, (catalogue.key,))
 
     path = "crossmatch/joined.parquet"
     cut, min_flux = settings[path]["latitude_cut_deg"], settings[path]["min_flux"]
-    fresh, _ = fetch_pairs(clients["heasarc"], cut, min_flux, available)
+    fermi = None
+    if named := settings[path].get("sources"):
+        fermi = read_parquet(results / "catalogs/fermilpsc.parquet", ["name", "bii"])
+        fermi = fermi[fermi["name"].isin(named)]
+    fresh, _ = fetch_pairs(clients["heasarc"], cut, min_flux, available, fermi)
     yield Asked("pairs", read_parquet(results / path), fresh, ("fermi_name", "csc_name"))
 
     # around the targets that were kept, or each new pair would come up as new stars too
@@ -191,13 +200,19 @@ def _value_text(value: Any) -> str:
 
 
 def drift_text(
-    archive: str, rows: Mapping[str, tuple[int, int]], changes: pd.DataFrame, when: tuple[str, str]
+    archive: str,
+    results: Path,
+    rows: Mapping[str, tuple[int, int]],
+    changes: pd.DataFrame,
+    when: tuple[str, str],
 ) -> str:
     """The changes on a page.
 
     Parameters
     ----------
     archive : str
+    results : Path
+        The folder of the products.
     rows : mapping
         Table -> number of rows kept, and now.
     changes : DataFrame
@@ -228,6 +243,6 @@ def drift_text(
         "",
         "nothing has changed"
         if changes.empty
-        else f"each change: results/{archive}/drift/drift.ecsv",
+        else f"each change: {results}/drift/drift.ecsv",
     ]
     return "\n".join(lines) + "\n"

@@ -145,7 +145,10 @@ class _KnownNames:
             return "association", rows
         if place := _chandra_place(name):
             x, _ = self._distances(*place)
-            return "Chandra name", np.flatnonzero(x <= LARGEST_DISTANCE).tolist()
+            within = x <= LARGEST_DISTANCE
+            # an extended source has a candidate by the hundred: it is meant only if no other is
+            points = within & (self.ellipses.origin != "template")
+            return "Chandra name", np.flatnonzero(points if points.any() else within).tolist()
         return "", []
 
     def _distances(self, ra: float, dec: float) -> tuple[np.ndarray, np.ndarray]:
