@@ -158,8 +158,8 @@ REFUSED = [
     (
         {True: 1},
         "config: True is 1, but there is no such key; the keys there are archive, replay, "
-        "archives, demo, sky, crossmatch, coverage, association, enrichment, surveys, subsample, "
-        "figures, tap",
+        "archives, demo, sources, sky, crossmatch, coverage, association, enrichment, surveys, "
+        "subsample, figures, tap",
     ),
     (
         {"association": {"fixed": {"eta_pulsars": 0.9}}},

@@ -1,5 +1,7 @@
 """What has changed between two states of a table; asking again is tested on the demo archive."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -87,7 +89,7 @@ def test_the_page_and_the_table(tmp_path):
     found = table_changes("csc", KEPT, now, ["name"])
     rows = {"chanmaster": (30_123, 30_123), "csc": (4, 4)}
     when = ("2026-01-02T03:04:05+00:00", "2026-02-03T04:05:06+00:00")
-    text = drift_text("live", rows, found, when)
+    text = drift_text("live", Path("results/live"), rows, found, when)
     lines = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line}
     assert lines["chanmaster"] == ["30,123", "30,123", "0", "0", "0"]
     # three rows have changed, in two columns each
@@ -99,5 +101,5 @@ def test_the_page_and_the_table(tmp_path):
     read = read_ecsv(tmp_path / "drift.ecsv", CHANGE_COLUMNS)
     pd.testing.assert_frame_equal(read, conform(found, CHANGE_COLUMNS))
 
-    none = drift_text("live", rows, found.iloc[:0], when)
+    none = drift_text("live", Path("results/live"), rows, found.iloc[:0], when)
     assert "nothing has changed" in none and "drift.ecsv" not in none

@@ -24,6 +24,7 @@ from xgamma.archive.surveys import missing_of_survey, required_of_survey, survey
 from xgamma.config.settings import Config
 from xgamma.errors import XgammaError
 from xgamma.sky import galactic
+from xgamma.tables.names import named_run
 from xgamma.tables.printable import one_line, shortened
 from xgamma.tap.mirror_names import Names
 
@@ -59,8 +60,13 @@ _SOME_ROWS = 2_000
 _FERMI_SOURCES, _PAIRS, _CUT_DEG = 340, 9_162, 10.0
 # of CPU, on one core: benchmarks/README.md, whole runs, factor 1
 _OWN_WORK_S = 80.0
+# the same of a run for a few named sources
+_OWN_WORK_NAMED_S = 30.0
 # the columns; three catalogues and the join, each with its count
 _HEASARC_REQUESTS = 1 + 2 * 4
+# the columns; the Fermi sources and the join, each with its count; and two catalogues around them
+_HEASARC_REQUESTS_NAMED = 1 + 2 * 2
+_CATALOGUES_AROUND = 2
 # the columns and the capabilities
 _SURVEY_REQUESTS = 2
 
@@ -214,7 +220,8 @@ def _of_service(
     if asker is None:
         yield line.finding()
         return
-    uploads = bool(surveys) and settings.services[service].upload
+    around = bool(surveys) or bool(catalogues and settings.sources)
+    uploads = around and settings.services[service].upload
     if uploads:
         uploads = _try_upload(asker, block, line)
     yield line.finding()
@@ -360,7 +367,8 @@ def _of_catalogue(
         line.failed("its number of rows", error)
         return line.finding()
     _say_rows(line, catalogue.table, parse_count(answer.frame), settings.simulated)
-    pace.catalogue_rows += parse_count(answer.frame) or 0
+    if not settings.sources or catalogue is CATALOGUES["fermilpsc"]:
+        pace.catalogue_rows += parse_count(answer.frame) or 0
     if catalogue.table == "csc" and not needed:
         columns = ", ".join(column for column in resolved.values() if column)
         try:
@@ -474,20 +482,15 @@ def _mend(name: str, survey: Mapping[str, Any], needed: list[str]) -> Iterator[s
 
 def _plan(settings: Config, surveys: Mapping[str, Mapping[str, Any]], pace: _Pace) -> Finding:
     """How many requests a run makes, and between which times it takes."""
+    if settings.sources:
+        return _plan_of_named(settings, surveys, pace)
     simulated_part = pace.catalogue_rows / sum(n or 27_122 for n, _ in _PUBLISHED_ROWS.values())
     part = math.sin(math.radians(min(settings.sky.latitude_cut_deg, 90.0)))
     part *= (simulated_part if settings.simulated else 1.0) / math.sin(math.radians(_CUT_DEG))
     targets = round(part * (_FERMI_SOURCES + _PAIRS))
     shards = _shards(settings, round(part * _FERMI_SOURCES))
-    requests = {"heasarc": _HEASARC_REQUESTS}
-    for service in dict.fromkeys(survey["service"] for survey in surveys.values()):
-        each = shards if settings.services[service].upload else targets
-        number = _SURVEY_REQUESTS + each * len(surveys_of(service, surveys))
-        requests[service] = requests.get(service, 0) + number
-    words = (
-        f"about {sum(requests.values()):,} requests "
-        f"({', '.join(f'{name} {number:,}' for name, number in requests.items())})"
-    )
+    requests = _requests(settings, surveys, _HEASARC_REQUESTS, shards, targets)
+    words = _about(requests)
     unknown = [name for name in requests if name not in pace.request_s]
     if not unknown:
         unknown = ["csc"] if math.isnan(pace.row_s) else []
@@ -511,6 +514,53 @@ def _plan(settings: Config, surveys: Mapping[str, Mapping[str, Any]], pace: _Pac
         f"{_OWN_WORK_S:.0f} s, rows come as fast as the first {_SOME_ROWS:,} of csc, and each of "
         f"{targets:,} targets takes between nothing and what one of those above took; queues, and "
         f"HEASARC's search for the pairs, come on top",
+    )
+
+
+def _plan_of_named(
+    settings: Config, surveys: Mapping[str, Mapping[str, Any]], pace: _Pace
+) -> Finding:
+    """The same for named sources. Rows are few but for those of the Fermi catalogue."""
+    sources = len(settings.sources)
+    heasarc = _HEASARC_REQUESTS_NAMED
+    heasarc += _CATALOGUES_AROUND * (1 if settings.services["heasarc"].upload else sources)
+    targets = round(sources * (1 + _PAIRS / _FERMI_SOURCES))
+    requests = _requests(settings, surveys, heasarc, sources, targets)
+    words = f"{named_run(settings.sources)}: {_about(requests)}"
+    unknown = [name for name in requests if name not in pace.request_s]
+    if unknown or math.isnan(pace.row_s):
+        without = ", ".join(unknown or ["csc"])
+        return Finding("plan", "run", f"{words}; how long they take is not known without {without}")
+    seconds = _OWN_WORK_NAMED_S + pace.catalogue_rows * pace.row_s
+    seconds += sum(number * pace.request_s[name] for name, number in requests.items())
+    return Finding(
+        "plan",
+        "run",
+        f"{words}, about {seconds:.0f} s on one core, if own work takes {_OWN_WORK_NAMED_S:.0f} s "
+        f"of it; queues come on top",
+    )
+
+
+def _requests(
+    settings: Config,
+    surveys: Mapping[str, Mapping[str, Any]],
+    heasarc: int,
+    shards: int,
+    targets: int,
+) -> dict[str, int]:
+    """How many requests each service gets."""
+    requests = {"heasarc": heasarc}
+    for service in dict.fromkeys(survey["service"] for survey in surveys.values()):
+        each = shards if settings.services[service].upload else targets
+        number = _SURVEY_REQUESTS + each * len(surveys_of(service, surveys))
+        requests[service] = requests.get(service, 0) + number
+    return requests
+
+
+def _about(requests: Mapping[str, int]) -> str:
+    return (
+        f"about {sum(requests.values()):,} requests "
+        f"({', '.join(f'{name} {number:,}' for name, number in requests.items())})"
     )
 
 

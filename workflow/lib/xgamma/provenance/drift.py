@@ -241,8 +241,6 @@ def drift_text(
         lines.append(f"{table:<{width}} " + " ".join(f"{number:>9,}" for number in numbers))
     lines += [
         "",
-        "nothing has changed"
-        if changes.empty
-        else f"each change: {results}/drift/drift.ecsv",
+        "nothing has changed" if changes.empty else f"each change: {results}/drift/drift.ecsv",
     ]
     return "\n".join(lines) + "\n"

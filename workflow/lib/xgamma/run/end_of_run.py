@@ -92,8 +92,8 @@ def success_report(
     Returns
     -------
     str
-        A line, before it one for named sources, and one for each survey that is no longer in the config: Snakemake leaves its
-        tables where they are.
+        A line, before it one for named sources, and one for each survey that is no longer in the
+        config: Snakemake leaves its tables where they are.
     """
     tables = Path(results).glob("tables/counterparts_*.parquet")
     others = {table.stem.removeprefix("counterparts_") for table in tables} - {*surveys}

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from xgamma.errors import XgammaError
-from xgamma.sky import match_within
+from xgamma.sky import separation, unit_vectors
 from xgamma.tables.columns import Column
 from xgamma.tables.names import name_key
 
@@ -34,6 +34,8 @@ CHOSEN_COLUMNS = [
 WHOLE_SKY_DEG = 90.0
 """The latitude cut of named sources: none."""
 
+_Circle = tuple[float, float, float]
+_ROUNDING_DEG = 1e-9
 # A cell was seen by observations that were aimed so far from it (HRC-S is 99 arcmin long), and
 # whether an observation counts is told by sources so far from its aim (HRC-I) ...
 _OBSERVATIONS_DEG, _WITNESSES_DEG = 0.83, 0.28
@@ -124,23 +126,40 @@ def circles(chosen: pd.DataFrame, catalogue: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        target_id, ra, dec, radius_deg (degrees): one circle for each source, but for those that
-        lie within another one.
+        target_id, ra, dec, radius_deg (degrees): circles that hold all of them; those that overlap
+        so much that one around both is no larger than the two are one.
     """
-    once = chosen.drop_duplicates("fermi_name").sort_values(
-        ["reach_deg", "fermi_name"], ascending=[False, True], ignore_index=True
-    )
-    ra, dec = once["ra"].to_numpy(), once["dec"].to_numpy()
-    radius = np.minimum(once["reach_deg"].to_numpy() + _BEYOND_DEG[catalogue], 180.0)
-    first, second, apart = match_within(ra, dec, radius, ra, dec)
-    within = (first < second) & (apart + radius[second] <= radius[first])
-    kept = np.ones(len(once), bool)
-    kept[second[within]] = False
-    return pd.DataFrame(
-        {
-            "target_id": np.arange(kept.sum()),
-            "ra": ra[kept],
-            "dec": dec[kept],
-            "radius_deg": radius[kept],
-        }
-    )
+    once = chosen.drop_duplicates("fermi_name")
+    found: list[_Circle] = []
+    for row in once.sort_values(["reach_deg", "fermi_name"]).itertuples(index=False):
+        circle = row.ra, row.dec, min(row.reach_deg + _BEYOND_DEG[catalogue], 180.0)
+        at = 0
+        while at < len(found):
+            around = _around_both(found[at], circle)
+            if around[2] ** 2 <= found[at][2] ** 2 + circle[2] ** 2:
+                # the larger one may take in others
+                del found[at]
+                circle, at = around, 0
+            else:
+                at += 1
+        found.append(circle)
+    frame = pd.DataFrame(sorted(found), columns=["ra", "dec", "radius_deg"])
+    frame.insert(0, "target_id", np.arange(len(frame)))
+    return frame
+
+
+def _around_both(first: _Circle, second: _Circle) -> _Circle:
+    """The smallest circle around two."""
+    small, large = sorted((first, second), key=lambda circle: circle[2])
+    apart = float(separation(*large[:2], *small[:2]))
+    if apart + small[2] <= large[2]:
+        return large
+    radius = (apart + small[2] + large[2]) / 2
+    # from the large one's centre towards the small one's
+    part = (radius - large[2]) / apart
+    vectors = unit_vectors([large[0], small[0]], [large[1], small[1]])
+    angle = np.radians(apart)
+    weights = np.array([np.sin((1 - part) * angle), np.sin(part * angle)]) / np.sin(angle)
+    x, y, z = weights @ vectors
+    ra, dec = np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))
+    return float(ra), float(dec), min(radius + _ROUNDING_DEG, 180.0)
