@@ -243,12 +243,16 @@ class Joins:
 
     def __call__(self, adql, _):
         self.asked += 1
-        low, high = map(float, re.search(r"BETWEEN (\S+) AND (\S+) ", adql).groups())
+        limits = re.search(r"BETWEEN (\S+) AND (\S+) ", adql)
+        low, high = map(float, limits.groups()) if limits else (-90, 90)
+        named = re.search(r"f.name IN \((.*?)\)", adql)
         flux = re.search(r"b_flux_ap > (\S+)", adql)
         rows = [
             i
             for i, (b, f) in enumerate(zip(LATITUDES, FLUXES, strict=True))
-            if low <= b <= high and (not flux or (f is not None and f > float(flux[1])))
+            if low <= b <= high
+            and (not named or f"'fermi_name {i}'" in named[1])
+            and (not flux or (f is not None and f > float(flux[1])))
         ]
         if "COUNT(*)" in adql:
             return votable(Field("n", "long", [len(rows)]))
@@ -300,6 +304,27 @@ def test_a_narrower_join_asks_nobody(fake_tap, folder, first, then, asks):
         for b, f in zip(LATITUDES, FLUXES, strict=True)
     )
     assert len(made) == expected > 0
+
+
+@pytest.mark.parametrize(("cut", "asks"), [(12, False), (10, True)])
+def test_the_join_of_named_sources_is_part_of_a_kept_join_that_reaches_as_far(
+    fake_tap, folder, cut, asks
+):
+    fake_tap.answer = joins = Joins()
+    whole = pairs_of(fake_tap, folder, cut, None)
+    joins.asked = 0
+    # at -12, -5 and 3 degrees, whatever the cut of the config
+    fermi = pd.DataFrame({"name": [f"fermi_name {i}" for i in (5, 0, 2)], "bii": [3.0, -12.0, -5]})
+    client = TapClient("heasarc", fake_tap.url, answers=folder, reuse=True)
+    made, _ = fetch_pairs(client, 1.0, None, AVAILABLE, fermi)
+    assert joins.asked == (2 if asks else 0)
+    assert made["fermi_name"].tolist() == [f"fermi_name {i}" for i in (0, 2, 5)]
+    # and no join of the plane is taken for theirs, nor theirs for one of the plane
+    joins.asked = 0
+    assert len(pairs_of(fake_tap, folder, cut, None)) == len(whole)
+    assert joins.asked == 0
+    assert len(pairs_of(fake_tap, folder, 15, None)) == len(LATITUDES)
+    assert joins.asked == 2
 
 
 def test_a_catalogue_is_asked_for_once(fake_tap, folder):

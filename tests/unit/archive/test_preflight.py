@@ -73,7 +73,7 @@ def heasarc(gaia):
     service.close()
 
 
-def findings(heasarc, gaia, *, tap=(), **gaia_settings):
+def findings(heasarc, gaia, *, tap=(), sources=(), **gaia_settings):
     """The lines, with seconds as N; nothing may be left at the services."""
     settings = load_config({})
     services = {
@@ -84,6 +84,7 @@ def findings(heasarc, gaia, *, tap=(), **gaia_settings):
     settings = dataclasses.replace(
         settings,
         archive="a",
+        sources=sources,
         archives={"a": Archive(simulated=False, **services)},
         tap=dataclasses.replace(settings.tap, attempts=1, **dict(tap)),
     )
@@ -122,6 +123,17 @@ def test_services_that_have_all(heasarc, gaia):
     # irsa has no survey: it is not asked; the others are asked for little
     assert len(heasarc.queries) + len(gaia.queries) <= 12
     assert not any("COUNT" in query for query in gaia.queries)
+
+
+def test_the_plan_of_named_sources(heasarc, gaia):
+    """Uploads of HEASARC too: the catalogues are asked for around the sources."""
+    lines = findings(heasarc, gaia, sources=("LS 5039", "Cyg X-3"))
+    assert lines[0].endswith("an upload of 3 rows came back whole in N s")
+    assert re.match(
+        r"plan run: a run for 2 named sources: LS 5039, Cyg X-3: about 11 requests \(heasarc 7, "
+        r"gaia 4\), about \d+ s on one core, if own work takes 30 s of it",
+        lines[-1],
+    )
 
 
 def no(path):

@@ -11,6 +11,7 @@ from xgamma.association.fields import fields_around
 from xgamma.association.kinds import KindShares
 from xgamma.association.parameters import KINDS
 from xgamma.association.posterior import find_candidates, posterior
+from xgamma.sky import separation
 
 MOST = 6
 
@@ -101,6 +102,28 @@ def test_mirrored_places():
     assert controls.kind.tolist() == ["mirrored"] * 3
     found = SkyCoord(controls.ellipses.ra, controls.ellipses.dec, unit="deg")
     assert found.separation(mirrors).arcsec.max() < 1e-3
+
+
+def test_no_control_lies_at_a_fermi_source_that_is_not_in_the_run(runs):
+    run = runs[0]
+    sky, null = run.sky, np.full(len(run.sky.xray), np.nan)
+    first = run.controls.ellipses.take(run.controls.source == run.controls.source[0])
+    others = first.take(np.arange(1))
+    found = controls_of(
+        run.model, sky.shares, sky.cells, sky.xray, (null, null, null), sky.places,
+        sky.log_gamma, sky.fields, sky.candidates, run.probability, 60, others,
+    )  # fmt: skip
+    every = controls_of(
+        run.model, sky.shares, sky.cells, sky.xray, (null, null, null), sky.places,
+        sky.log_gamma, sky.fields, sky.candidates, run.probability, 60,
+    )  # fmt: skip
+
+    def touches(places):
+        apart = separation(places.ra, places.dec, others.ra[0], others.dec[0])
+        return apart < 1.5 * (places.major + others.major[0])
+
+    assert touches(every.ellipses).any() and not touches(found.ellipses).any()
+    assert len(found.source) == (~touches(every.ellipses)).sum()
 
 
 def test_what_is_put_in_is_found_as_often_as_the_probabilities_say(runs):

@@ -126,6 +126,22 @@ def test_what_is_in_it(project):
     }
 
 
+def test_products_of_named_sources_are_where_they_were_below_the_answers(project):
+    below = project.results / "sources/ls5039"
+    for name in ("catalogs/csc.parquet", "provenance.json"):
+        project.write(below / name, (project.results / name).read_bytes())
+    contents = bundle_contents(
+        project.folder, below, project.results / "answers", project.provenance, CODES
+    )
+    of_plane = project.contents()
+    answers = {name for name in of_plane if "/answers/" in name}
+    assert answers and answers == {name for name in contents if "/answers/" in name}
+    product = "results/live/sources/ls5039/catalogs/csc.parquet"
+    assert contents[product] == below / "catalogs/csc.parquet"
+    assert "results/live/catalogs/csc.parquet" not in contents
+    assert contents["config/config.yaml"] == of_plane["config/config.yaml"]
+
+
 def test_the_config_is_that_of_the_run_and_replays_it(project):
     text = project.contents()["config/config.yaml"].decode()
     config = yaml.safe_load(text)

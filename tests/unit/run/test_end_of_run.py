@@ -117,6 +117,10 @@ def test_a_preflight_is_no_product(project):
     assert success_report("results/live", []) == "xgamma: no products yet under results/live/"
     (project / "results/live/services/heasarc.ecsv").touch()
     assert success_report("results/live", []) == "xgamma: products are under results/live/"
+    assert success_report("results/live", [], ("LS 5039",)).splitlines() == [
+        "xgamma: a run for 1 named source: LS 5039",
+        "xgamma: products are under results/live/",
+    ]
 
 
 def test_tables_of_another_config_are_named(project):

@@ -161,6 +161,19 @@ def test_the_join_word_for_word():
     )
 
 
+def test_of_named_sources_the_names_are_asked_for_and_not_the_latitude():
+    columns = {"name": "name", "bii": "bii"}
+    names = ["4FGL J1826.2-1450", "O'Brien"]
+    where = (
+        "FROM fermilpsc AS f, csc AS c WHERE f.name IN ('4FGL J1826.2-1450', 'O''Brien') AND "
+        "f.semi_major_axis_95 > 0 AND CONTAINS("
+    )
+    assert where in crossmatch_adql(10.0, None, columns, columns, Names(), sources=names)
+    assert crossmatch_count_adql(10.0, None, Names(), names).startswith(
+        f"SELECT COUNT(*) AS n {where}"
+    )
+
+
 def test_a_mirror_is_asked_in_its_names_and_answers_in_ours():
     maps = {
         "fermilpsc": {

@@ -83,7 +83,7 @@ def bundle_contents(
         )
     check_products(results, provenance)
     archive = answers.parent.name
-    folder = Path("results", archive, results.relative_to(answers.parent)).as_posix()
+    below = Path("results", archive, results.relative_to(answers.parent)).as_posix()
     contents: dict[str, Path | bytes] = {
         **{name: project / name for name in _FILES},
         "config/config.yaml": _replay_config(provenance["config"], archive).encode(),
@@ -94,7 +94,7 @@ def bundle_contents(
             if path.is_file() and not _is_left_out(name):
                 contents[name.as_posix()] = path
     for name in [*provenance["products"], "provenance.json", "ro-crate-metadata.json"]:
-        contents[f"{folder}/{name}"] = results / name
+        contents[f"{below}/{name}"] = results / name
     for path in _answer_files(answers, provenance):
         contents[f"results/{archive}/answers/{path.relative_to(answers).as_posix()}"] = path
     return contents
