@@ -237,7 +237,7 @@ class ProjectCopy:
         end_by : signal.Signals
             How: SIGINT to all, as Ctrl-C does, SIGTERM to Snakemake alone, or SIGKILL to all.
         """
-        for logs in self.folder.glob("results/*/logs"):
+        for logs in self._log_folders():
             shutil.rmtree(logs)
         at_start = (_KILLER if kill_at else "") + (_OFFLINE if offline else "")
         more = {"KILL_AT": kill_at} | ({"PYTHONPATH": python_path} if python_path else {})
@@ -263,9 +263,16 @@ class ProjectCopy:
         """The jobs that the last run began, as `Run.jobs` has them."""
         return sorted(
             str(log.relative_to(logs).with_suffix(""))
-            for logs in self.folder.glob("results/*/logs")
+            for logs in self._log_folders()
             for log in logs.rglob("*.log")
         )
+
+    def _log_folders(self) -> list[Path]:
+        """Of the products of the plane, and of named sources."""
+        return [
+            *self.folder.glob("results/*/logs"),
+            *self.folder.glob("results/*/sources/*/logs"),
+        ]
 
     def finished_jobs(self) -> set[str]:
         """All jobs that Snakemake has on record as finished, named like those.

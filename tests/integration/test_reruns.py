@@ -375,6 +375,23 @@ def test_another_enrichment(bench):
     assert bench.check("enrichment: back", shards="none") == 0
 
 
+def test_named_sources_leave_the_plane_alone(bench):
+    """What the plane has asked is not asked again: the columns, the Fermi sources, the join."""
+    config = copy.deepcopy(bench.config)
+    bench.set_all({"sources": ["4FGL J1745.6-2859"]})
+    folder = f"{ARCHIVE}/sources/4fglj1745.6-2859"
+    jobs, requests = bench.run()
+    assert {rule_of(job) for job in jobs} - {"provenance"} == TABLE["sources"][0]
+    done.add("sources")
+    # the two catalogues around it; nothing of a survey that lies within a circle of the plane's
+    shards = shard_jobs(jobs)
+    assert shards == bench.seen.new_ones(bench.project, folder) and len(shards) == 2
+    assert 2 <= requests <= 2 + len(shards)
+    bench.config = config
+    bench.write()
+    assert bench.check("sources: back", shards="none") == 0
+
+
 def test_shards_that_fail_do_not_stop_the_others_and_are_named_at_the_end(bench):
     """Dense fields have more rows than are allowed; a larger limit runs these shards only."""
     bench.set_all({"sky.latitude_cut_deg": 0.15, "enrichment.radius_deg": 0.031})

@@ -10,6 +10,8 @@
 
 # Only asked for where coverage.source is obscore; the service need not be one of the archive's.
 rule fetch_outlines:
+    input:
+        chosen=CHOSEN,
     output:
         outlines=f"{RESULTS}/coverage/outlines.parquet",
         provenance=f"{RESULTS}/coverage/outlines.provenance.json",

@@ -4,13 +4,14 @@ import logging
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from fake_tap import Field, error_document, votable
 
 from xgamma.archive.client import TapClient, TapError
 from xgamma.archive.obscore import OUTLINE_COLUMNS, asked_band_deg, fetch_outlines
 from xgamma.errors import XgammaError
-from xgamma.sky import galactic
+from xgamma.sky import galactic, separation
 
 TABLE, WHERE = "ivoa.obscore", "obs_collection = 'SIM' OR obs_collection = 'TEST'"
 # MJD 51544 is 2000 January 1
@@ -109,6 +110,31 @@ def test_the_condition_is_the_band(fake_tap, band_deg):
     latitude = np.abs(galactic(ra, dec)[1])
     clear = np.abs(latitude - band_deg) > 1e-4
     assert (inside == (latitude <= band_deg))[clear].all() and clear.mean() > 0.99
+
+
+def test_around_named_sources_the_condition_is_their_circles(fake_tap):
+    """Held against separations, at a pole and at right ascension 0; one holds the table's rows."""
+    circles = pd.DataFrame(
+        {"ra": [266.0, 0.05, 120.0], "dec": [-29.0, 0.0, -89.5], "radius_deg": [89.0, 1.2, 2.0]}
+    )
+    fake_tap.answer = Service(**{name: values[:1] for name, values in ROWS.items()})
+    client = TapClient("obscore", fake_tap.url, attempts=1)
+    frame, _ = fetch_outlines(client, TABLE, WHERE, 15.0, circles)
+    assert frame["obsid"].tolist() == ["7"]
+    condition = fake_tap.queries[1].partition(f"({WHERE}) AND (")[2].removesuffix(")")
+    assert len(fake_tap.queries) == 3
+    random = np.random.default_rng(3)
+    ra, dec = random.uniform(0, 360, 40_000), np.degrees(np.arcsin(random.uniform(-1, 1, 40_000)))
+    ra[:9_000], dec[:9_000] = random.uniform(-3, 3, 9_000) % 360, random.uniform(-3, 3, 9_000)
+    dec[9_000:18_000] = random.uniform(-90, -86, 9_000)
+    functions = {"SIN": np.sin, "COS": np.cos, "RADIANS": np.radians}
+    terms = condition.split(" OR ")
+    assert len(terms) == 3
+    for term, circle in zip(terms, circles.itertuples(), strict=True):
+        inside = eval(term, {"s_ra": ra, "s_dec": dec, **functions})
+        apart = separation(ra, dec, circle.ra, circle.dec)
+        clear = np.abs(apart - circle.radius_deg) > 1e-4
+        assert 100 < inside.sum() and (inside == (apart <= circle.radius_deg))[clear].all()
 
 
 def test_a_service_without_these_functions_is_asked_for_all_rows(fake_tap, caplog):

@@ -347,6 +347,17 @@ def test_the_page_has_the_numbers():
     assert "mean 4.00e-14, largest 1.00e-13" in text
 
 
+def test_the_page_of_named_sources_names_them():
+    summary = summarize(settings={**SETTINGS, "latitude_cut_deg": 90.0, "sources": ["B 2", "A 1"]})
+    assert summary["settings"]["sources"] == ["A 1", "B 2"]
+    first, second, *lines = (" ".join(line.split()) for line in summary_text(summary).splitlines())
+    assert first.startswith("xgamma: archive demo") and second == (
+        "a run for 2 named sources: A 1, B 2"
+    )
+    assert "around them 5 3 with flux > 0" in lines
+    assert "Fermi sources 6 6 named, 2 confused" in lines
+
+
 def test_a_real_sky_does_not_call_itself_simulated():
     text = summary_text(summarize(settings={**SETTINGS, "simulated": False}))
     assert "SIMULATED" not in text and "real sky" in text.splitlines()[0]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,20 @@ def _band_adql(band_deg: float) -> str:
     )
 
 
+def _circles_adql(circles: pd.DataFrame) -> str:
+    """A condition for positions in any of some circles: the cosine of the separation."""
+    ra, dec, radius = (circles[name].to_numpy(float) for name in ("ra", "dec", "radius_deg"))
+    terms = zip(
+        np.sin(np.radians(dec)), np.cos(np.radians(dec)), ra, np.cos(np.radians(radius)),
+        strict=True,
+    )  # fmt: skip
+    return " OR ".join(
+        f"({sine:.10f} * SIN(RADIANS(s_dec)) + {cosine:.10f} * COS(RADIANS(s_dec)) * "
+        f"COS(RADIANS(s_ra - {centre:.8f})) >= {least:.10f})"
+        for sine, cosine, centre, least in terms
+    )
+
+
 def _ask(client: Any, table: str, columns: Collection[str], *conditions: str) -> Answer:
     wanted = " AND ".join(f"({one})" for one in conditions if one.strip())
     behind = f"FROM {table}" + (f" WHERE {wanted}" if wanted else "")
@@ -98,33 +113,50 @@ def _ask(client: Any, table: str, columns: Collection[str], *conditions: str) ->
     )
 
 
-def _ask_for_band(
-    client: Any, table: str, columns: Collection[str], where: str, band_deg: float
+def _ask_for_part(
+    client: Any,
+    table: str,
+    columns: Collection[str],
+    where: str,
+    part: str,
+    inside: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> Answer:
-    """Only the rows of a band where the service can compute that, else all rows."""
+    """Only the rows of a part of the sky where the service can compute that, else all rows."""
     try:
-        answer = _ask(client, table, columns, where, _band_adql(band_deg))
+        answer = _ask(client, table, columns, where, part)
     except TapError as error:
-        if not isinstance(error.__cause__, DALQueryError) or band_deg >= 90:
+        if not isinstance(error.__cause__, DALQueryError) or not part:
             raise
         logger.warning("%s: asked for all rows, since it says: %s", client.name, error.reason)
     else:
-        if band_deg >= 90 or _lies_in_band(answer.frame, band_deg):
+        if not part or _lies_inside(answer.frame, inside):
             return answer
         logger.warning("%s: asked for all rows: it gave others than those asked for", client.name)
     return _ask(client, table, columns, where)
 
 
-def _lies_in_band(frame: pd.DataFrame, band_deg: float) -> bool:
+def _lies_inside(
+    frame: pd.DataFrame, inside: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> bool:
     """Whether there are rows, and each is where it was asked for: functions may take degrees."""
     if not len(frame) or not {"s_ra", "s_dec"} <= {*frame.columns}:
         return False
-    _, latitude = galactic(frame["s_ra"].to_numpy(float), frame["s_dec"].to_numpy(float))
-    return bool((np.abs(latitude) <= band_deg + _ROUNDING_DEG).all())
+    return bool(inside(frame["s_ra"].to_numpy(float), frame["s_dec"].to_numpy(float)).all())
+
+
+def _within_band(ra: np.ndarray, dec: np.ndarray, band_deg: float) -> np.ndarray:
+    return np.abs(galactic(ra, dec)[1]) <= band_deg + _ROUNDING_DEG
+
+
+def _within_circles(ra: np.ndarray, dec: np.ndarray, circles: pd.DataFrame) -> np.ndarray:
+    inside = np.zeros(len(ra), bool)
+    for circle in circles.itertuples(index=False):
+        inside |= separation(ra, dec, circle.ra, circle.dec) <= circle.radius_deg + _ROUNDING_DEG
+    return inside
 
 
 def fetch_outlines(
-    client: Any, table: str, where: str, band_deg: float
+    client: Any, table: str, where: str, band_deg: float, circles: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The observations of a table that have an outline and an exposure.
 
@@ -136,6 +168,8 @@ def fetch_outlines(
         Condition in ADQL, '' for all rows.
     band_deg : float
         As `asked_band_deg` gives it.
+    circles : DataFrame, optional
+        ra, dec, radius_deg (degrees): these parts of the sky alone, in place of the band.
 
     Returns
     -------
@@ -159,7 +193,11 @@ def fetch_outlines(
         for name, column in (_REQUIRED | _OPTIONAL).items()
         if column in available or name in _REQUIRED
     }
-    answer = _ask_for_band(client, table, asked.values(), where, band_deg)
+    if circles is None:
+        part, inside = _band_adql(band_deg), partial(_within_band, band_deg=band_deg)
+    else:
+        part, inside = _circles_adql(circles), partial(_within_circles, circles=circles)
+    answer = _ask_for_part(client, table, asked.values(), where, part, inside)
     check_asked(client.name, table, answer.frame, {column: column for column in asked.values()})
     units = {column: unit for column, unit in _UNITS.items() if column in asked.values()}
     check_units(client.name, table, answer.units, units)
