@@ -354,7 +354,7 @@ def test_the_page_of_named_sources_names_them():
     assert first.startswith("xgamma: archive demo") and second == (
         "a run for 2 named sources: A 1, B 2"
     )
-    assert "around them 5 3 with flux > 0" in lines
+    assert "around them 8 4 with flux > 0" in lines
     assert "Fermi sources 6 6 named, 2 confused" in lines
 
 
