@@ -76,6 +76,27 @@ class TestDemoRows:
     def test_nothing_is_asked_again(self, with_demo_rows):
         assert with_demo_rows.make("--configfile", "server.yaml").jobs == []
 
+    def test_named_sources(self, demo_run, url_of_demo_rows, tmp_path):
+        """By uploads, and circle by circle; the demo archive's bytes."""
+        below = "sources/2-sources-"
+        named = ("--config", 'sources=["LS 5039", "3C 273"]')
+        ours = ProjectCopy(tmp_path / "ours", demo_run.project)
+        ours.make(*named)
+        (folder,) = ours.results().glob(f"{below}*")
+        below = f"sources/{folder.name}"
+        expected = ours.products(f"demo/{below}")
+        assert len(expected) > 20
+        theirs = ProjectCopy(tmp_path / "theirs")
+        for name, upload in (("uploads", True), ("circles", False)):
+            archive = archive_at(url_of_demo_rows, one_service=True, modes={"gaia": "async"})
+            for service in ("heasarc", "gaia", "irsa"):
+                archive[service]["upload"] = upload
+            config = {"archive": name, "archives": {name: archive}}
+            theirs.make("--configfile", theirs.configure(f"{name}.yaml", config), *named)
+            products = theirs.products(f"{name}/{below}")
+            assert products.keys() == expected.keys()
+            assert [one for one in expected if products[one] != expected[one]] == []
+
     def test_preflight(self, url_of_demo_rows, tmp_path):
         """Both modes, an upload, the join, each service in the config's mode; no job stays."""
         archive = archive_at(url_of_demo_rows, one_service=True, modes={"gaia": "async"})
