@@ -19,7 +19,7 @@ s_0 + (1 - s_0) (1 - c), and of its probability the latter part is of counterpar
 
 The shares s are learnt on the run by expectation and maximisation, in groups of sources by the
 density of the field (three) and by X-ray flux, since counterparts of bright sources are brighter; q
-is learnt for all together.
+is learnt by X-ray flux.
 """
 
 from __future__ import annotations
@@ -119,11 +119,11 @@ class Model:
         s above, by group of sources and pattern: three groups of field density for each of flux.
     group_edges : ndarray
         Field densities (per arcsec2) between the groups.
-    counterpart_magnitudes, field_magnitudes : ndarray, shape (2**surveys, bins)
+    counterpart_magnitudes, field_magnitudes : ndarray, shape (kinds, bins)
         q and f, the magnitude being that of the pattern's first survey. Where too few are secure,
-        q is f.
-    secure : ndarray of int, shape (2**surveys,)
-        Counterparts of each pattern that are secure by position.
+        q is f. Kinds are the patterns of the first group of flux, then of the next.
+    secure : ndarray of int, shape (kinds,)
+        Counterparts of each kind that are secure by position.
     """
 
     shares: Floats
@@ -365,9 +365,14 @@ def _field_magnitudes(groups: Groups, bins: list[Integers], in_field: Integers) 
 
 @dataclass(frozen=True)
 class _Choices:
-    """What hypotheses choose: patterns, objects; of the first one the magnitude's bin and ln f."""
+    """What hypotheses choose: patterns, objects; of the first one the magnitude's bin and ln f.
+
+    A kind is a pattern of the sources of one group of flux: their number times the patterns, and
+    the pattern.
+    """
 
     pattern: Integers
+    kind: Integers
     objects: Integers
     bins: Integers
     log_field_magnitude: Floats
@@ -388,7 +393,9 @@ class _Choices:
             bins[rows] = of_objects[chosen]
             group = field.groups.of[survey][chosen]
             log_f[rows] = np.log(field.magnitudes[field.groups.pattern[group], survey, bins[rows]])
-        return cls(pattern, objects, bins, log_f)
+        flux_group = field.group[hypotheses.source] // _DENSITY_GROUPS
+        kind = flux_group * len(field.magnitudes) + pattern
+        return cls(pattern, kind, objects, bins, log_f)
 
 
 def _log_field(hypotheses: Hypotheses, choices: _Choices, field: _Field) -> Floats:
@@ -423,20 +430,21 @@ def _log_prior(
     share = model.shares[field.group[source], pattern]
     nothing = share + (1 - share) * field.beyond[source]
     share = np.where(pattern > 0, share, nothing)
-    magnitude = model.counterpart_magnitudes[pattern, choices.bins]
+    kind = choices.kind
+    magnitude = model.counterpart_magnitudes[kind, choices.bins]
     if own is not None:
-        total = np.bincount(pattern, own, minlength=len(model.secure))[pattern] + _FIELD_WEIGHT
+        total = np.bincount(kind, own, minlength=len(model.secure))[kind] + _FIELD_WEIGHT
         least = _FIELD_WEIGHT * np.exp(choices.log_field_magnitude)
         others = np.maximum(total * magnitude - own * KEPT_SHARE, least)
         magnitude = others / (total - own)
-    known = _has_magnitudes(model.secure)[pattern]
+    known = _has_magnitudes(model.secure, model.shares.shape[1])[kind]
     evidence = np.log(magnitude) - choices.log_field_magnitude
     return np.log(share) + np.where(known, evidence, 0.0)
 
 
-def _has_magnitudes(secure: Integers) -> NDArray[np.bool_]:
-    """Of which patterns enough counterparts are secure for their magnitudes to count."""
-    return (secure >= _FEWEST_SECURE) & (np.arange(len(secure)) > 0)
+def _has_magnitudes(secure: Integers, patterns: int) -> NDArray[np.bool_]:
+    """Of which kinds enough counterparts are secure for their magnitudes to count."""
+    return (secure >= _FEWEST_SECURE) & (np.arange(len(secure)) % patterns > 0)
 
 
 def _learn(
@@ -451,15 +459,17 @@ def _learn(
     first = _first_survey(np.arange(patterns))
     field_magnitudes = field.magnitudes[np.arange(patterns), first]
     stated = np.full(patterns, 1 / patterns)
-    highest = int(field.group.max(initial=0))
-    number = _DENSITY_GROUPS * (highest // _DENSITY_GROUPS + 1)
+    flux_groups = int(field.group.max(initial=0)) // _DENSITY_GROUPS + 1
+    number = _DENSITY_GROUPS * flux_groups
+    field_magnitudes = np.tile(field_magnitudes, (flux_groups, 1))
+    kinds = len(field_magnitudes)
     # magnitudes play no part at first: no counterpart is secure yet
     model = Model(
         np.tile(stated, (number, 1)), edges, field_magnitudes, field_magnitudes,
-        np.zeros(patterns, dtype=np.int64),
+        np.zeros(kinds, dtype=np.int64),
     )  # fmt: skip
     log_field = _log_field(hypotheses, choices, field)
-    known = np.zeros(patterns, dtype=bool)
+    known = np.zeros(kinds, dtype=bool)
     probability, own = np.zeros(len(hypotheses.source)), None
     for with_magnitudes in (False, True):
         for _ in range(_STEPS):
@@ -476,8 +486,8 @@ def _learn(
             if change < _CONVERGED:
                 break
         if not with_magnitudes:
-            secure = np.bincount(choices.pattern[probability > _SECURE], minlength=patterns)
-            known = _has_magnitudes(secure)
+            secure = np.bincount(choices.kind[probability > _SECURE], minlength=kinds)
+            known = _has_magnitudes(secure, patterns)
             model = replace(model, secure=secure)
             if not known.any():
                 break
@@ -511,14 +521,14 @@ def _learnt_shares(group: Integers, number: int, pattern: Floats, stated: Floats
 def _learnt_magnitudes(
     choices: _Choices, probability: Floats, field_magnitudes: Floats, known: NDArray[np.bool_]
 ) -> Floats:
-    """q of each pattern: where it is not known well enough, the field's."""
+    """q of each kind: where it is not known well enough, the field's."""
     magnitudes = field_magnitudes.copy()
-    for pattern in np.flatnonzero(known):
-        rows = choices.pattern == pattern
+    for kind in np.flatnonzero(known):
+        rows = choices.kind == kind
         weight = probability[rows]
         learnt = magnitude_shares(choices.bins[rows], weight)
         total = weight.sum()
-        magnitudes[pattern] = (total * learnt + _FIELD_WEIGHT * field_magnitudes[pattern]) / (
+        magnitudes[kind] = (total * learnt + _FIELD_WEIGHT * field_magnitudes[kind]) / (
             total + _FIELD_WEIGHT
         )
     return magnitudes

@@ -462,7 +462,7 @@ def model_record(identified: Identified) -> dict[str, Any]:
             label: found.model.shares[:, pattern].tolist() for label, pattern in patterns.items()
         },
         "secure": {
-            label: int(found.model.secure[pattern])
+            label: int(found.model.secure[pattern :: len(patterns)].sum())
             for label, pattern in patterns.items()
             if pattern
         },
