@@ -17,6 +17,7 @@ import pandas as pd
 from xgamma.demo.sky.allwise import allwise_rows
 from xgamma.demo.sky.counterparts import draw_counterparts, draw_known_positions
 from xgamma.demo.sky.fermi import difficult_sources, fold_class, padded_source_type, read_fermi
+from xgamma.demo.sky.motions import observed_years
 from xgamma.demo.sky.patches import draw_positions, patch_radius_deg, patch_table
 from xgamma.demo.sky.pointings import (
     covered_share,
@@ -253,7 +254,11 @@ def _candidates(fermi: pd.DataFrame, csc: pd.DataFrame) -> np.ndarray:
 
 
 def _simulate_stars(
-    size: _SkySize, rng: dict[str, np.random.Generator], fermi: pd.DataFrame, csc: pd.DataFrame
+    size: _SkySize,
+    rng: dict[str, np.random.Generator],
+    fermi: pd.DataFrame,
+    csc: pd.DataFrame,
+    observations: pd.DataFrame,
 ) -> tuple[dict[str, pd.DataFrame], np.ndarray]:
     """Rows of each survey, and the rows of `csc` around which there are stars."""
     radius = np.nan_to_num(fermi["semi_major_axis_95"].to_numpy(), nan=-1.0)
@@ -277,6 +282,7 @@ def _simulate_stars(
     )
     with_stars = np.unique(np.concatenate([candidates, near, near_candidate]))
     true = draw_true_stars(rng["true positions"], csc.iloc[with_stars])
+    true["year"] = observed_years(csc_ra[with_stars], csc_dec[with_stars], observations)
     is_agn = (csc["source_class"] == "AGN").to_numpy()
     globular = fold_class(fermi["source_type"])[matched] == "glc"
     # not where a difficult case or a counterpart needs its star
@@ -299,6 +305,7 @@ def _simulate_stars(
         # the X-ray source that a star is the counterpart of
         owner = np.append(np.full(len(ra), -1), in_survey.index)
         mag = np.append(np.full(len(ra), np.nan), in_survey[band])
+        year = np.append(np.full(len(ra), np.nan), in_survey["year"])
         ra, dec = np.append(ra, in_survey["ra"]), np.append(dec, in_survey["dec"])
         if survey in holes:
             hole = holes[survey]
@@ -307,12 +314,14 @@ def _simulate_stars(
             )
             keep = np.ones(len(ra), dtype=bool)
             keep[in_hole] = False
-            ra, dec, owner, mag = ra[keep], dec[keep], owner[keep], mag[keep]
+            ra, dec, owner, mag, year = (values[keep] for values in (ra, dec, owner, mag, year))
         agn = (owner >= 0) & is_agn[owner]
         if survey == "gaia":
-            rows[survey] = gaia_rows(rng["gaia"], ra, dec, owner, agn, mag)
+            rows[survey] = gaia_rows(rng["gaia"], ra, dec, owner, agn, mag, year)
         elif survey == "twomass":
-            rows[survey] = twomass_rows(rng["twomass"], ra, dec, owner, mag)
+            in_gaia = rows["gaia"][rows["gaia"]["csc"] >= 0].set_index("csc")
+            motion = tuple(in_gaia[name].reindex(owner).to_numpy() for name in ("pmra", "pmdec"))
+            rows[survey] = twomass_rows(rng["twomass"], ra, dec, owner, mag, year, motion)
         else:
             rows[survey] = allwise_rows(rng["allwise"], ra, dec, owner, agn, mag)
     return rows, with_stars
@@ -399,7 +408,7 @@ def simulate(size: str, seed: int, resource: Path) -> Sky:
     observations, csc, fate = _simulate_chandra(_SIZES[size], rng, fermi, counterparts)
     csc["source_class"] = class_of_nature(csc["nature"])
     csc = csc.join(draw_quality(rng["quality"], csc))
-    stars, with_stars = _simulate_stars(_SIZES[size], rng, fermi, csc)
+    stars, with_stars = _simulate_stars(_SIZES[size], rng, fermi, csc, observations)
     # the list's own counterparts belong to another sky than the simulated X-ray sources
     known_ra, known_dec = draw_known_positions(rng["known positions"], fermi, counterparts)
     served_fermi = fermi.assign(

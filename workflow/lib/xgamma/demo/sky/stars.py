@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from xgamma.demo.sky.geometry import from_tangent_plane
+from xgamma.demo.sky.geometry import from_tangent_plane, rotate
+from xgamma.demo.sky.motions import GAIA_YEAR, moved, year_of_julian_date
 from xgamma.demo.sky.names import twomass_designations
 from xgamma.sky import galactic
 
@@ -39,6 +40,7 @@ def gaia_rows(
     csc: np.ndarray,
     agn: np.ndarray,
     g: np.ndarray,
+    year: np.ndarray,
 ) -> pd.DataFrame:
     """Rows of the served table `gaiadr3.gaia_source`, sorted by declination.
 
@@ -46,13 +48,15 @@ def gaia_rows(
     ----------
     rng : Generator
     ra, dec : ndarray, shape (n,)
-        Degrees, at the reference epoch.
+        Degrees, in `year`.
     csc : ndarray of int, shape (n,)
         Row of the X-ray source that this one is the true counterpart of, or -1.
     agn : ndarray of bool, shape (n,)
         Whether it is an active galaxy.
     g : ndarray, shape (n,)
         G magnitudes; NaN for field stars, of which they are drawn.
+    year : ndarray, shape (n,)
+        NaN for field stars, whose positions are those of the reference epoch.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def gaia_rows(
         With `csc` as an additional column.
     """
     order = np.lexsort((ra, dec))
-    ra, dec, csc, agn, g = (values[order] for values in (ra, dec, csc, agn, g))
+    ra, dec, csc, agn, g, year = (values[order] for values in (ra, dec, csc, agn, g, year))
     n = len(ra)
     # steps of up to 2**40: odd and even, rising with declination, above 2**53
     source_id = _FIRST_SOURCE_ID + np.cumsum(rng.integers(1, 2**40, n, dtype=np.int64))
@@ -75,6 +79,7 @@ def gaia_rows(
     ruwe = np.exp(rng.normal(0.03, 0.07, n)) * np.where(
         rng.random(n) < 0.05, rng.uniform(1.3, 6.0, n), 1.0
     )
+    ra, dec = moved(ra, dec, pmra, pmdec, GAIA_YEAR - year)
     # position only: no parallax, no proper motion
     two_parameters = rng.random(n) < np.where(mag > 20.3, 0.35, 0.01)
     for values in (pmra, pmdec, parallax, ruwe):
@@ -94,9 +99,8 @@ def gaia_rows(
     for values in (quasar, galaxy, star):
         values[unclassified] = np.nan
     lon, lat = galactic(ra, dec)
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
-            "source_id": source_id,
             "ra": ra,
             "dec": dec,
             "l": lon,
@@ -112,7 +116,7 @@ def gaia_rows(
             "parallax": parallax,
             "ra_error": error.astype(np.float32),
             "dec_error": (error * rng.uniform(0.75, 1.0, n)).astype(np.float32),
-            "ref_epoch": np.full(n, 2016.0),
+            "ref_epoch": np.full(n, GAIA_YEAR),
             "pmra": pmra,
             "pmdec": pmdec,
             "ruwe": ruwe.astype(np.float32),
@@ -120,6 +124,9 @@ def gaia_rows(
             "csc": csc,
         }
     )
+    frame = frame.sort_values(["dec", "ra"], kind="stable", ignore_index=True)
+    frame.insert(0, "source_id", source_id)
+    return frame
 
 
 def _draw_colours(
@@ -156,7 +163,13 @@ def _quality(rng: np.random.Generator, mag: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def twomass_rows(
-    rng: np.random.Generator, ra: np.ndarray, dec: np.ndarray, csc: np.ndarray, j: np.ndarray
+    rng: np.random.Generator,
+    ra: np.ndarray,
+    dec: np.ndarray,
+    csc: np.ndarray,
+    j: np.ndarray,
+    year: np.ndarray,
+    motion: tuple[np.ndarray, np.ndarray],
 ) -> pd.DataFrame:
     """Rows of the served table `fp_psc`, sorted by declination.
 
@@ -164,20 +177,26 @@ def twomass_rows(
     ----------
     rng : Generator
     ra, dec : ndarray, shape (n,)
-        True positions, degrees.
+        True positions, degrees, in `year`.
     csc : ndarray of int, shape (n,)
         Row of the X-ray source that this one is the true counterpart of, or -1.
     j : ndarray, shape (n,)
         J magnitudes; NaN for field stars, of which they are drawn.
+    year : ndarray, shape (n,)
+        NaN for field stars.
+    motion : tuple of two ndarray, shape (n,)
+        Proper motion along right ascension and declination, mas/yr.
 
     Returns
     -------
     DataFrame
-        With `csc` as an additional column. Positions have the survey's own error of
-        0.06 arcsec or more, and are rounded as the survey's are.
+        With `csc` as an additional column. Positions are those of the survey's date, have its error
+        ellipse, of 0.06 arcsec or more, and are rounded as the survey's are.
     """
     order = np.lexsort((ra, dec))
-    ra, dec, csc, j = (values[order] for values in (ra, dec, csc, j))
+    ra, dec, csc, j, year, pmra, pmdec = (
+        values[order] for values in (ra, dec, csc, j, year, *motion)
+    )
     n = len(ra)
     j = np.clip(np.where(np.isnan(j), rng.normal(14.6, 1.4, n), j), 4.0, 17.2)
     h = j - np.clip(rng.normal(0.85, 0.3, n), 0.0, 3.0)
@@ -186,8 +205,11 @@ def twomass_rows(
     err_maj = np.round(0.06 + 0.01 * rng.poisson(0.6, n), 2)
     err_maj = np.where(rng.random(n) < 0.1, np.round(rng.uniform(0.1, 0.34, n), 2), err_maj)
     err_min = np.maximum(np.round(err_maj * rng.uniform(0.7, 1.0, n), 2), 0.06)
-    offset = rng.normal(0.0, 1.0, (2, n)) * err_maj / 60.0
-    ra, dec = from_tangent_plane(ra, dec, *offset)
+    err_ang = rng.integers(0, 180, n)
+    along_major, along_minor = rng.normal(0.0, 1.0, (2, n)) * np.stack([err_maj, err_min]) / 60.0
+    jdate = np.round(rng.uniform(2450606.0, 2451955.0, n), 4)
+    ra, dec = moved(ra, dec, pmra, pmdec, year_of_julian_date(jdate) - year)
+    ra, dec = from_tangent_plane(ra, dec, *rotate(along_minor, along_major, err_ang))
     ra, dec = np.round(ra, 6) % 360.0, np.round(dec, 6)
     lon, lat = galactic(ra, dec)
     flags = np.array(["000", "c00", "cc0", "0cc", "00c", "ccc"], dtype=object)
@@ -203,10 +225,10 @@ def twomass_rows(
             "k_m": np.round(k, 3).astype(np.float32),
             "err_maj": err_maj.astype(np.float32),
             "err_min": err_min.astype(np.float32),
-            "err_ang": rng.integers(0, 180, n),
+            "err_ang": err_ang,
             "ph_qual": letter[0] + letter[1] + letter[2],
             "cc_flg": flags[rng.choice(6, n, p=[0.8, 0.05, 0.03, 0.03, 0.03, 0.06])],
-            "jdate": np.round(rng.uniform(2450606.0, 2451955.0, n), 4),
+            "jdate": jdate,
             "csc": csc,
         }
     )
