@@ -47,15 +47,24 @@ def stepped(ra, dec, east, north):
     return (ra + east / 3600 / np.cos(np.radians(place_dec))) % 360, place_dec
 
 
-def made_up(seed, number, shares=TRUE_SHARES, magnitudes=True, least_density=4e-3):
-    """`number` sources; field densities over a factor of 10 from `least_density` per arcsec2."""
+def made_up(
+    seed, number, shares=TRUE_SHARES, magnitudes=True, least_density=4e-3, field=12.0, error=0.9
+):
+    """`number` sources in fields.
+
+    `least_density` : objects per arcsec2, of the emptiest field; the fullest has ten times as many.
+    `field` : its least radius, arcsec.
+    `error` : median semi-axis of the 95 % ellipses, arcsec.
+    """
     random = np.random.default_rng(seed)
     # 0 h is among them
     ra, dec = (random.uniform(-2, 2, number)) % 360, random.uniform(-60, 60, number)
-    major = np.clip(random.lognormal(np.log(0.9), 0.5, number), 0.4, 6) / SIGMA_OF_95
+    major = (
+        np.clip(random.lognormal(np.log(error), 0.5, number), error / 2, 6 * error) / SIGMA_OF_95
+    )
     minor, angle = major * random.uniform(0.5, 1, number), random.uniform(0, 180, number)
     match = np.maximum(2.0, 4.5 * major)
-    reach = np.maximum(12.0, 3 * match)
+    reach = np.maximum(field, 3 * match)
     pattern = random.choice(4, number, p=shares)
     density = least_density * 10 ** random.random(number)
     # a field around each source, a little wider than is looked at

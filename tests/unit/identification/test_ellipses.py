@@ -12,6 +12,7 @@ from xgamma.identification.ellipses import (
     from_ellipse,
     inverse,
     motion_covariance,
+    share_within,
     squared_distance,
 )
 from xgamma.sky import position_angle, separation
@@ -83,3 +84,19 @@ def test_circles_axes_and_motions():
     drawn = np.cov(years * 0.3, years * -0.4)
     expected = matrices(motion_covariance([0.3], [-0.4], [6.0]))[0]
     assert drawn == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("minor", [1.0, 0.5, 0.1])
+@pytest.mark.parametrize("radius", [0.2, 1.0, 2.5])
+def test_the_share_within_a_radius_is_that_of_an_integral(minor, radius):
+    """Along one axis numerically, along the other by the normal law's own distribution."""
+    step = 1e-3
+    x = np.arange(-radius + step / 2, radius, step)
+    within = stats.norm(0, minor)
+    half = np.sqrt(radius**2 - x**2)
+    expected = (stats.norm(0, 1).pdf(x) * (within.cdf(half) - within.cdf(-half))).sum() * step
+    for angle in (0, 37, 90):
+        found = share_within(from_ellipse([1.0], [minor], [angle]), np.array([radius]))
+        assert found == pytest.approx([expected], abs=1e-4)
+    far = share_within(from_ellipse([1.0], [minor], [0.0]), np.array([40.0]))
+    assert far == pytest.approx([1.0], abs=1e-9)

@@ -287,6 +287,22 @@ def test_a_counterpart_beyond_the_match_radius_is_listed_all_the_same():
     assert found.p_any[39, 0] == pytest.approx(beyond / (beyond + 1 - share), rel=1e-9)
 
 
+@pytest.mark.parametrize("survey", [0, 1])
+def test_where_the_search_is_short_p_any_still_says_how_many_are_listed(survey):
+    # wide fields, in which the counterparts that are missed are few
+    made = made_up(31, 2000, least_density=5e-4, field=50.0, error=6.0)
+    major = np.sqrt(made.sources.covariance[:, [0, 2]].sum(axis=1))
+    found = identify(replace(made.sources, match_arcsec=1.2 * major), made.surveys)
+    p, listed = found.p_any[:, survey], made.pattern >> survey & 1
+    near = found.neighbours[survey]
+    of_found = found.probability[survey].sum()
+    error = np.sqrt((p * (1 - p)).sum())
+    assert abs(p.sum() - listed.sum()) < 4 * error
+    assert of_found < listed.sum() - 7 * error
+    right = (made.owner[survey][near.object] == near.source).sum()
+    assert abs(of_found - right) < 3.5 * error
+
+
 def a_star_that_moves(motion, epoch, spread, apart=0.0):
     """Of 1"/yr or so, in two surveys; Chandra saw it at `epoch` (a mean, if it has a spread)."""
     sources, (field,) = alone()
