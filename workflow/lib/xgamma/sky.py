@@ -179,6 +179,9 @@ class _Index:
     def candidates(self, ra: Floats, dec: Floats) -> Iterator[tuple[Integers, Integers]]:
         """(circle, point) that share a cell, in portions."""
         cell = self._grid.cell(ra, dec)
+        # in their order, so that a search begins where the last one has brought into the cache
+        order = np.argsort(cell)
+        cell = cell[order]
         at = np.searchsorted(self._cells, cell)
         points = np.flatnonzero(self._cells[at] == cell)
         first, count = self._first[at[points]], self._counts[at[points]]
@@ -188,7 +191,7 @@ class _Index:
             # one point at least, so a portion has at most as many pairs as there are circles
             stop = max(start + 1, int(np.searchsorted(total, done + _PORTION, "right")))
             which, entry = _ranges(first[start:stop], count[start:stop])
-            yield self._circle[entry], points[start:stop][which]
+            yield self._circle[entry], order[points[start:stop][which]]
             start, done = stop, int(total[stop - 1])
 
 
