@@ -518,7 +518,7 @@ def subsample_of(pairs, classes):
         columns={"fermi_name": "name", "fermi_class": "source_type", "fermi_l": "lii",
                  "fermi_b": "bii", "fermi_r95": "semi_major_axis_95", "fermi_flux": "energy_flux"}
     )  # fmt: skip
-    return class_subsample(fermi.assign(assoc_name=""), pairs, {}, classes)
+    return class_subsample(fermi.assign(assoc_name="", ra=10.0, dec=20.0), pairs, {}, classes)
 
 
 def drawn(figure, path):

@@ -534,6 +534,7 @@ def test_names_of_sources_do_not_enter_a_query(fake_tap, upload):
             "ra": 1.5,
             "dec": -2.5,
             "radius_deg": 0.25,
+            "field_radius_deg": 0.25,
             "shard": DANGEROUS,
         }
     )

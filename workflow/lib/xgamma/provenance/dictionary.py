@@ -23,6 +23,7 @@ from xgamma.demo.tables import DEMO_TABLES, ServedTable
 from xgamma.provenance.products import description
 from xgamma.stages.associate import CANDIDATE_COLUMNS, SOURCE_COLUMNS
 from xgamma.stages.calibrate import CONTROL_COLUMNS, KNOWN_COLUMNS
+from xgamma.stages.chosen import CHOSEN_COLUMNS
 from xgamma.stages.class_subsample import SHARE_COLUMNS, subsample_columns
 from xgamma.stages.conclude import EVIDENCE_TABLE
 from xgamma.stages.conclude import counterpart_columns as conclusions
@@ -98,6 +99,7 @@ def dictionary_tables() -> dict[str, Sequence[Column]]:
         "crossmatch/pairs.parquet": PAIR_COLUMNS,
         "crossmatch/excluded.ecsv": EXCLUDED_COLUMNS,
         "enrichment/targets.parquet": TARGET_COLUMNS,
+        "catalogs/chosen.parquet": CHOSEN_COLUMNS,
         **{
             f"catalogs/{name}.parquet": [one.column for one in catalogue.columns]
             for name, catalogue in CATALOGUES.items()
