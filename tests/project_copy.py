@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import filecmp
+import io
 import json
 import os
 import re
@@ -22,6 +23,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
 
 from xgamma.tables.files import read_parquet
@@ -302,8 +305,8 @@ class ProjectCopy:
         """Path -> bytes of every product that is to be the same for the same rows.
 
         Left out are what tells one run or archive from another: provenance with its times, the
-        descriptions of a service, and the archive's name in the summary; shards are named
-        without their digest, in which the service's address takes part.
+        descriptions of a service, and the archive's name in the summary and in the tables; shards
+        are named without their digest, in which the service's address takes part.
         """
         results = self.results(archive)
         folders = (
@@ -312,6 +315,7 @@ class ProjectCopy:
             "crossmatch",
             "coverage",
             "association",
+            "identification",
             "tables",
             "figures",
         )
@@ -329,11 +333,36 @@ class ProjectCopy:
                 paths[name] = results / f"{name}.{digest}.parquet"
         paths["enrichment/targets.parquet"] = results / "enrichment/targets.parquet"
         products = {name: paths[name].read_bytes() for name in sorted(paths)}
-        name = re.compile(rb'(?<="archive": ")[^"]+|(?<=^xgamma: archive )[^,]+')
+        for name in products:
+            if name.startswith("tables/"):
+                products[name] = without_archive(name, products[name])
         for path in (results / "summary.json", results / "summary.txt"):
             if path.exists():
-                products[path.name] = name.sub(b"", path.read_bytes())
+                products[path.name] = _ARCHIVE.sub(b"", path.read_bytes())
         return products
+
+
+# as the summary, ECSV, and the three kinds of metadata in Parquet have it
+_ARCHIVE = re.compile(
+    rb'(?<="archive": ")[^"]+|(?<=^xgamma: archive )[^,]+|(?<=^# - \{archive: )[^}]+'
+    rb'|(?<=name="archive" value=")[^"]+',
+    re.MULTILINE,
+)
+
+
+def without_archive(name: str, content: bytes) -> bytes:
+    """What a table's file holds, less the archive's name in its metadata.
+
+    Of Parquet that is no file any more: the rows and the metadata, one after the other.
+    """
+    if not name.endswith(".parquet"):
+        return _ARCHIVE.sub(b"", content)
+    table = pq.read_table(io.BytesIO(content))
+    told = {key: _ARCHIVE.sub(b"", value) for key, value in table.schema.metadata.items()}
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema.with_metadata(told)) as stream:
+        stream.write_table(table.replace_schema_metadata(told).combine_chunks())
+    return sink.getvalue().to_pybytes()
 
 
 def shard_jobs(jobs: list[str]) -> set[str]:
