@@ -1,5 +1,5 @@
 # Optical and infrared sources around the Fermi sources and their Chandra candidates.
-# Needs: crossmatch/pairs.parquet, tables/{candidates,fermi_sources}.parquet, services/*.ecsv, the services themselves.
+# Needs: crossmatch/pairs.parquet, association/candidates.parquet, catalogs/{csc,fermilpsc}.parquet, services/*.ecsv, the services themselves.
 # Makes: enrichment/{targets.parquet, shards.json}, enrichment/{survey}/{shard}.{digest}.parquet
 #        with .provenance.json,
 #        tables/{counterparts_{survey}.parquet, .ecsv, grouped_csc_fermi_gaia_2mass_pairs.csv, .ecsv}.
@@ -10,8 +10,9 @@
 checkpoint shard_sources:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
-        candidates=f"{RESULTS}/tables/candidates.parquet",
-        sources=f"{RESULTS}/tables/fermi_sources.parquet",
+        candidates=f"{RESULTS}/association/candidates.parquet",
+        fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
+        csc=f"{RESULTS}/catalogs/csc.parquet",
         columns=DESCRIPTIONS,
         sky_record=demo_sky_record,
     output:
@@ -87,7 +88,7 @@ rule enrich_shard:
 rule merge_enrichment:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
-        sources=f"{RESULTS}/tables/fermi_sources.parquet",
+        fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
         shards=shards_of_manifest,
         descriptions=sorted(
             {f"{RESULTS}/services/{description_of(one)}.ecsv" for one in SURVEY_TABLES.values()}

@@ -26,8 +26,8 @@ from xgamma.tables.files import (
 with job(snakemake):
     i, p, o = snakemake.input, snakemake.params, snakemake.output
     pairs = read_parquet(i.pairs)
-    fermi = read_parquet(i.sources, ["fermi_name", "fermi_class"])
-    fermi_class = dict(zip(fermi["fermi_name"], fermi["fermi_class"], strict=True))
+    fermi = read_parquet(i.fermi, ["name", "source_type"])
+    fermi_class = dict(zip(fermi["name"], fermi["source_type"], strict=True))
     described = {Path(path).stem: read_ecsv(path, DESCRIPTION_COLUMNS) for path in i.descriptions}
     counterparts, columns = {}, {}
     for (name, survey), parquet, ecsv in zip(p.surveys.items(), o.long, o.long_ecsv, strict=True):

@@ -11,6 +11,7 @@ from xgamma.stages.shard_sources import (
     build_targets,
     likely_beyond_pairs,
     shard_digests,
+    with_positions,
 )
 from xgamma.tables.files import read_parquet, write_parquet
 from xgamma.tables.whole_files import write_json
@@ -18,8 +19,11 @@ from xgamma.tables.whole_files import write_json
 with job(snakemake):
     i, p = snakemake.input, snakemake.params
     pairs = read_parquet(i.pairs)
-    sources = read_parquet(i.sources, ["fermi_name", "fermi_ra", "fermi_dec"])
-    candidates = read_parquet(i.candidates).merge(sources, on="fermi_name")
+    candidates = with_positions(
+        read_parquet(i.candidates, ["fermi_name", "csc_name", "p_association"]),
+        read_parquet(i.fermi, ["name", "ra", "dec", "source_type"]),
+        read_parquet(i.csc, ["name", "ra", "dec", "error_ellipse_r0"]),
+    )
     targets = build_targets(
         pairs,
         likely_beyond_pairs(candidates, pairs, p.least_probability),

@@ -20,6 +20,7 @@ from xgamma.stages.shard_sources import (
     build_targets,
     likely_beyond_pairs,
     shard_digests,
+    with_positions,
 )
 from xgamma.tables.whole_files import write_text
 
@@ -408,3 +409,27 @@ def test_likely_counterparts_that_are_no_pairs_are_searched_around():
     ]
     assert targets.loc[("likely", "far"), "shard"] == targets.loc[("csc", "pair"), "shard"]
     assert targets.loc[("likely", "alone"), "shard"] != targets.loc[("csc", "pair"), "shard"]
+
+
+def test_candidates_get_what_the_catalogues_say_of_both():
+    """By names, in any order; a name that is listed twice gives no candidate twice."""
+    candidates = pd.DataFrame(
+        {"fermi_name": ["B", "A"], "csc_name": ["y", "x"], "p_association": [0.2, 0.9]}
+    )
+    fermi = pd.DataFrame(
+        {"name": ["A", "B"], "ra": [1.0, 2.0], "dec": [3.0, 4.0], "source_type": ["PSR", ""]}
+    )
+    csc = pd.DataFrame(
+        {
+            "name": ["x", "y", "y"],
+            "ra": [5.0, 6.0, 6.0],
+            "dec": [7.0, 8.0, 8.0],
+            "error_ellipse_r0": [0.5, np.nan, 0.7],
+        }
+    )
+    found = with_positions(candidates, fermi, csc).set_index("csc_name")
+    assert len(found) == 2
+    assert found.loc["y", ["fermi_ra", "fermi_dec", "csc_ra", "csc_dec"]].tolist() == [2, 4, 6, 8]
+    assert found.loc["x", ["fermi_class", "csc_error_r0", "p_association"]].tolist() == [
+        "PSR", 0.5, 0.9,
+    ]  # fmt: skip

@@ -25,6 +25,7 @@ __all__ = [
     "build_targets",
     "likely_beyond_pairs",
     "shard_digests",
+    "with_positions",
 ]
 
 TARGET_COLUMNS = [
@@ -88,6 +89,30 @@ def _shard_names(fermi: pd.DataFrame, by: str, order: int) -> list[str]:
     return names
 
 
+def with_positions(
+    candidates: pd.DataFrame, fermi: pd.DataFrame, csc: pd.DataFrame
+) -> pd.DataFrame:
+    """Candidates with what the catalogues say of both sources.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        ``fermi_name, csc_name`` and what else is to stay.
+    fermi, csc : DataFrame
+        The catalogues: name, ra, dec, and source_type or error_ellipse_r0.
+    """
+    of_fermi, of_csc = (
+        catalogue.drop_duplicates("name").rename(columns=names)
+        for catalogue, names in (
+            (fermi, {"name": "fermi_name", "ra": "fermi_ra", "dec": "fermi_dec",
+                     "source_type": "fermi_class"}),
+            (csc, {"name": "csc_name", "ra": "csc_ra", "dec": "csc_dec",
+                   "error_ellipse_r0": "csc_error_r0"}),
+        )
+    )  # fmt: skip
+    return candidates.merge(of_fermi, on="fermi_name").merge(of_csc, on="csc_name")
+
+
 def likely_beyond_pairs(
     candidates: pd.DataFrame, pairs: pd.DataFrame, least_probability: float
 ) -> pd.DataFrame:
@@ -96,7 +121,7 @@ def likely_beyond_pairs(
     Parameters
     ----------
     candidates : DataFrame
-        `xgamma.stages.tabulate.CANDIDATE_TABLE`, with the Fermi position: `fermi_ra, fermi_dec`.
+        As `with_positions` gives them, with p_association.
     pairs : DataFrame
         `xgamma.stages.pairs.PAIR_COLUMNS`.
     least_probability : float
