@@ -241,6 +241,8 @@ SMALLER_PLANE = {"sky.latitude_cut_deg": 0.05}
 BRIGHTER = {"crossmatch.min_flux": 1e-14}
 SMALLER_RADIUS = {"enrichment.radius_deg": 0.02}
 SMALLER_CSC_RADIUS = {"enrichment.csc_radius_arcsec": 1}
+FEWER_SIGMA = {"enrichment.csc_radius_sigma": 3}
+SMALLER_CAP = {"enrichment.csc_radius_most_arcsec": 5}
 FEWER = {"enrichment.nearest": 2}
 OTHER_SHARDS = {"enrichment.shards": {"by": "healpix", "order": 1}}
 OWN_MAP = "own.moc.fits"
@@ -258,8 +260,8 @@ PLANS = [
     ("enrichment.least_probability", {"enrichment.least_probability": 0.1}, ""),
     ("enrichment.radius_deg smaller", SMALLER_RADIUS, ""),
     ("enrichment.csc_radius_arcsec smaller", SMALLER_CSC_RADIUS, ""),
-    ("enrichment.csc_radius_sigma", {"enrichment.csc_radius_sigma": 3}, ""),
-    ("enrichment.csc_radius_most_arcsec", {"enrichment.csc_radius_most_arcsec": 5}, ""),
+    ("enrichment.csc_radius_sigma smaller", FEWER_SIGMA, ""),
+    ("enrichment.csc_radius_most_arcsec smaller", SMALLER_CAP, ""),
     ("a survey's identify", {"surveys.gaia.identify.magnitude": ""}, ""),
     ("enrichment.nearest", FEWER, ""),
     ("enrichment.shards", OTHER_SHARDS, ""),
@@ -363,10 +365,11 @@ def test_heasarc_elsewhere(bench, server):
 def test_another_enrichment(bench):
     """Everything at once asks nobody, a larger radius all; rules were planned one by one."""
     bench.append(f"lib/{LIBRARY}")
-    bench.set_all(SMALLER_RADIUS, SMALLER_CSC_RADIUS, FEWER, OTHER_SHARDS)
+    bench.set_all(SMALLER_RADIUS, SMALLER_CSC_RADIUS, FEWER_SIGMA, SMALLER_CAP)
+    bench.set_all(FEWER, OTHER_SHARDS)
     edits = [edit for edit, _, _ in PLANS if edit == LIBRARY or "enrichment" in edit]
     edits.remove("enrichment.least_probability")
-    assert len(edits) == 5
+    assert len(edits) == 7
     bench.check(*edits, shards="all")
     bench.set_all({"enrichment.radius_deg": 0.04})
     requests = bench.check("enrichment.radius_deg, csc_radius_arcsec larger", shards="all")
