@@ -348,17 +348,24 @@ _ARCHIVE = re.compile(
     rb'|(?<=name="archive" value=")[^"]+',
     re.MULTILINE,
 )
+# a service's own words for its columns, in the long tables
+_WORDS = re.compile(rb"^#   (description: .*|meta: .*|- {ucd: .*)\n", re.MULTILINE)
 
 
 def without_archive(name: str, content: bytes) -> bytes:
-    """What a table's file holds, less the archive's name in its metadata.
+    """What a table's file holds, less the archive's name and what a service says of its columns.
 
     Of Parquet that is no file any more: the rows and the metadata, one after the other.
     """
+    of_survey = name.startswith("tables/counterparts_")
     if not name.endswith(".parquet"):
-        return _ARCHIVE.sub(b"", content)
+        return _ARCHIVE.sub(b"", _WORDS.sub(b"", content) if of_survey else content)
     table = pq.read_table(io.BytesIO(content))
     told = {key: _ARCHIVE.sub(b"", value) for key, value in table.schema.metadata.items()}
+    if of_survey:
+        told = {}
+        plain = pa.schema([pa.field(field.name, field.type) for field in table.schema])
+        table = table.cast(plain)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema.with_metadata(told)) as stream:
         stream.write_table(table.replace_schema_metadata(told).combine_chunks())
