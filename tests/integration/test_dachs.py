@@ -65,7 +65,7 @@ class TestDemoRows:
         assert [name for name in ours if ours[name] != theirs[name]] == []
         kinds = {name.partition("/")[0] for name in ours}
         folders = {"catalogs", "plane", "crossmatch", "coverage", "association", "tables"}
-        folders |= {"enrichment", "figures"}
+        folders |= {"enrichment", "figures", "identification"}
         assert kinds == {*folders, "summary.json", "summary.txt"}
         assert sum(name.startswith("figures/") for name in ours) >= 16
         for survey in ("gaia", "twomass"):
