@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xgamma.identification.ellipses import SIGMA_OF_95
 from xgamma.tables.columns import Column, conform
 
 __all__ = [
@@ -51,8 +52,6 @@ TARGET_COLUMNS = [
 
 # around candidates the field is counted to three times the radius, at least to this
 _FIELD_RADII, _LEAST_FIELD_ARCSEC = 3.0, 10.0
-# semi-axis of a 95 % ellipse in sigma
-_SIGMA_OF_95 = float(np.sqrt(-2 * np.log(0.05)))
 
 
 def _file_name(name: str) -> str:
@@ -198,7 +197,7 @@ def build_targets(
             "field_radius_deg": radius_deg,
         }
     )
-    by_error = csc_radius_sigma * around["csc_error_r0"].fillna(0.0) / _SIGMA_OF_95
+    by_error = csc_radius_sigma * around["csc_error_r0"].fillna(0.0) / SIGMA_OF_95
     radius = np.maximum(csc_radius_arcsec, np.minimum(by_error, csc_radius_most_arcsec))
     around_csc = pd.DataFrame(
         {
