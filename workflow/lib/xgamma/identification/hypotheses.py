@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Hypotheses", "Neighbours", "enumerate_hypotheses", "posterior", "sum_by"]
+__all__ = ["Hypotheses", "Neighbours", "Pair", "enumerate_hypotheses", "posterior", "sum_by"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -86,6 +86,59 @@ class Hypotheses:
         return (self.row >= 0) @ (1 << np.arange(self.row.shape[1]))
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A place y with covariance C, and an object's position with C_i, as if of one thing.
+
+    Covariances are lists of three arrays: east-east, east-north, north-north.
+
+    Attributes
+    ----------
+    of_place, of_object : list of ndarray
+        C and C_i.
+    determinant : ndarray
+        |S|.
+    pull : tuple of two ndarray
+        S^-1 (x_i - y).
+    chi2, log_density : ndarray
+        Squared distance in sigma, and ln N(x_i - y; 0, S).
+    """
+
+    of_place: list[Floats]
+    of_object: list[Floats]
+    determinant: Floats
+    pull: tuple[Floats, Floats]
+    chi2: Floats
+    log_density: Floats
+
+    @classmethod
+    def of(cls, of_place: list[Floats], of_object: list[Floats], x: Floats, y: Floats) -> Pair:
+        """Of positions that are (x, y) arcsec apart, east and north."""
+        both = [one + other for one, other in zip(of_place, of_object, strict=True)]
+        det = both[0] * both[2] - both[1] ** 2
+        pull_x, pull_y = (both[2] * x - both[1] * y) / det, (both[0] * y - both[1] * x) / det
+        distance = x * pull_x + y * pull_y
+        log_density = -(np.log(2 * np.pi) + 0.5 * (np.log(det) + distance))
+        return cls(of_place, of_object, det, (pull_x, pull_y), distance, log_density)
+
+    @property
+    def step(self) -> tuple[Floats, Floats]:
+        """From y to the common place: C S^-1 (x_i - y)."""
+        (pull_x, pull_y), place = self.pull, self.of_place
+        return place[0] * pull_x + place[1] * pull_y, place[1] * pull_x + place[2] * pull_y
+
+    @property
+    def covariance(self) -> list[Floats]:
+        """Of the common place: C S^-1 C_i = (|C_i| C + |C| C_i) / |S|."""
+        det_place, det_object = (
+            one[0] * one[2] - one[1] ** 2 for one in (self.of_place, self.of_object)
+        )
+        return [
+            (det_object * one + det_place * other) / self.determinant
+            for one, other in zip(self.of_place, self.of_object, strict=True)
+        ]
+
+
 def enumerate_hypotheses(
     covariance: Floats, surveys: Sequence[Neighbours], largest_chi2: float = np.inf
 ) -> Hypotheses:
@@ -97,7 +150,7 @@ def enumerate_hypotheses(
         Of the sources' positions, arcsec2.
     surveys : sequence of Neighbours
     largest_chi2 : float
-        Choices whose positions scatter more than that (the bracket above) are left out.
+        Choices whose positions scatter more than that about their common place are left out.
     """
     count = len(covariance)
     counts = [np.bincount(one.source, minlength=count) for one in surveys]
@@ -161,30 +214,22 @@ def _enumerate(
                 part + alone * motion
                 for part, motion in zip(of_place, neighbours.motion_covariance[new].T, strict=True)
             ]
-        of_object = list(neighbours.covariance[new].T)
-        both = [one + other for one, other in zip(of_place, of_object, strict=True)]
-        det = both[0] * both[2] - both[1] ** 2
-        x, y = neighbours.east[new] - east[before], neighbours.north[new] - north[before]
-        # S^-1 (x_i - y)
-        pull_x, pull_y = (both[2] * x - both[1] * y) / det, (both[0] * y - both[1] * x) / det
-        distance = x * pull_x + y * pull_y
-        chi2[added] += distance
-        log_overlap[added] -= np.log(2 * np.pi) + 0.5 * (np.log(det) + distance)
+        pair = Pair.of(
+            of_place,
+            list(neighbours.covariance[new].T),
+            neighbours.east[new] - east[before],
+            neighbours.north[new] - north[before],
+        )
+        chi2[added] += pair.chi2
+        log_overlap[added] += pair.log_density
         if number + 1 < len(surveys):
             east, north, chosen_before = east[which], north[which], chosen_before[which]
-            east[added] += of_place[0] * pull_x + of_place[1] * pull_y
-            north[added] += of_place[1] * pull_x + of_place[2] * pull_y
+            step_east, step_north = pair.step
+            east[added] += step_east
+            north[added] += step_north
             chosen_before[added] = True
-            det_place, det_object = (
-                of_one[0] * of_one[2] - of_one[1] ** 2 for of_one in (of_place, of_object)
-            )
-            # C S^-1 C_i = (|C_i| C + |C| C_i) / |S|
-            common = [
-                (det_object * one + det_place * other) / det
-                for one, other in zip(of_place, of_object, strict=True)
-            ]
             place = [part[which] for part in place]
-            for part, changed in zip(place, common, strict=True):
+            for part, changed in zip(place, pair.covariance, strict=True):
                 part[added] = changed
         if np.isfinite(largest_chi2):
             kept = np.flatnonzero(chi2 <= largest_chi2)

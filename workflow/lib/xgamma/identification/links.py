@@ -20,8 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xgamma.identification.ellipses import determinant, inverse, squared_distance
-from xgamma.identification.hypotheses import Hypotheses
+from xgamma.identification.ellipses import circular, squared_distance
+from xgamma.identification.hypotheses import Hypotheses, Pair
 from xgamma.sky import match_within, position_angle, separation
 
 __all__ = ["Groups", "Objects", "field_factors", "link"]
@@ -146,10 +146,8 @@ def _offsets(one: Objects, a: Integers, other: Objects, b: Integers, apart: Floa
     years = other.epoch[b] - one.epoch[a]
     east = 3600 * apart * np.sin(angle) - years * one.motion[a, 0]
     north = 3600 * apart * np.cos(angle) - years * one.motion[a, 1]
-    covariance = one.covariance[a] + other.covariance[b]
-    moved = (one.motion_sigma[a] * years) ** 2
-    covariance = covariance + np.stack([moved, np.zeros_like(moved), moved], axis=-1)
-    return east, north, covariance
+    moved = circular(one.motion_sigma[a] * years)
+    return east, north, one.covariance[a] + other.covariance[b] + moved
 
 
 def _overlaps(surveys: Sequence[Objects], members: Integers) -> Floats:
@@ -159,8 +157,8 @@ def _overlaps(surveys: Sequence[Objects], members: Integers) -> Floats:
     log_overlap[:, 0] = 0.0
     # positions at the epoch of the first member, whose motion carries them there
     first = (members >= 0).argmax(axis=1) if count else np.zeros(0, dtype=np.int64)
-    weights = np.zeros((number, count, 3))
-    offsets = np.zeros((number, count, 2))
+    covariances = np.zeros((number, 3, count))
+    offsets = np.zeros((number, 2, count))
     for survey in range(number):
         for origin in range(survey + 1):
             rows = np.flatnonzero((members[:, survey] >= 0) & (first == origin))
@@ -168,29 +166,22 @@ def _overlaps(surveys: Sequence[Objects], members: Integers) -> Floats:
             one, other = surveys[origin], surveys[survey]
             apart = separation(one.ra[a], one.dec[a], other.ra[b], other.dec[b])
             east, north, _ = _offsets(one, a, other, b, apart)
-            moved = ((other.epoch[b] - one.epoch[a]) * one.motion_sigma[a]) ** 2
-            covariance = other.covariance[b] + np.stack([moved, 0 * moved, moved], axis=-1)
-            weights[survey, rows] = inverse(covariance)
-            offsets[survey, rows] = np.stack([east, north], axis=-1)
+            moved = circular(one.motion_sigma[a] * (other.epoch[b] - one.epoch[a]))
+            covariances[survey][:, rows] = (other.covariance[b] + moved).T
+            offsets[survey][:, rows] = east, north
     for subset in range(1, 2**number):
         chosen = [survey for survey in range(number) if subset >> survey & 1]
         rows = np.flatnonzero((members[:, chosen] >= 0).all(axis=1))
-        weight, offset = weights[chosen][:, rows], offsets[chosen][:, rows]
-        total = weight.sum(axis=0)
-        x, y = offset[..., 0], offset[..., 1]
-        pull_x = (weight[..., 0] * x + weight[..., 1] * y).sum(axis=0)
-        pull_y = (weight[..., 1] * x + weight[..., 2] * y).sum(axis=0)
-        square = (weight[..., 0] * x**2 + 2 * weight[..., 1] * x * y + weight[..., 2] * y**2).sum(
-            axis=0
-        )
-        mean = (
-            total[:, 2] * pull_x**2 - 2 * total[:, 1] * pull_x * pull_y + total[:, 0] * pull_y**2
-        ) / determinant(total)
-        log_overlap[rows, subset] = (
-            -(len(chosen) - 1) * np.log(2 * np.pi)
-            + 0.5 * (np.log(determinant(weight)).sum(axis=0) - np.log(determinant(total)))
-            - 0.5 * (square - mean)
-        )
+        place = list(covariances[chosen[0]][:, rows])
+        east, north = offsets[chosen[0]][:, rows]
+        total = np.zeros(len(rows))
+        for survey in chosen[1:]:
+            x, y = offsets[survey][:, rows]
+            pair = Pair.of(place, list(covariances[survey][:, rows]), x - east, y - north)
+            total += pair.log_density
+            step_east, step_north = pair.step
+            east, north, place = east + step_east, north + step_north, pair.covariance
+        log_overlap[rows, subset] = total
     return log_overlap
 
 
