@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 GAIA_LIMIT_MAG = 21.0
 """Where Gaia ends, about (Gaia Collaboration 2021)."""
 
+# of the quantiles of a class
+_SHARES_BELOW = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
 _ZERO_POINTS = {"G": 5.37, "J": 6.29}
 # magnitudes are good to this at best when X-ray sources vary and are not observed at one time
 _LEAST_MAG_ERROR = 0.03
@@ -57,17 +59,21 @@ class ClassEvidence:
         """The share in Gaia, never quite 0 or 1: with half a source more of each kind."""
         return (self.in_gaia * self.count + 0.5) / (self.count + 1)
 
+    @property
+    def _tails(self) -> tuple[float, float]:
+        """Scales of the exponentials: a tail of 0.05 that goes on where an interval of 0.2 ends."""
+        edges = self.quantiles
+        return (edges[1] - edges[0]) / 4, (edges[4] - edges[3]) / 4
+
     def log_density(self, ratio: Floats) -> Floats:
         """Natural log of the density of log10 F_X / F_G, per dex.
 
         Even between the quantiles, exponential beyond the outer ones, where it goes on steadily.
         """
-        edges = np.array(self.quantiles)
-        shares = np.array([0.2, 0.25, 0.25, 0.2])
-        density = shares / np.diff(edges)
+        edges, (low, high) = np.array(self.quantiles), self._tails
+        density = np.diff(_SHARES_BELOW) / np.diff(edges)
         inside = np.clip(np.searchsorted(edges, ratio) - 1, 0, 3)
         logarithm = np.log(density[inside])
-        low, high = 0.05 / density[0], 0.05 / density[-1]
         logarithm = np.where(ratio < edges[0], logarithm - (edges[0] - ratio) / low, logarithm)
         return np.where(ratio > edges[-1], logarithm - (ratio - edges[-1]) / high, logarithm)
 
@@ -75,10 +81,8 @@ class ClassEvidence:
         """The share of ratios below one, by the same density; 1 where it is NaN."""
         if not self.quantiles:
             return np.ones(len(ratio))
-        edges, shares = np.array(self.quantiles), np.array([0.05, 0.25, 0.5, 0.75, 0.95])
-        inside = np.interp(ratio, edges, shares)
-        # a tail that goes on steadily: its scale is a quarter of the next interval
-        low, high = (edges[1] - edges[0]) / 4, (edges[4] - edges[3]) / 4
+        edges, (low, high) = np.array(self.quantiles), self._tails
+        inside = np.interp(ratio, edges, _SHARES_BELOW)
         with np.errstate(over="ignore"):
             inside = np.where(ratio < edges[0], 0.05 * np.exp((ratio - edges[0]) / low), inside)
             inside = np.where(

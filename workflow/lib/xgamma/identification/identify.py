@@ -306,7 +306,10 @@ def shifted_places(ra: Floats, dec: Floats, reach_arcsec: Floats) -> tuple[Float
 
 def _with_motion_of_groups(surveys: Sequence[Objects], groups: Groups) -> list[Objects]:
     """The surveys, linked objects with the motion of the first member that has one."""
-    moved = [replace(objects, motion=objects.motion.copy()) for objects in surveys]
+    moved = [
+        replace(objects, motion=objects.motion.copy(), motion_sigma=objects.motion_sigma.copy())
+        for objects in surveys
+    ]
     for number, objects in enumerate(moved):
         for earlier in range(number):
             partner = groups.members[groups.of[number], earlier]

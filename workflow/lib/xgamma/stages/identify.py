@@ -47,6 +47,8 @@ _TYPICAL_MOTION = 0.005
 _DOUBTFUL_RUWE = 1.4
 # objects of one survey nearer to each other than this may be blended in another
 _BLEND_ARCSEC = 1.5
+# what is said of an object: no motion is known; that ruwe; that blend
+_REMARKS = ("two-parameter", "ruwe", "blend")
 # of the histograms of separations
 _SIGMA_EDGES = np.arange(0, 5.01, 0.25)
 _ARCSEC = {"mas": 1e-3, "arcsec": 1.0, "deg": 3600.0}
@@ -271,7 +273,7 @@ def survey_objects(
     motion_sigma = np.where(moves, np.maximum(east, north), _TYPICAL_MOTION)
     ruwe = values("ruwe")
     doubtful = ruwe > _DOUBTFUL_RUWE
-    scale = np.where(doubtful, np.maximum(ruwe, 1.0), 1.0)
+    scale = np.where(doubtful, ruwe, 1.0)
     # an ellipse's errors are its major and minor axes; else they lie along the coordinates
     if len(errors) == 3:
         angle = np.nan_to_num(values(errors[2]))
@@ -292,15 +294,12 @@ def survey_objects(
         motion_sigma=motion_sigma * scale,
         magnitude=values(identify["magnitude"]),
     )
-    still = (~moves if identify["proper_motion"] else np.zeros(count, bool)).astype(bool)
+    still = ~moves if identify["proper_motion"] else np.zeros(count, dtype=bool)
     remarks = [
         "; ".join(word for word, holds in zip(_REMARKS, flags, strict=True) if holds)
         for flags in zip(still, doubtful, _blended(objects), strict=True)
     ]
     return rows.assign(remarks=remarks), objects
-
-
-_REMARKS = ("two-parameter", "ruwe", "blend")
 
 
 def _blended(objects: Objects) -> np.ndarray:
