@@ -4,13 +4,12 @@ from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
 from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, group_pairs
 from xgamma.stages.pairs import PAIR_COLUMNS
-from xgamma.tables.files import read_parquet, write_csv, write_ecsv
+from xgamma.tables.files import read_parquet
 
 with job(snakemake):
     i, p, o = snakemake.input, snakemake.params, snakemake.output
     origin = Origin.of(p.about, i.records)
     pairs = read_parquet(i.pairs)
     grouped = group_pairs(pairs)
-    write_ecsv(o.pairs, pairs, PAIR_COLUMNS, origin.metadata(o.pairs))
-    write_csv(o.grouped_csv, grouped, GROUPED_COLUMNS)
-    write_ecsv(o.grouped_ecsv, grouped, GROUPED_COLUMNS, origin.metadata(o.grouped_ecsv))
+    origin.write(o.pairs, pairs, PAIR_COLUMNS)
+    origin.write([o.grouped_csv, o.grouped_ecsv], grouped, GROUPED_COLUMNS)

@@ -18,7 +18,7 @@ from xgamma.stages.identify import (
 )
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import empty_frame
-from xgamma.tables.files import read_columns, read_parquet, write_csv, write_ecsv, write_parquet
+from xgamma.tables.files import read_columns, read_parquet
 from xgamma.tables.whole_files import write_json
 
 with job(snakemake):
@@ -50,7 +50,4 @@ with job(snakemake):
         (o.evidence, evidence, EVIDENCE_TABLE),
         (o.counterparts, counterparts, table_columns(p.surveys)),
     ):
-        parquet, ecsv, csv = files
-        write_parquet(parquet, frame, columns, origin.metadata(parquet))
-        write_ecsv(ecsv, frame, columns, origin.metadata(ecsv))
-        write_csv(csv, frame, columns)
+        origin.write(files, frame, columns)

@@ -14,14 +14,7 @@ from xgamma.stages.merge_enrichment import (
     merge_shards,
 )
 from xgamma.stages.shard_file import ShardFile
-from xgamma.tables.files import (
-    read_columns,
-    read_ecsv,
-    read_parquet,
-    write_csv,
-    write_ecsv,
-    write_parquet,
-)
+from xgamma.tables.files import read_columns, read_ecsv, read_parquet
 
 with job(snakemake):
     i, p, o = snakemake.input, snakemake.params, snakemake.output
@@ -30,7 +23,7 @@ with job(snakemake):
     fermi_class = dict(zip(fermi["name"], fermi["source_type"], strict=True))
     described = {Path(path).stem: read_ecsv(path, DESCRIPTION_COLUMNS) for path in i.descriptions}
     counterparts, columns = {}, {}
-    for (name, survey), parquet, ecsv in zip(p.surveys.items(), o.long, o.long_ecsv, strict=True):
+    for (name, survey), *paths in zip(p.surveys.items(), o.long, o.long_ecsv, strict=True):
         files = [f for f in i.shards if ShardFile.of(f).survey == name]
         shards = [(read_parquet(f), read_columns(f)) for f in files]
         table = SurveyTable.of(survey)
@@ -39,10 +32,8 @@ with job(snakemake):
         # beside the shards, and no inputs: thousands would slow every start
         records = [*i.records, *(Path(f).with_suffix(".provenance.json") for f in files)]
         origin = Origin.of(p.about, records, surveys=[survey["table"]])
-        write_parquet(parquet, counterparts[name], columns[name], origin.metadata(parquet))
-        write_ecsv(ecsv, counterparts[name], columns[name], origin.metadata(ecsv))
+        origin.write(paths, counterparts[name], columns[name])
     grouped = add_counterparts(group_pairs(pairs), counterparts, p.surveys)
     of_grouped = grouped_columns(columns, p.surveys)
     origin = Origin.of(p.about, i.records, o.long)
-    write_csv(o.grouped_csv, grouped, of_grouped)
-    write_ecsv(o.grouped_ecsv, grouped, of_grouped, origin.metadata(o.grouped_ecsv))
+    origin.write([o.grouped_csv, o.grouped_ecsv], grouped, of_grouped)

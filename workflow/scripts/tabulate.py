@@ -3,7 +3,7 @@
 from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
 from xgamma.stages.tabulate import CANDIDATE_TABLE, FERMI_TABLE, candidate_table, fermi_table
-from xgamma.tables.files import read_parquet, write_csv, write_ecsv, write_parquet
+from xgamma.tables.files import read_parquet
 
 with job(snakemake):
     i, o = snakemake.input, snakemake.output
@@ -15,7 +15,4 @@ with job(snakemake):
         (o.candidates, candidates, CANDIDATE_TABLE),
         (o.fermi, sources, FERMI_TABLE),
     ):
-        parquet, ecsv, csv = files
-        write_parquet(parquet, frame, columns, origin.metadata(parquet))
-        write_ecsv(ecsv, frame, columns, origin.metadata(ecsv))
-        write_csv(csv, frame, columns)
+        origin.write(files, frame, columns)

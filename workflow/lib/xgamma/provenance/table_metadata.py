@@ -7,15 +7,19 @@ same bytes. The version is that of the job that writes; a new one alone runs no 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
+
+import pandas as pd
 
 from xgamma import __version__
 from xgamma.archive.catalogues import CATALOGUES
 from xgamma.provenance.products import description
 from xgamma.provenance.references import reference_of
+from xgamma.tables.columns import Column
+from xgamma.tables.files import write_csv, write_ecsv, write_parquet
 from xgamma.tables.metadata import TableMetadata, read_facts
 
 __all__ = ["Origin"]
@@ -23,6 +27,13 @@ __all__ = ["Origin"]
 # A simulated sky has its Fermi sources of the catalogue itself.
 _REAL = "fermilpsc"
 _XGAMMA = f"xgamma {__version__}, by the xgamma maintainers; see CITATION.cff in its repository"
+
+
+_WRITERS = {
+    ".parquet": (write_parquet, True),
+    ".ecsv": (write_ecsv, True),
+    ".csv": (write_csv, False),
+}
 
 
 @dataclass(frozen=True)
@@ -95,6 +106,14 @@ class Origin:
             software=f"xgamma {__version__}",
             cite=(_XGAMMA, *self._credits()),
         )
+
+    def write(
+        self, paths: str | Iterable[str], frame: pd.DataFrame, columns: Sequence[Column]
+    ) -> None:
+        """Write a table to files that end as its forms do; what it is goes into all but CSV."""
+        for path in [paths] if isinstance(paths, str) else paths:
+            write, has_metadata = _WRITERS[PurePath(path).suffix]
+            write(path, frame, columns, *([self.metadata(path)] if has_metadata else []))
 
     def _asked(self, table: str, service: str, release: str) -> str:
         name = reference_of(table).name
