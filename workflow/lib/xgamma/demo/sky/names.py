@@ -6,6 +6,8 @@ that their names would be the same get a letter each but the first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -31,14 +33,14 @@ def chandra_names(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     # right ascension in tenths of a second of time, declination in seconds of arc
     ra_tenths = np.floor(ra * 2400.0 + _ROUNDING).astype(int) % 864_000
     dec_seconds = np.floor(np.abs(dec) * 3600.0 + _ROUNDING).astype(int)
-    return _distinct(
-        [
+    return _named(
+        lambda t, s, sign: (
             f"SIM J{t // 36000:02d}{t // 600 % 60:02d}{t % 600 // 10:02d}.{t % 10}"
             f"{sign}{s // 3600:02d}{s // 60 % 60:02d}{s % 60:02d}"
-            for t, s, sign in zip(
-                ra_tenths.tolist(), dec_seconds.tolist(), _signs(dec), strict=True
-            )
-        ]
+        ),
+        ra_tenths,
+        dec_seconds,
+        dec,
     )
 
 
@@ -55,15 +57,13 @@ def twomass_designations(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     ndarray of str, shape (n,)
         Doubles end in a letter.
     """
-    ra_hundredths, dec_tenths = _hundredths_and_tenths(ra, dec)
-    return _distinct(
-        [
+    return _named(
+        lambda t, s, sign: (
             f"SIM {t // 360000:02d}{t // 6000 % 60:02d}{t % 6000:04d}"
             f"{sign}{s // 36000:02d}{s // 600 % 60:02d}{s % 600:03d}"
-            for t, s, sign in zip(
-                ra_hundredths.tolist(), dec_tenths.tolist(), _signs(dec), strict=True
-            )
-        ]
+        ),
+        *_hundredths_and_tenths(ra, dec),
+        dec,
     )
 
 
@@ -80,15 +80,13 @@ def allwise_designations(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     ndarray of str, shape (n,)
         Doubles end in a letter.
     """
-    ra_hundredths, dec_tenths = _hundredths_and_tenths(ra, dec)
-    return _distinct(
-        [
+    return _named(
+        lambda t, s, sign: (
             f"SIM J{t // 360000:02d}{t // 6000 % 60:02d}{t % 6000 // 100:02d}.{t % 100:02d}"
             f"{sign}{s // 36000:02d}{s // 600 % 60:02d}{s % 600 // 10:02d}.{s % 10}"
-            for t, s, sign in zip(
-                ra_hundredths.tolist(), dec_tenths.tolist(), _signs(dec), strict=True
-            )
-        ]
+        ),
+        *_hundredths_and_tenths(ra, dec),
+        dec,
     )
 
 
@@ -100,8 +98,14 @@ def _hundredths_and_tenths(ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray,
     )
 
 
-def _signs(dec: np.ndarray) -> np.ndarray:
-    return np.where(dec < 0, "-", "+")
+def _named(
+    form: Callable[[int, int, str], str], ra: np.ndarray, dec: np.ndarray, signed: np.ndarray
+) -> np.ndarray:
+    """Names of whole parts of both coordinates, the declination's without its sign."""
+    signs = np.where(signed < 0, "-", "+")
+    return _distinct(
+        [form(t, s, sign) for t, s, sign in zip(ra.tolist(), dec.tolist(), signs, strict=True)]
+    )
 
 
 def _distinct(names: list[str]) -> np.ndarray:
