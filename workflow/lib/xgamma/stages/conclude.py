@@ -19,8 +19,8 @@ from xgamma.sky import galactic
 from xgamma.stages.associate import KIND_COLUMNS
 from xgamma.stages.counterparts import product_name
 from xgamma.stages.identify import Identified
-from xgamma.stages.tabulate import states_of
-from xgamma.tables.columns import ENERGY_FLUX, Column, conform
+from xgamma.stages.tabulate import CANDIDATE_TABLE, FERMI_TABLE, states_of
+from xgamma.tables.columns import Column, conform
 
 __all__ = [
     "EVIDENCE_TABLE",
@@ -248,7 +248,8 @@ def _class_ratios(identified: Identified, gaia: _Best, flux: list[np.ndarray]) -
 
 def counterpart_columns(surveys: Mapping[str, Mapping[str, Any]]) -> list[Column]:
     """The columns of the table that a user opens first."""
-    evidence = {column.name: column for column in EVIDENCE_TABLE}
+    tables = (*EVIDENCE_TABLE, *CANDIDATE_TABLE, *FERMI_TABLE)
+    known = {column.name: column for column in tables}
     of_surveys = []
     for name in surveys:
         of_surveys += [
@@ -258,15 +259,18 @@ def counterpart_columns(surveys: Mapping[str, Mapping[str, Any]]) -> list[Column
                 "stat.probability",
             ),
         ]  # fmt: skip
-    taken = (
+    places = [
+        *("agreement", "fermi_ra", "fermi_dec", "fermi_l", "fermi_b"),
+        *("csc_ra", "csc_dec", "csc_l", "csc_b", "fermi_flux", "csc_flux", "log_flux_ratio"),
+        "elliptical_distance",
+    ]
+    numbers = [
         *("log_fx_fg", "log_fx_fg_error", "log_fx_fj", "log_fx_fj_error", "g_mag", "bp_rp"),
         *("absolute_g", "absolute_g_error", "j_mag", "j_h", "h_k", "hardness_hm", "hardness_ms"),
-    )
+        *("p_outside", "p_below", "p_none"),
+    ]
     return [
-        Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
-        Column("association", "text", "", "4FGL's own association", "meta.id"),
-        Column("fermi_class", "text", "", "4FGL class, blank if unassociated", "src.class"),
-        Column("state", "text", "", "What is known; see docs/method.md", "meta.code"),
+        *(known[name] for name in ("fermi_name", "association", "fermi_class", "state")),
         Column("csc_name", "text", "", "Likeliest Chandra source; blank if there is none"),
         Column(
             "p_counterpart",
@@ -276,25 +280,11 @@ def counterpart_columns(surveys: Mapping[str, Mapping[str, Any]]) -> list[Column
             "says",
             "stat.probability",
         ),
-        evidence["p_association"],
-        evidence["p_association_evidence"],
+        *(known[name] for name in ("p_association", "p_association_evidence")),
         *of_surveys,
-        evidence["verdict"],
+        known["verdict"],
         Column("warnings", "text", "", "confused, variable gamma-ray source, crowded, ..."),
-        Column("agreement", "text", "", "With 4FGL's association by position"),
-        Column("fermi_ra", "float", "deg", "Right ascension, ICRS", "pos.eq.ra"),
-        Column("fermi_dec", "float", "deg", "Declination, ICRS", "pos.eq.dec"),
-        Column("fermi_l", "float", "deg", "Galactic longitude", "pos.galactic.lon"),
-        Column("fermi_b", "float", "deg", "Galactic latitude", "pos.galactic.lat"),
-        *(evidence[name] for name in ("csc_ra", "csc_dec", "csc_l", "csc_b")),
-        Column("fermi_flux", "float", ENERGY_FLUX, "Energy flux, 0.1-100 GeV"),
-        Column("csc_flux", "float", ENERGY_FLUX, "Aperture flux, 0.5-7 keV, absorbed"),
-        Column("log_flux_ratio", "float", "", "log10 of X-ray over gamma-ray flux"),
-        Column("elliptical_distance", "float", "", "Distance in units of the 95 % ellipse"),
-        *(evidence[name] for name in taken),
-        Column("p_outside", "float", "", "Probability: the counterpart lies outside coverage"),
-        Column("p_below", "float", "", "Probability: it is below the flux limit"),
-        Column("p_none", "float", "", "Probability: it has no X-ray counterpart"),
+        *(known[name] for name in (*places, *numbers)),
     ]
 
 

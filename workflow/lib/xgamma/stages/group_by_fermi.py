@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from xgamma.stages.pairs import PAIR_COLUMNS
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 
 __all__ = ["GROUPED_COLUMNS", "PLACE_COLUMNS", "group_pairs"]
@@ -30,15 +31,10 @@ _NOTEBOOK = [
 PLACE_COLUMNS = [
     Column("fermi_ra", "float", "deg", "Right ascension, ICRS", "pos.eq.ra"),
     Column("fermi_dec", "float", "deg", "Declination, ICRS", "pos.eq.dec"),
-    Column(
-        "fermi_semi_minor_95",
-        "float",
-        "deg",
-        "95 % error ellipse, semi-minor axis",
-        "stat.error;pos",
-    ),
-    Column(
-        "fermi_position_angle_95", "float", "deg", "Its position angle, east of north", "pos.posAng"
+    *(
+        column
+        for column in PAIR_COLUMNS
+        if column.name in ("fermi_semi_minor_95", "fermi_position_angle_95")
     ),
 ]
 """What the notebook's tables lack to draw the source's ellipse; they stand at the end."""
