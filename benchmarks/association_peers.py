@@ -173,8 +173,8 @@ def lat(sky: Path, answer: Path, exclusive: bool = False) -> None:
     major, minor = (fermi[f"semi_{axis}_axis_95"].to_numpy(float) for axis in ("major", "minor"))
     ratio = K95 * np.exp(-K95 * pairs["x"].to_numpy() ** 2)
     ratio /= np.pi * (major * minor)[source] * brighter / area[source]
-    everything = pd.read_parquet(sky / "fermi.parquet")
-    group = kind_shares(fermi["source_type"].tolist(), fermi, everything).group
+    catalogue = pd.read_parquet(sky / "fermi.parquet")
+    group = kind_shares(fermi["source_type"].tolist(), fermi, catalogue).group
     members = np.bincount(group[rows], minlength=len(GROUPS))
     prior = np.full(len(GROUPS), 0.5)
     for _ in range(50):

@@ -136,11 +136,11 @@ def compare(python: Path, field: Field, tables: Path) -> list[list]:
         nway(python, field, tables, surveys, fits, IGNORE)
         table, keys = Table.read(fits), ["X", *(f"survey_{k}" for k in range(surveys))]
         named = dict(zip(keys, ("X_ID", "A_ID", "B_ID"), strict=False))
-        theirs = pd.DataFrame(
+        of_nway = pd.DataFrame(
             {key: np.maximum(np.asarray(table[column]), -1) for key, column in named.items()}
             | {n: np.asarray(table[n], float) for n in ("p_any", "p_i", "match_flag")}
         )
-        both = pd.read_parquet(out).merge(theirs, on=keys, how="outer", suffixes=("", "_nway"))
+        both = pd.read_parquet(out).merge(of_nway, on=keys, how="outer", suffixes=("", "_nway"))
         if both["p_i"].isna().any():
             sys.exit(f"{field.name}: NWAY has {both['p_i'].isna().sum()} choices that we have not")
         # it leaves out objects that are further from each other than the radius

@@ -87,7 +87,7 @@ class TestDemoRows:
         below = f"sources/{folder.name}"
         expected = ours.products(f"demo/{below}")
         assert len(expected) > 20
-        theirs = ProjectCopy(tmp_path / "theirs")
+        served = ProjectCopy(tmp_path / "served")
         # circle by circle the catalogues alone: the surveys are asked as ever
         in_circles = [f"catalogs/{name}.parquet" for name in ("csc", "chanmaster")]
         for name, upload, only in (("uploads", True, []), ("circles", False, in_circles)):
@@ -96,13 +96,13 @@ class TestDemoRows:
                 archive[service]["upload"] = upload
             config = {"archive": name, "archives": {name: archive}}
             targets = [f"results/{name}/{below}/{one}" for one in only]
-            settings = theirs.configure(f"{name}.yaml", config)
-            theirs.make(*targets, "--configfile", settings, *named)
+            settings = served.configure(f"{name}.yaml", config)
+            served.make(*targets, "--configfile", settings, *named)
             if only:
-                folder = theirs.results(f"{name}/{below}")
+                folder = served.results(f"{name}/{below}")
                 assert all((folder / one).read_bytes() == expected[one] for one in only)
                 continue
-            products = theirs.products(f"{name}/{below}")
+            products = served.products(f"{name}/{below}")
             assert products.keys() == expected.keys()
             assert [one for one in expected if products[one] != expected[one]] == []
 
@@ -413,9 +413,9 @@ class TestRealRows:
         assert known.fermi_name not in set(pairs["fermi_name"])
         candidates = read_parquet(results / "tables/candidates.parquet")
         candidates = candidates[candidates["fermi_name"] == known.fermi_name]
-        there = near(candidates, known.position, 3, "csc_")
-        assert len(there) == 3 and there["p_association"].sum() > 0.95
-        assert (there["p_association"] < 0.5).all()
+        entries = near(candidates, known.position, 3, "csc_")
+        assert len(entries) == 3 and entries["p_association"].sum() > 0.95
+        assert (entries["p_association"] < 0.5).all()
 
     def test_without_rows_nothing_is_found(self, with_real_rows):
         """No Chandra rows around them were loaded: not observed, rather than nothing found."""

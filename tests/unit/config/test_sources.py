@@ -68,10 +68,10 @@ def test_products_are_beside_the_plane_s_and_share_its_answers():
     assert plane.answers_folder(Path("sub/results/demo")) == one.answers_folder(prefixed)
     assert plane.results_of(Path("sub/results/replay"), "demo") == Path("sub/results/demo")
     replay = load_config({"archive": "replay", "sources": ["LS 5039"]})
-    here = Path("sub") / replay.results_folder
-    assert here == Path("sub/results/replay/sources/ls5039")
-    assert replay.answers_folder(here) == Path("sub/results/demo/answers")
-    assert replay.results_of(here, "demo") == prefixed
+    folder = Path("sub") / replay.results_folder
+    assert folder == Path("sub/results/replay/sources/ls5039")
+    assert replay.answers_folder(folder) == Path("sub/results/demo/answers")
+    assert replay.results_of(folder, "demo") == prefixed
 
 
 def test_the_folder_tells_lists_apart_and_not_spellings():

@@ -162,7 +162,7 @@ def fetch_around(
     survey = SurveyTable(
         catalogue.table,
         *(resolved[name] or name for name in (catalogue.key, "ra", "dec")),
-        {theirs: name for name, theirs in resolved.items() if theirs and name not in own},
+        {column: name for name, column in resolved.items() if column and name not in own},
     )
     parts, new = rows_around(client, survey, circles)
     answer = joined(parts)
