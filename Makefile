@@ -27,9 +27,7 @@ demo: $(READY)
 	@echo
 	@cat results/demo/summary.txt
 	@echo
-	@echo "Look at  results/demo/figures/           the figures"
-	@echo "         results/demo/tables/            the tables: .csv with the data, .ecsv with units"
-	@echo "A page with all of it:  . $(VENV)/bin/activate && snakemake --report results/demo/report.html"
+	@echo "Open  results/demo/site/index.html"
 
 # Without ARCHIVE, the one that the config names.
 bundle: $(READY)

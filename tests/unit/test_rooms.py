@@ -34,6 +34,7 @@ ORDER = [
     "stages",
     "figures",
     "provenance",
+    "site",
 ]
 #: What rooms hand each other: imported from everywhere, so it rests on no other room but these.
 HANDED_OVER = {
@@ -152,7 +153,7 @@ def test_every_rule_has_a_script_of_its_name_and_every_script_a_rule():
 @pytest.mark.parametrize("rule", RULE_NAMES)
 def test_a_rule_s_stage_has_its_name_or_the_room_says_where_it_is(rule):
     """Rule plot_subsample's work stood in subsample.py, verify_crossmatch's in verification.py."""
-    odd = rule.startswith("plot_") or f"`{rule}`" in stages.__doc__
+    odd = rule.startswith(("plot_", "publish_")) or f"`{rule}`" in stages.__doc__
     assert odd != (f"stages.{rule}" in MODULES)
     if not odd:
         assert f"stages.{rule}" in imports_of(SCRIPTS / f"{rule}.py")

@@ -94,7 +94,7 @@ def test_products_are_the_same_wherever_the_workflow_lies(elsewhere, checkout, d
     (elsewhere.results() / "summary.txt").unlink()
     options = ("-s", str(checkout / "Snakefile"))
     run = elsewhere.make(*options)
-    assert run.jobs == ["provenance", "summarize"]
+    assert run.jobs == ["provenance", "publish_documents", "publish_front", "summarize"]
     assert f"profile {checkout}/profiles/default" in run.output.replace("\n", " ")
     assert elsewhere.products() == demo_run.project.products()
     # the same by --directory, from a folder that has nothing to do with it
@@ -111,7 +111,9 @@ def test_a_config_of_ones_own_is_taken_and_a_configfile_on_top(elsewhere, checko
     shipped = elsewhere.configure("dpi.yaml", {"figures": {"dpi": 150}})
     options = ("-s", str(checkout / "Snakefile"), "--dry-run", "--configfile", shipped)
     run = elsewhere.make(*options)
-    assert run.planned == {"plot_subsample": 1, "provenance": 1, "all": 1}
+    assert run.planned == {
+        "plot_subsample": 1, "publish_documents": 1, "provenance": 1, "all": 1,
+    }  # fmt: skip
 
 
 # a module, with a prefix, in a folder that a shell would read wrongly

@@ -22,7 +22,7 @@ from xgamma.tables.files import read_parquet
 pytestmark = pytest.mark.timeout(300)
 
 # Folders of the archive whose files are no products.
-APART = ("answers", "archive", "benchmarks", "lineage", "logs")
+APART = ("answers", "archive", "benchmarks", "lineage", "logs", "site")
 
 
 def read(path: Path) -> dict:
@@ -98,7 +98,9 @@ def test_no_product_loses_its_lineage_by_a_kill(demo_run, provenance, tmp_path, 
     killed = project.run("results/demo/summary.json", "--forcerun", "summarize", kill_at=killed_at)
     assert killed.returncode == -9, killed.output
     shutil.rmtree(project.folder / ".snakemake")
-    assert project.make().jobs == ["provenance", "summarize"]
+    assert project.make().jobs == [
+        *("provenance", "publish_documents", "publish_front", "summarize")
+    ]
     assert read(project.results() / "provenance.json")["products"] == provenance["products"]
     # without it, the run says so instead of recording products that rest on nothing
     (project.results() / "lineage/plot_plane.json").unlink()

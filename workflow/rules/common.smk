@@ -128,6 +128,19 @@ def digest_of_answers():
     return answers_digest(CONFIG.answers_folder(placed_results()))
 
 
+def digest_of_folder(path):
+    """The same of all files in a folder that the workflow ships, but for code of Python."""
+
+    def digest(wildcards):
+        total = hashlib.sha256()
+        for file in sorted(Path(workflow_file(path)).rglob("*")):
+            if file.is_file() and file.suffix not in (".py", ".pyc"):
+                total.update(file.name.encode() + file.read_bytes())
+        return total.hexdigest()[:16]
+
+    return digest
+
+
 def kept_answers(wildcards):
     """Digest of the answers that a replay reads, so that others give other products; else None."""
     return digest_of_answers() if CONFIG.replay_of else None
@@ -257,4 +270,8 @@ def codes(wildcards):
     """Script -> digest of its code, of those that take part in products."""
     scripts = workflow_file("workflow/scripts").glob("*.py")
     apart = ("bundle", "discover_services", "drift", "preflight", "provenance", "replay")
-    return {path.stem: digest_of(path.stem) for path in sorted(scripts) if path.stem not in apart}
+    return {
+        path.stem: digest_of(path.stem)
+        for path in sorted(scripts)
+        if path.stem not in apart and not path.stem.startswith("publish_")
+    }

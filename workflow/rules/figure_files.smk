@@ -1,21 +1,14 @@
-# Where figures and tables for the report go. Functions only: rules are in figures.smk.
+# Where figures go, and which of them the pages show. Functions only: rules are in figures.smk.
 # Needs: CONFIG and RESULTS of common.smk.
-# Makes: figure_files(), class_table().
+# Makes: figure_files(), shown_figures().
 
 
-def figure_files(name, category):
-    """A figure in all formats of the config; the report shows one of them."""
-    formats = CONFIG.figures.formats
-    shown = "png" if "png" in formats else formats[0]
-    files = {kind: f"{RESULTS}/figures/{name}.{kind}" for kind in formats}
-    files[shown] = report(files[shown], caption=f"../report/{name}.rst", category=category)
-    return list(files.values())
+def figure_files(name):
+    """A figure in all formats of the config."""
+    return [f"{RESULTS}/figures/{name}.{kind}" for kind in CONFIG.figures.formats]
 
 
-def class_table(name):
-    """A table of classes for the report."""
-    return report(
-        f"{RESULTS}/tables/{name}.html",
-        caption=f"../report/{name}_table.rst",
-        category="Classes",
-    )
+def shown_figures(figures):
+    """Those of one kind that a page can show, if there is one."""
+    kinds = [kind for kind in ("png", "svg") if kind in CONFIG.figures.formats]
+    return [figure for figure in figures if kinds and figure.endswith(f".{kinds[0]}")]

@@ -4,7 +4,7 @@
 #        tables/{fermi_sources,candidates}.parquet, association/{calibration.json, known.parquet},
 #        tables/counterparts_{survey}.parquet, tables/evidence.parquet, identification/model.json.
 # Makes: FIGURES = figures/*.{png,pdf,svg} as the config says, and
-#        tables/{class_shares,class_subsample}.{ecsv,html}.
+#        tables/{class_shares,class_subsample}.ecsv.
 
 
 include: "figure_files.smk"
@@ -19,7 +19,7 @@ rule plot_observations:
     input:
         chanmaster=f"{RESULTS}/catalogs/chanmaster.parquet",
     output:
-        exposure_map=figure_files("exposure_map", "Sky"),
+        exposure_map=figure_files("exposure_map"),
     log:
         f"{RESULTS}/logs/plot_observations.log",
     benchmark:
@@ -44,9 +44,9 @@ rule plot_plane:
     input:
         csc=f"{RESULTS}/plane/csc.parquet",
     output:
-        plane_sky=figure_files("plane_sky", "Sky"),
-        plane_map=figure_files("plane_map", "Sky"),
-        plane_histograms=figure_files("plane_histograms", "Sky"),
+        plane_sky=figure_files("plane_sky"),
+        plane_map=figure_files("plane_map"),
+        plane_histograms=figure_files("plane_histograms"),
     log:
         f"{RESULTS}/logs/plot_plane.log",
     benchmark:
@@ -71,13 +71,13 @@ rule plot_associations:
     input:
         pairs=f"{RESULTS}/crossmatch/pairs.parquet",
     output:
-        association_map=figure_files("association_map", "Associations"),
-        match_map=figure_files("match_map", "Associations"),
-        matches_by_position=figure_files("matches_by_position", "Associations"),
-        matches_by_flux=figure_files("matches_by_flux", "Associations"),
-        separations=figure_files("separations", "Associations"),
-        flux_ratio_by_position=figure_files("flux_ratio_by_position", "Associations"),
-        flux_ratio_by_class=figure_files("flux_ratio_by_class", "Associations"),
+        association_map=figure_files("association_map"),
+        match_map=figure_files("match_map"),
+        matches_by_position=figure_files("matches_by_position"),
+        matches_by_flux=figure_files("matches_by_flux"),
+        separations=figure_files("separations"),
+        flux_ratio_by_position=figure_files("flux_ratio_by_position"),
+        flux_ratio_by_class=figure_files("flux_ratio_by_class"),
     log:
         f"{RESULTS}/logs/plot_associations.log",
     benchmark:
@@ -104,10 +104,10 @@ rule plot_counterparts:
         targets=f"{RESULTS}/enrichment/targets.parquet",
         counterparts=COUNTERPART_TABLES,
     output:
-        counterparts_by_class=figure_files("counterparts_by_class", "Counterparts"),
-        variability_by_class=figure_files("variability_by_class", "Counterparts"),
-        variable_fraction=figure_files("variable_fraction", "Counterparts"),
-        offsets=figure_files("offsets", "Counterparts"),
+        counterparts_by_class=figure_files("counterparts_by_class"),
+        variability_by_class=figure_files("variability_by_class"),
+        variable_fraction=figure_files("variable_fraction"),
+        offsets=figure_files("offsets"),
     log:
         f"{RESULTS}/logs/plot_counterparts.log",
     benchmark:
@@ -138,12 +138,9 @@ rule plot_subsample:
         counterparts=COUNTERPART_TABLES,
         records=records_of("catalogs/fermilpsc"),
     output:
-        class_shares=figure_files("class_shares", "Classes"),
-        class_subsample=figure_files("class_subsample", "Classes"),
-        shares_ecsv=f"{RESULTS}/tables/class_shares.ecsv",
-        shares_html=class_table("class_shares"),
-        subsample_ecsv=f"{RESULTS}/tables/class_subsample.ecsv",
-        subsample_html=class_table("class_subsample"),
+        class_shares=figure_files("class_shares"),
+        class_subsample=figure_files("class_subsample"),
+        tables=expand(f"{RESULTS}/tables/{{name}}.ecsv", name=["class_shares", "class_subsample"]),
     log:
         f"{RESULTS}/logs/plot_subsample.log",
     benchmark:
@@ -174,10 +171,10 @@ rule plot_probabilities:
         calibration=f"{RESULTS}/association/calibration.json",
         known=f"{RESULTS}/association/known.parquet",
     output:
-        reliability=figure_files("reliability", "Probabilities"),
-        known_sources=figure_files("known_sources", "Probabilities"),
-        states=figure_files("states", "Probabilities"),
-        probability=figure_files("probability", "Probabilities"),
+        reliability=figure_files("reliability"),
+        known_sources=figure_files("known_sources"),
+        states=figure_files("states"),
+        probability=figure_files("probability"),
     log:
         f"{RESULTS}/logs/plot_probabilities.log",
     benchmark:
@@ -204,9 +201,9 @@ rule plot_identification:
         evidence=f"{RESULTS}/tables/evidence.parquet",
         fermi=f"{RESULTS}/tables/fermi_sources.parquet",
     output:
-        identification=figure_files("identification", "Identifications"),
-        x_ray_optical=figure_files("x_ray_optical", "Identifications"),
-        colours=figure_files("colours", "Identifications"),
+        identification=figure_files("identification"),
+        x_ray_optical=figure_files("x_ray_optical"),
+        colours=figure_files("colours"),
     log:
         f"{RESULTS}/logs/plot_identification.log",
     benchmark:

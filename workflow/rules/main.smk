@@ -30,10 +30,11 @@ include: "enrichment.smk"
 include: "identification.smk"
 include: "summary.smk"
 include: "figures.smk"
+include: "site.smk"
 include: "provenance.smk"
 
 
-TARGETS = [*PRODUCTS, *rules.provenance.output]
+TARGETS = [*PRODUCTS, *SITE, *rules.provenance.output]
 
 
 onsuccess:

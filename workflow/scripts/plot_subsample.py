@@ -7,7 +7,6 @@ from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
 from xgamma.stages.class_subsample import SHARE_COLUMNS, class_subsample, subsample_columns
 from xgamma.tables.files import read_parquet
-from xgamma.tables.page import write_table_and_page
 
 with job(snakemake):
     i, o, p = snakemake.input, snakemake.output, snakemake.params
@@ -21,20 +20,8 @@ with job(snakemake):
         "class_subsample": plot_subsample(subsample, pairs, p.classes),
     }
     save_figures(figures, o, p.dpi, p.simulated)
+    shares, sources = o.tables
+    of_fermi = Origin.of(p.about, i.records, surveys=[])
+    of_fermi.write(shares, class_shares(fermi, p.latitude_cut_deg), SHARE_COLUMNS)
     origin = Origin.of(p.about, i.records, i.counterparts)
-    write_table_and_page(
-        o.shares_ecsv,
-        o.shares_html,
-        class_shares(fermi, p.latitude_cut_deg),
-        SHARE_COLUMNS,
-        "Classes of the Fermi sources by latitude",
-        Origin.of(p.about, i.records, surveys=[]).metadata(o.shares_ecsv),
-    )
-    write_table_and_page(
-        o.subsample_ecsv,
-        o.subsample_html,
-        subsample,
-        subsample_columns(p.surveys),
-        f"Fermi sources of class {', '.join(p.classes)}",
-        origin.metadata(o.subsample_ecsv),
-    )
+    origin.write(sources, subsample, subsample_columns(p.surveys))

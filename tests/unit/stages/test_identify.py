@@ -8,9 +8,10 @@ import pytest
 from identified_sky import IdentifiedSky
 from test_associate import pulls
 
+from xgamma.association.states import STATES
 from xgamma.stages.conclude import counterpart_table
 from xgamma.stages.identify import identify_candidates
-from xgamma.stages.tabulate import STATES, candidate_table, fermi_table
+from xgamma.stages.tabulate import candidate_table, fermi_table
 
 SEEDS = (21, 22)
 SURVEYS = ["gaia", "twomass"]

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from xgamma.association.states import STATES
 from xgamma.figures.sky_axes import plane_axes
 from xgamma.figures.style import (
     BLUE,
@@ -28,7 +29,6 @@ from xgamma.figures.style import (
     say_empty,
     styled,
 )
-from xgamma.stages.tabulate import STATES
 
 __all__ = [
     "STATE_MARKS",

@@ -104,6 +104,11 @@ def success_report(
             if _has_products(Path(results))
             else f"xgamma: no products yet under {results}/",
             *(
+                [f"xgamma: open {results}/site/index.html in a browser"]
+                if Path(results, "site/index.html").exists()
+                else []
+            ),
+            *(
                 f"xgamma: {results}/tables/counterparts_{survey}.* is of an earlier config"
                 for survey in sorted(others)
             ),

@@ -4,5 +4,5 @@ Knows nothing of Snakemake. Start at `crossmatch.py`. No rule has: `pairs`, `cou
 most rules' tables hold; `chosen`, which sources a run is for; `shard_file`; `class_subsample` of
 plot_subsample, `conclude` of identify. Elsewhere: `describe_service`, `fetch_catalog`,
 `fetch_outlines`, `discover_services`, `preflight` (archive), `filter_plane` (sky.py), plot_*
-(figures), `provenance`, `bundle`, `replay`, `drift` (provenance), `build_demo_sky` (demo).
+(figures), publish_* (site), `provenance`, `bundle`, `replay`, `drift`, `build_demo_sky` (demo).
 """

@@ -63,6 +63,7 @@ CANDIDATE_COLUMNS = [
         "log10 of X-ray over gamma-ray flux; null without flux",
         "phot.flux;arith.ratio",
     ),
+    Column("position_density", "float", "1 / deg2", "Density of the Fermi position there"),
     Column("density", "float", "1 / deg2", "Chance density at its flux, per dex if it has one"),
     Column(
         "likelihood_ratio",
@@ -331,6 +332,7 @@ def candidate_frame(of: Sample, found: Association) -> pd.DataFrame:
             "sep_deg": c.offsets.separation_deg,
             "elliptical_distance": c.offsets.distance,
             "log_flux_ratio": c.log_ratio,
+            "position_density": np.exp(c.offsets.log_density),
             "density": np.exp(c.log_chance),
             "likelihood_ratio": found.alone.likelihood_ratio,
             "p_alone": found.alone.probability,

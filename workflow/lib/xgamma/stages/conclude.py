@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xgamma.association.states import states_of
 from xgamma.identification.evidence import (
     GAIA_LIMIT_MAG,
     absolute_magnitude,
@@ -19,7 +20,7 @@ from xgamma.sky import galactic
 from xgamma.stages.associate import KIND_COLUMNS
 from xgamma.stages.counterparts import product_name
 from xgamma.stages.identify import Identified
-from xgamma.stages.tabulate import CANDIDATE_TABLE, FERMI_TABLE, states_of
+from xgamma.stages.tabulate import CANDIDATE_TABLE, FERMI_TABLE
 from xgamma.tables.columns import Column, conform
 
 __all__ = [
@@ -371,5 +372,6 @@ def _warnings(
     words = []
     for row in range(len(table)):
         found = [word for word, flags in holds.items() if flags[row]]
-        words.append("; ".join([*found, *([remarks[row]] if remarks[row] else [])]))
+        found += [f"X-ray source {one}" for one in remarks[row].split("; ") if one]
+        words.append("; ".join(found))
     return words

@@ -83,8 +83,10 @@ IDENTIFICATION_TABLE = [
     Column("csc_dec", "float", "deg", "Its declination, ICRS", "pos.eq.dec"),
     Column("csc_l", "float", "deg", "Its Galactic longitude", "pos.galactic.lon"),
     Column("csc_b", "float", "deg", "Its Galactic latitude", "pos.galactic.lat"),
+    Column("csc_epoch", "float", "yr", "When Chandra saw it: mean over observations", "time.epoch"),
     Column("ra", "float", "deg", "Right ascension of the object, ICRS, at its survey's epoch"),
     Column("dec", "float", "deg", "Its declination, ICRS, at that epoch"),
+    Column("epoch", "float", "yr", "That epoch", "time.epoch"),
     Column("l", "float", "deg", "Its Galactic longitude", "pos.galactic.lon"),
     Column("b", "float", "deg", "Its Galactic latitude", "pos.galactic.lat"),
     Column("magnitude", "float", "mag", "Its magnitude, of which the config tells the band"),
@@ -224,7 +226,7 @@ def survey_objects(
     Returns
     -------
     rows : DataFrame
-        Sorted by declination, right ascension and id, with a column remarks.
+        Sorted by declination, right ascension and id, with columns remarks and epoch (years).
     objects : Objects
         In the same order.
 
@@ -299,7 +301,7 @@ def survey_objects(
         "; ".join(word for word, holds in zip(_REMARKS, flags, strict=True) if holds)
         for flags in zip(still, doubtful, _blended(objects), strict=True)
     ]
-    return rows.assign(remarks=remarks), objects
+    return rows.assign(remarks=remarks, epoch=epoch), objects
 
 
 def _blended(objects: Objects) -> np.ndarray:
@@ -380,8 +382,10 @@ def identification_table(
                     "sep_sigma": np.sqrt(squared_distance(total, near.east, near.north)),
                     "csc_ra": identified.sources.ra[near.source],
                     "csc_dec": identified.sources.dec[near.source],
+                    "csc_epoch": identified.sources.epoch[near.source],
                     "ra": of["ra"],
                     "dec": of["dec"],
+                    "epoch": of["epoch"],
                     "magnitude": of[magnitude] if magnitude else null,
                     "pm_ra": of[pm[0]] if pm else null,
                     "pm_dec": of[pm[1]] if pm else null,

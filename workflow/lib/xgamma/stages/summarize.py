@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from xgamma.archive.services import missing_optional
+from xgamma.association.states import STATES
 from xgamma.sky import within_latitude
 from xgamma.stages.counterparts import VARIABILITY_FLAG, product_name
-from xgamma.stages.tabulate import STATES
 from xgamma.tables.names import named_run
 from xgamma.tables.printable import printable
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from xgamma.association.states import LIKELY, states_of
 from xgamma.sky import separation
 from xgamma.stages.associate import SOURCE_COLUMNS
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
@@ -12,26 +13,10 @@ from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 __all__ = [
     "CANDIDATE_TABLE",
     "FERMI_TABLE",
-    "STATES",
     "candidate_table",
     "fermi_table",
-    "states_of",
 ]
 
-STATES = (
-    "not observed",
-    "partly observed",
-    "observed, nothing found",
-    "candidates, none likely",
-    "confused",
-    "likely counterpart",
-    "counterpart",
-)
-"""What is known of a Fermi source, from nothing to all."""
-
-# less of the positional probability than this is not observed, more than that is observed
-_NOT_OBSERVED, _OBSERVED = 0.01, 0.8
-_LIKELY, _SURE = 0.5, 0.8
 # 4FGL's position and the Chandra source's are the same within this and the Chandra error
 _SAME_ARCSEC = 5.0
 # extended by nature: a position says nothing about which source it is
@@ -81,6 +66,12 @@ CANDIDATE_TABLE = [
     ),
     Column(
         "log_flux_ratio", "float", "", "log10 of X-ray over gamma-ray flux", "phot.flux;arith.ratio"
+    ),
+    Column(
+        "position_density",
+        "float",
+        "1 / deg2",
+        "Probability density of the Fermi source's position there",
     ),
     Column(
         "density",
@@ -253,37 +244,12 @@ def fermi_table(
     return conform(frame, FERMI_TABLE)
 
 
-def states_of(
-    coverage: np.ndarray, candidates: np.ndarray, best_p: np.ndarray, sum_p: np.ndarray
-) -> np.ndarray:
-    """One of `STATES` for each source.
-
-    Confused: one of the candidates is likely the counterpart, but which one is not.
-
-    Parameters
-    ----------
-    coverage, candidates, best_p, sum_p : ndarray, shape (n,)
-        Share of the positional probability that was seen, number of candidates, the largest of
-        their probabilities, and the sum.
-    """
-    conditions = [
-        best_p >= _SURE,
-        best_p >= _LIKELY,
-        sum_p >= _LIKELY,
-        (coverage < _NOT_OBSERVED) & (candidates == 0),
-        coverage < _OBSERVED,
-        candidates > 0,
-    ]
-    choices = [STATES[6], STATES[5], STATES[4], STATES[0], STATES[1], STATES[3]]
-    return np.select(conditions, choices, STATES[2]).astype(object)
-
-
 def _agreements(catalogue: pd.DataFrame, best: pd.DataFrame, best_p: np.ndarray) -> np.ndarray:
     """How the likely counterpart lies to that of 4FGL."""
     ra, dec = catalogue["counterpart_ra"].to_numpy(), catalogue["counterpart_dec"].to_numpy()
     kinds = catalogue["source_type"].str.strip().str.lower()
     proposed = np.isfinite(ra) & np.isfinite(dec)
-    comparable = (best_p >= _LIKELY) & ~kinds.isin(_EXTENDED).to_numpy()
+    comparable = (best_p >= LIKELY) & ~kinds.isin(_EXTENDED).to_numpy()
     both = proposed & comparable
     apart = np.full(len(ra), np.inf)
     rows = best[both]

@@ -1,0 +1,98 @@
+"""Writing the pages: only what has changed, each file whole or not at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+
+from xgamma.errors import XgammaError
+from xgamma.site.templates import ASSETS
+from xgamma.tables.whole_files import atomic_path, write_json, write_text
+
+__all__ = ["ASSET_FILES", "write_assets", "write_changed", "write_pages"]
+
+ASSET_FILES = ("bokeh.min.js", "datatables.css", "datatables.js", "site.css", "site.js")
+"""What lies beside the pages."""
+
+
+def write_changed(path: Path, content: str) -> None:
+    """Write a text, unless the file has it already: then its time stays, too."""
+    try:
+        if path.read_text(encoding="utf-8") == content:
+            return
+    except (OSError, UnicodeDecodeError):
+        pass
+    write_text(path, content)
+
+
+def write_pages(manifest: str | Path, folder: str | Path, pages: Iterable[tuple[str, str]]) -> None:
+    """Write pages to a folder, and remove those of an earlier run that are no more.
+
+    Parameters
+    ----------
+    manifest : path-like
+        Is written last: file of each page -> SHA-256 of its bytes.
+    folder : path-like
+    pages : iterable of (str, str)
+        File and content.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    digests = {}
+    for file, content in pages:
+        write_changed(folder / file, content)
+        digests[file] = sha256(content.encode("utf-8")).hexdigest()
+    for path in folder.glob("*.html"):
+        if path.name not in digests:
+            path.unlink()
+    write_json(manifest, digests)
+
+
+def write_assets(paths: Mapping[str, str | Path]) -> None:
+    """Write what lies beside the pages, from the packages that ship it and from here.
+
+    Parameters
+    ----------
+    paths : mapping
+        Of `ASSET_FILES`, where each goes.
+    """
+    for name in ASSET_FILES:
+        content = _asset(name)
+        with atomic_path(paths[name]) as beside:
+            beside.write_bytes(content)
+
+
+def _asset(name: str) -> bytes:
+    if name == "bokeh.min.js":
+        return files("bokeh").joinpath("server/static/js/bokeh.min.js").read_bytes()
+    if name == "datatables.css":
+        return files("itables").joinpath("html/dt_bundle.css").read_bytes()
+    if name == "datatables.js":
+        module = files("itables").joinpath("html/dt_bundle.js").read_text(encoding="utf-8")
+        return as_script(module).encode("utf-8")
+    return (ASSETS / name).read_bytes()
+
+
+def as_script(module: str) -> str:
+    """A module of JavaScript as a plain script: browsers load no module from a disk.
+
+    Raises
+    ------
+    XgammaError
+        If the module does not end with one list of exports, among them jQuery.
+    """
+    exports = re.findall(r"export\{([^{}]*)\}", module)
+    names = dict(
+        reversed(pair.split(" as ")) for pair in (exports[0].split(",") if exports else ())
+        if " as " in pair
+    )  # fmt: skip
+    if len(exports) != 1 or "jQuery" not in names:
+        raise XgammaError(
+            "site: itables' bundle of DataTables is not as it was (one list of exports with "
+            "jQuery): see xgamma/site/files.py"
+        )
+    body = module.replace(f"export{{{exports[0]}}}", f"window.jQuery={names['jQuery']}")
+    return f"(() => {{\n{body}\n}})();\n"

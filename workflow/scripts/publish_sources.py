@@ -1,0 +1,48 @@
+"""Write a page for each Fermi source that Chandra has seen."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from xgamma.run.job import job
+from xgamma.site.files import write_pages
+from xgamma.site.run_page import about_run
+from xgamma.site.source_pages import SourcePages
+from xgamma.site.templates import render
+from xgamma.stages.shard_file import ShardFile
+from xgamma.tables.files import read_parquet
+from xgamma.tables.metadata import read_facts
+
+with job(snakemake):
+    i, o, p = snakemake.input, snakemake.output, snakemake.params
+    objects = {}
+    for name in p.surveys:
+        frames = [read_parquet(f) for f in i.shards if ShardFile.of(f).survey == name]
+        frames = [frame[frame["around"] != "fermi"] for frame in frames]
+        objects[name] = (
+            pd.concat(frames, ignore_index=True)
+            if frames
+            else pd.DataFrame({"csc_name": pd.Series(dtype=str)})
+        )
+    tables = (
+        "sources",
+        "candidates",
+        "evidence",
+        "identifications",
+        "counterparts",
+        "cells",
+        "association",
+        "controls",
+        "catalogue",
+    )
+    pages = SourcePages(
+        **{table: read_parquet(i[table]) for table in tables},
+        calibration=json.loads(Path(i.calibration).read_text(encoding="utf-8")),
+        objects=objects,
+        surveys=p.surveys,
+        with_evidence=p.evidence,
+        about=about_run(read_facts(i.counterparts)),
+    )
+    rendered = ((file, render("source.html", context)) for file, context in pages.contexts())
+    write_pages(o.manifest, Path(o.manifest).with_suffix(""), rendered)
