@@ -33,6 +33,7 @@ ORDER = [
     "archive",
     "stages",
     "figures",
+    "exports",
     "provenance",
     "site",
 ]

@@ -24,6 +24,7 @@ PRODUCTS = [
     rules.shard_sources.output.targets,
     *rules.merge_enrichment.output,
     *rules.identify.output,
+    *rules.exports.output,
     *rules.summarize.output,
     *FIGURES,
 ]

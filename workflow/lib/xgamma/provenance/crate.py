@@ -20,6 +20,7 @@ __all__ = ["crate_metadata"]
 
 _LICENCE = "https://spdx.org/licenses/BSD-3-Clause"
 _MEDIA_TYPES = {
+    ".ajs": "text/plain",
     ".csv": "text/csv",
     ".ecsv": "text/plain",
     ".html": "text/html",
@@ -28,8 +29,11 @@ _MEDIA_TYPES = {
     ".parquet": "application/vnd.apache.parquet",
     ".pdf": "application/pdf",
     ".png": "image/png",
+    ".reg": "text/plain",
+    ".sh": "application/x-sh",
     ".svg": "image/svg+xml",
     ".txt": "text/plain",
+    ".vot": "application/x-votable+xml",
 }
 _CATALOGUES = ("chanmaster", "csc", "fermilpsc")
 

@@ -56,6 +56,16 @@ _DESCRIPTIONS = {
     "tables/grouped_csc_fermi_gaia_2mass_pairs.*": (
         "One row per Fermi source, with the nearest survey sources as lists"
     ),
+    "exports/counterparts.*": "One row per Fermi source: its counterpart, for TOPCAT and Aladin",
+    "exports/fermi_sources.*": "One row per Fermi source: its state, for TOPCAT and Aladin",
+    "exports/candidates.reg": "The candidates that count, in the colour of their state, for DS9",
+    "exports/candidates.*": "One row per Fermi source and candidate, for TOPCAT and Aladin",
+    "exports/identifications.*": "Objects of the Chandra candidates, for TOPCAT and Aladin",
+    "exports/fermi_ellipses.reg": "Error ellipses of the Fermi sources, for DS9 and Aladin",
+    "exports/coverage.reg": "Where Chandra has looked around the plane, for DS9",
+    "exports/coverage.moc.fits": "Where Chandra has looked around the plane (MOC)",
+    "exports/open_in_topcat.sh": "Opens the exported tables in TOPCAT",
+    "exports/open_in_aladin.ajs": "Loads the exports into Aladin",
     "summary.json": "Every number of the run",
     "summary.txt": "Every number of the run",
     "figures/reliability.*": "Whether the probabilities hold",

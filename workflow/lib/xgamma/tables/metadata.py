@@ -20,7 +20,14 @@ from xml.sax.saxutils import escape, quoteattr
 from xgamma.tables.columns import Column
 from xgamma.tables.printable import printable
 
-__all__ = ["TableMetadata", "parquet_metadata", "read_facts", "votable_header", "vounit"]
+__all__ = [
+    "TableMetadata",
+    "parquet_metadata",
+    "read_facts",
+    "read_metadata",
+    "votable_header",
+    "vounit",
+]
 
 _PANDAS, _ASTROPY = "PANDAS_ATTRS", "table_meta_yaml"
 _VO_VERSION, _VO_CONTENT = "IVOA.VOTable-Parquet.version", "IVOA.VOTable-Parquet.content"
@@ -34,6 +41,8 @@ _DATATYPES = {
     "nullable_int": ("long", "int64"),
     "bool": ("boolean", "bool"),
 }
+# how the name of a column of coordinates, or of proper motion, ends -> its frame in VOTable's words
+_FRAMES = {"ra": "ICRS", "dec": "ICRS", "l": "galactic", "b": "galactic"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,10 @@ def _is_vounit(name: str) -> bool:
 
 
 def votable_header(
-    columns: Sequence[Column], about: TableMetadata, text_lengths: Mapping[str, int]
+    columns: Sequence[Column],
+    about: TableMetadata,
+    text_lengths: Mapping[str, int],
+    frames: bool = False,
 ) -> str:
     """A VOTable without data, as VOParquet has it in the metadata of a Parquet file.
 
@@ -124,12 +136,16 @@ def votable_header(
     ----------
     columns, about, text_lengths
         As for `parquet_metadata`.
+    frames : bool
+        Whether it says in which frame the coordinates are (COOSYS), which VOParquet leaves out.
     """
+    frame_of = {c.name: frame for c in columns if frames and (frame := _frame(c))}
     parts = [
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">\n<RESOURCE>\n'
+        '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3">\n<RESOURCE>\n',
+        *(f'<COOSYS ID="{one}" system="{one}"/>\n' for one in sorted(set(frame_of.values()))),
         f"<TABLE name={_quoted(about.name)}>\n"
-        f"<DESCRIPTION>{escape(printable(about.description))}</DESCRIPTION>\n"
+        f"<DESCRIPTION>{escape(printable(about.description))}</DESCRIPTION>\n",
     ]
     for name, value in _infos(about):
         parts.append(f'<INFO name="{name}" value={_quoted(value)}/>\n')
@@ -140,12 +156,23 @@ def votable_header(
             kind += f' arraysize="{max(1, text_lengths[column.name])}*"'
         unit = f" unit={_quoted(vounit(column.unit))}" if column.unit else ""
         ucd = f" ucd={_quoted(column.ucd)}" if column.ucd else ""
+        frame = f' ref="{frame_of[column.name]}"' if column.name in frame_of else ""
         description = escape(printable(column.description))
         parts.append(
-            f"<FIELD name={_quoted(column.name)} {kind}{unit}{ucd}>"
+            f"<FIELD name={_quoted(column.name)} {kind}{unit}{ucd}{frame}>"
             f"<DESCRIPTION>{description}</DESCRIPTION></FIELD>\n"
         )
     return "".join([*parts, "</TABLE>\n</RESOURCE>\n</VOTABLE>\n"])
+
+
+def _frame(column: Column) -> str:
+    """The frame of a column's coordinates, by its name's end; '' if it has no coordinates.
+
+    Not by its UCD, which surveys' columns may lack.
+    """
+    if not column.unit:
+        return ""
+    return _FRAMES.get(column.name.rpartition("_")[2], "")
 
 
 def _quoted(text: str) -> str:
@@ -206,3 +233,9 @@ def read_facts(path: str | Path) -> dict[str, Any]:
 
     found = (pq.read_schema(path).metadata or {}).get(_PANDAS.encode(), b"{}")
     return {name: value for name, value in json.loads(found).items() if name != "units"}
+
+
+def read_metadata(path: str | Path) -> TableMetadata:
+    """The `TableMetadata` with which a Parquet file was written."""
+    facts = read_facts(path)
+    return TableMetadata(**{k: tuple(v) if isinstance(v, list) else v for k, v in facts.items()})

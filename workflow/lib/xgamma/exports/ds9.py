@@ -1,0 +1,213 @@
+"""Region files for DS9: error ellipses, candidates, coverage.
+
+The shapes are written by the package `regions`, what follows the # of each line here: that package
+puts what all shapes have in common into one line, in an order that differs from run to run.
+
+Aladin reads such files as scripts, in which a semicolon ends a command, a # begins none, and a
+line break begins the next; DS9 hands text to Tcl. So what comes from outside is reduced to
+characters that mean nothing to either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from xgamma.exports.borders import borders
+from xgamma.stages.tabulate import STATES
+from xgamma.tables.metadata import TableMetadata
+from xgamma.tables.whole_files import write_text
+
+if TYPE_CHECKING:
+    import mocpy
+    from astropy.coordinates import SkyCoord
+    from regions import SkyRegion
+
+__all__ = [
+    "LEAST_PROBABILITY",
+    "STATE_COLOURS",
+    "plain_text",
+    "write_candidates",
+    "write_coverage",
+    "write_ellipses",
+]
+
+LEAST_PROBABILITY = 0.01
+"""Candidates less probable are drawn only if they have a match flag: DS9 is slow with thousands."""
+
+STATE_COLOURS = dict(
+    zip(
+        STATES,
+        ("#999999", "#DDDDDD", "#56B4E9", "#F0E442", "#E69F00", "#CC79A7", "#00C080"),
+        strict=True,
+    )
+)
+"""State of a Fermi source -> colour, as far as possible Okabe and Ito's; for dark images."""
+
+_COVERAGE_COLOUR = "#0090FF"
+# match flag -> DS9's symbol
+_SYMBOLS = {1: "circle", 2: "diamond", 0: "x"}
+# 1e-7 deg are 0.4 mas
+_DIGITS = 7
+_LONGEST_TEXT = 400
+
+
+def plain_text(text: str) -> str:
+    """Text in which nothing is a command, a quote or a bracket of a program that reads it.
+
+    >>> plain_text('4FGL J1826.2-1450; load {x}')
+    '4FGL J1826.2-1450_ load _x_'
+    """
+    return re.sub(r"[^A-Za-z0-9 +\-.,:*/()_=%]", "_", text[:_LONGEST_TEXT]).strip()
+
+
+def write_ellipses(path: str | Path, fermi: pd.DataFrame, about: TableMetadata) -> None:
+    """Write the 95 % ellipse of each Fermi source, named, in the colour of its state.
+
+    Parameters
+    ----------
+    path : path-like
+    fermi : DataFrame
+        `xgamma.stages.tabulate.FERMI_TABLE`.
+    about : TableMetadata
+        Of that table.
+    """
+    from astropy import units as u
+    from regions import EllipseSkyRegion
+
+    axes = fermi[["semi_major_axis_95", "semi_minor_axis_95"]].to_numpy()
+    drawn = fermi[np.isfinite(axes).all(axis=1) & (axes > 0).all(axis=1)]
+    # DS9 counts from the direction of falling right ascension, over north
+    angle = (drawn["position_angle_95"].to_numpy() + 90) % 180
+    shapes = [
+        EllipseSkyRegion(centre, major, minor, turned)
+        for centre, major, minor, turned in zip(
+            _positions(drawn["fermi_ra"], drawn["fermi_dec"]),
+            2 * drawn["semi_major_axis_95"].to_numpy() * u.deg,
+            2 * drawn["semi_minor_axis_95"].to_numpy() * u.deg,
+            angle * u.deg,
+            strict=True,
+        )
+    ]
+    properties = [
+        _properties(STATE_COLOURS[state], state, name)
+        for state, name in zip(drawn["state"], drawn["fermi_name"], strict=True)
+    ]
+    title = (
+        f"95 % error ellipses of {len(drawn)} of {len(fermi)} Fermi sources, in the colour of "
+        f"their state"
+    )
+    _write(path, shapes, properties, [title, _legend()], about)
+
+
+def write_candidates(
+    path: str | Path, candidates: pd.DataFrame, fermi: pd.DataFrame, about: TableMetadata
+) -> None:
+    """Write the Chandra candidates that count, in the colour of their Fermi source's state.
+
+    The likeliest of each Fermi source is a circle with its name and probability, those at least
+    half as likely are diamonds; x are others of `LEAST_PROBABILITY` or more.
+
+    Parameters
+    ----------
+    path : path-like
+    candidates, fermi : DataFrame
+        `xgamma.stages.tabulate.CANDIDATE_TABLE` and `FERMI_TABLE`.
+    about : TableMetadata
+        Of the candidates.
+    """
+    from regions import PointSkyRegion
+
+    counts = (candidates["match_flag"] > 0) | (candidates["p_association"] >= LEAST_PROBABILITY)
+    drawn = candidates[counts]
+    state_of = dict(zip(fermi["fermi_name"], fermi["state"], strict=True))
+    shapes = [PointSkyRegion(place) for place in _positions(drawn["csc_ra"], drawn["csc_dec"])]
+    columns = (drawn[name] for name in ("fermi_name", "match_flag", "csc_name", "p_association"))
+    properties = []
+    for source, flag, name, p in zip(*columns, strict=True):
+        text = f"{name} P={p:.2f}" if flag == 1 else ""
+        state = state_of[source]
+        symbol = f"point={_SYMBOLS[flag]}"
+        properties.append(f"{symbol} {_properties(STATE_COLOURS[state], state, text)}")
+    titles = [
+        f"{len(drawn)} of {len(candidates)} candidates, in the colour of the state of their Fermi "
+        f"source. Circle: the likeliest. Diamond: at least half as likely. x: others with a "
+        f"probability of {LEAST_PROBABILITY} or more. The rest are in candidates.vot alone",
+        _legend(),
+    ]
+    _write(path, shapes, properties, titles, about)
+
+
+def write_coverage(path: str | Path, moc: mocpy.MOC, about: TableMetadata) -> None:
+    """Write the border of a coverage map as polygons; a hole is an excluded one.
+
+    Parameters
+    ----------
+    path : path-like
+    moc : mocpy.MOC
+    about : TableMetadata
+        Of a table of the same run: what is said of the archive.
+    """
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+    from regions import PolygonSkyRegion
+
+    cells = np.sort(moc.flatten().astype(np.int64))
+    lines = borders(cells, moc.max_order)
+    shapes = [
+        PolygonSkyRegion(SkyCoord(line.ra, line.dec, unit=u.deg, frame="icrs")) for line in lines
+    ]
+    title = (
+        f"Where Chandra has looked: all of coverage.moc.fits, as the borders around its "
+        f"{len(cells)} HEALPix cells of order {moc.max_order}. Excluded polygons (-) are holes"
+    )
+    properties = [_properties(_COVERAGE_COLOUR, "hole" if line.hole else "seen") for line in lines]
+    signs = ["-" if line.hole else "" for line in lines]
+    _write(path, shapes, properties, [title], about, signs)
+
+
+def _positions(ra: pd.Series, dec: pd.Series) -> SkyCoord:
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+
+    return SkyCoord(ra.to_numpy() % 360.0, dec.to_numpy(), unit=u.deg, frame="icrs")
+
+
+def _properties(colour: str, group: str, text: str = "") -> str:
+    """A colour, a group that DS9's menu of groups lists, and a name, for behind the # of a line."""
+    shown = plain_text(text)
+    return f"color={colour} tag={{{group}}}" + (f" text={{{shown}}}" if shown else "")
+
+
+def _legend() -> str:
+    return "Colours: " + ", ".join(
+        f"{colour[1:]} {state}" for state, colour in STATE_COLOURS.items()
+    )
+
+
+def _write(
+    path: str | Path,
+    shapes: Sequence[SkyRegion],
+    properties: Sequence[str],
+    titles: Sequence[str],
+    about: TableMetadata,
+    signs: Sequence[str] | None = None,
+) -> None:
+    from regions import Regions
+
+    # where there are no shapes it gives nothing, not even a head
+    text = Regions(shapes).serialize(format="ds9", precision=_DIGITS) if shapes else ""
+    head, frame, *lines = text.splitlines() or ["# Region file format: DS9 astropy/regions", "icrs"]
+    facts = about.facts()
+    told = [f"archive {about.archive}", *(["simulated sky"] if about.simulated else [])]
+    told += [f"{name} {facts[name]}" for name in ("answered", "software") if name in facts]
+    words = [*titles, ", ".join(told), *about.catalogues]
+    comments = [f"# xgamma: {plain_text(line)}" for line in words]
+    drawn = zip(signs or [""] * len(shapes), lines, properties, strict=True)
+    shown = [f"{sign}{line} # {behind}" for sign, line, behind in drawn]
+    write_text(path, "\n".join([head, *comments, frame, *shown]) + "\n")
