@@ -318,6 +318,7 @@ class ProjectCopy:
             "identification",
             "tables",
             "figures",
+            "exports",
         )
         paths = {
             str(path.relative_to(results)): path
@@ -334,7 +335,7 @@ class ProjectCopy:
         paths["enrichment/targets.parquet"] = results / "enrichment/targets.parquet"
         products = {name: paths[name].read_bytes() for name in sorted(paths)}
         for name in products:
-            if name.startswith("tables/"):
+            if name.startswith(("tables/", "exports/")):
                 products[name] = without_archive(name, products[name])
         for path in (results / "summary.json", results / "summary.txt"):
             if path.exists():
@@ -342,10 +343,10 @@ class ProjectCopy:
         return products
 
 
-# as the summary, ECSV, and the three kinds of metadata in Parquet have it
+# as the summary, ECSV, the three kinds of metadata in Parquet, VOTable, FITS and regions have it
 _ARCHIVE = re.compile(
     rb'(?<="archive": ")[^"]+|(?<=^xgamma: archive )[^,]+|(?<=^# - \{archive: )[^}]+'
-    rb'|(?<=name="archive" value=")[^"]+',
+    rb'|(?<=name="archive" value=")[^"]+|(?<=ARCHIVE = ).{70}|(?<=^# xgamma: archive )[^,\n]+',
     re.MULTILINE,
 )
 # a service's own words for its columns, in the long tables

@@ -1,5 +1,7 @@
 """Programs that are not ours read the tables of a run: STILTS (the engine of TOPCAT) and polars.
 
+And its exports: votlint, STILTS, regions, mocpy, and what the start of TOPCAT would load.
+
 pandas, astropy and DuckDB, which are among the packages, do so in tests/unit/tables.
 
 STILTS needs ``apt-get install stilts``. Debian's is built without Parquet and ECSV, so it gets
@@ -12,16 +14,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+from mocpy import MOC
+from regions import Regions
 
-from xgamma.tables.files import read_columns
+from xgamma.exports.fits_tables import fits_unit
+from xgamma.tables.files import read_columns, read_parquet
 from xgamma.tables.metadata import read_facts, vounit
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -103,3 +113,107 @@ def test_polars_reads_rows_types_and_facts(tables, tmp_path):
         assert schema == {c.name: types.get(c.kind, "Int64") for c in columns}
         assert attrs.pop("units") == {c.name: c.unit for c in columns if c.unit}
         assert attrs == read_facts(path)
+
+
+EXPORTED = ("counterparts", "fermi_sources", "candidates", "identifications")
+# hands each table that it is to open to the engine of TOPCAT
+STAND_IN = """\
+#!/bin/sh
+while [ $# -gt 0 ]; do
+    if [ "$1" = -f ]; then form=$2; shift 2; continue; fi
+    echo "$1 $(stilts tpipe ifmt="$form" in="$1" omode=count)" || exit
+    shift
+done
+"""
+
+
+@pytest.fixture(scope="module")
+def exports(demo_run) -> Path:
+    return demo_run.project.results() / "exports"
+
+
+@pytest.mark.filterwarnings("ignore:The unit 'erg' has been deprecated")
+@pytest.mark.parametrize("name", EXPORTED)
+def test_votlint_has_nothing_to_say_and_stilts_reads_what_parquet_has(exports, tmp_path, name):
+    parquet = exports.parent / f"tables/{name}.parquet"
+    frame, columns = read_parquet(parquet), read_columns(parquet)
+    assert stilts("votlint", exports / f"{name}.vot") == ""
+    for ending, spelt in (("vot", vounit), ("fits", fits_unit)):
+        out = tmp_path / f"{name}.{ending}.xml"
+        stilts("tpipe", f"in={exports / name}.{ending}", "ofmt=votable", f"out={out}")
+        fields = re.findall(r"<FIELD .*?</FIELD>|<FIELD [^>]*/>", out.read_text(), re.DOTALL)
+        for field, column in zip(fields, columns, strict=True):
+            told = dict(re.findall(r'(\w+)="([^"]*)"', field))
+            assert told["name"] == column.name and told.get("ucd", "") == column.ucd
+            assert told.get("unit", "") == (spelt(column.unit) if column.unit else "")
+            described = re.search(r"<DESCRIPTION>(.*)</DESCRIPTION>", field, re.DOTALL)
+            assert (described[1] if described else "") == escape(column.description)
+        read = Table.read(out, format="votable")
+        assert len(read) == len(frame) > 50
+        for column in columns:
+            values = frame[column.name]
+            if column.kind == "text":
+                assert read[column.name].filled("").tolist() == values.tolist()
+            elif column.kind == "nullable_int":
+                expected = [None if value is None else int(value) for value in values.to_list()]
+                assert read[column.name].tolist() == expected
+            else:
+                found = np.ma.filled(read[column.name], np.nan if column.null else 0)
+                np.testing.assert_array_equal(found, values.to_numpy())
+
+
+def test_identifiers_of_gaia_are_exact_in_the_exports(exports):
+    ids = Table.read(exports / "identifications.fits")
+    ids = ids["object_id"][ids["survey"] == "gaia"].tolist()
+    assert any(int(one) > 2**53 and int(one) % 2 for one in ids)
+    wanted = read_parquet(exports.parent / "tables/identifications.parquet")
+    assert ids == wanted.loc[wanted["survey"] == "gaia", "object_id"].tolist()
+
+
+def test_regions_and_mocpy_read_the_exports(exports):
+    fermi = read_parquet(exports.parent / "tables/fermi_sources.parquet")
+    ellipses = Regions.read(exports / "fermi_ellipses.reg", format="ds9")
+    assert [one.meta["text"] for one in ellipses] == fermi["fermi_name"].tolist()
+    for half, name in (("width", "semi_major_axis_95"), ("height", "semi_minor_axis_95")):
+        axes = [getattr(one, half).to_value("deg") / 2 for one in ellipses]
+        assert axes == pytest.approx(fermi[name].tolist(), abs=1e-7)
+    candidates = read_parquet(exports.parent / "tables/candidates.parquet")
+    drawn = candidates[(candidates["match_flag"] > 0) | (candidates["p_association"] >= 0.01)]
+    points = Regions.read(exports / "candidates.reg", format="ds9")
+    assert len(points) == len(drawn) > 100
+    places = SkyCoord([one.center for one in points])
+    apart = places.separation(SkyCoord(drawn["csc_ra"], drawn["csc_dec"], unit="deg"))
+    assert apart.max() < 1 * u.mas
+    made = MOC.from_fits(exports.parent / "coverage/chandra.moc.fits")
+    assert MOC.from_fits(exports / "coverage.moc.fits") == made
+    polygons = Regions.read(exports / "coverage.reg", format="ds9")
+    # a border for each part, and those of the holes
+    assert sum(one.meta["include"] for one in polygons) == made.split_count()
+
+
+def test_the_start_of_topcat_opens_every_table(exports, tmp_path):
+    (tmp_path / "topcat").write_text(STAND_IN)
+    (tmp_path / "topcat").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", exports / "open_in_topcat.sh"], capture_output=True, text=True, timeout=110,
+        env={**os.environ, "PATH": path}, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"^(\S+) columns: (\d+) +rows: (\d+)$", done.stdout, re.MULTILINE)
+    tables = {
+        name: pq.read_metadata(exports.parent / f"tables/{name}.parquet") for name in EXPORTED
+    }
+    cells = len(MOC.from_fits(exports / "coverage.moc.fits").uniq_hpx)
+    assert found == [
+        *((f"{name}.vot", str(t.num_columns), str(t.num_rows)) for name, t in tables.items()),
+        ("coverage.moc.fits", "1", str(cells)),
+    ]
+
+
+def test_all_that_the_start_of_aladin_loads_is_there(exports):
+    script = (exports / "open_in_aladin.ajs").read_text()
+    loaded = re.findall(r"^load (\S+)$", script, re.MULTILINE)
+    votables = [f"{name}.vot" for name in EXPORTED]
+    assert loaded == ["coverage.moc.fits", "fermi_ellipses.reg", *votables]
+    assert all((exports / name).is_file() for name in loaded)

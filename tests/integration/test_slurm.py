@@ -272,7 +272,7 @@ def test_whole_demo_is_the_same_bytes(whole_run, demo_run):
     several = {"enrich_shard": 6, "fetch_catalog": 3, "describe_service": 3}
     single = ("build_demo_sky", "crossmatch", "shard_sources")
     found = ("map_coverage", "associate", "calibrate", "tabulate", "plot_probabilities")
-    found = (*found, "identify", "plot_identification")
+    found = (*found, "identify", "plot_identification", "exports")
     last = ("merge_enrichment", "summarize", "provenance", *found, *FIGURES)
     assert rules == {**bundled, **several, **dict.fromkeys((*single, *last), 1)}, output
     # at most so many requests to a service at a time, in all of the cluster
