@@ -3,9 +3,8 @@
 The shapes are written by the package `regions`, what follows the # of each line here: that package
 puts what all shapes have in common into one line, in an order that differs from run to run.
 
-Aladin reads such files as scripts, in which a semicolon ends a command, a # begins none, and a
-line break begins the next; DS9 hands text to Tcl. So what comes from outside is reduced to
-characters that mean nothing to either.
+Aladin reads such files as scripts, in which a semicolon ends a command, even in a comment; DS9
+hands text to Tcl. So what comes from outside is reduced to characters that mean nothing to either.
 """
 
 from __future__ import annotations
@@ -185,9 +184,8 @@ def _properties(colour: str, group: str, text: str = "") -> str:
 
 
 def _legend() -> str:
-    return "Colours: " + ", ".join(
-        f"{colour[1:]} {state}" for state, colour in STATE_COLOURS.items()
-    )
+    # states have commas
+    return " / ".join(f"{colour[1:]} {state}" for state, colour in STATE_COLOURS.items())
 
 
 def _write(
