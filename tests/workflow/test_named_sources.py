@@ -9,6 +9,7 @@ import pytest
 from chaos_proxy import ChaosProxy
 from chaos_runs import EmbeddedServer
 from project_copy import ProjectCopy, archive_at
+from regions import Regions
 
 from xgamma.tables.files import read_parquet
 
@@ -94,6 +95,14 @@ def test_its_probabilities_are_those_of_the_run_of_the_plane(named, plane):
     )
     whole = whole[whole["fermi_name"] == FERMI].reset_index(drop=True)
     assert len(pairs) > 0 and pairs.equals(whole)
+
+
+def test_its_exports_are_of_it_alone(named):
+    exports = named[0].results(FOLDER) / "exports"
+    (ellipse,) = Regions.read(exports / "fermi_ellipses.reg", format="ds9")
+    assert ellipse.meta["text"] == FERMI
+    loaded = (exports / "open_in_aladin.ajs").read_text().split("load ")[1:]
+    assert len(loaded) == 6 and all((exports / one.split()[0]).stat().st_size for one in loaded)
 
 
 def test_a_misspelt_name_stops_with_one_line(named):
