@@ -14,6 +14,7 @@ from hostile_names import HOSTILE_NAMES
 from mocpy import MOC
 from regions import Regions
 
+from xgamma.association.states import STATES
 from xgamma.exports.ds9 import (
     STATE_COLOURS,
     plain_text,
@@ -21,7 +22,6 @@ from xgamma.exports.ds9 import (
     write_coverage,
     write_ellipses,
 )
-from xgamma.stages.tabulate import STATES
 from xgamma.tables.metadata import TableMetadata
 
 ABOUT = TableMetadata("fermi_sources", "All.", "demo", True, ("4FGL-DR4: fermilpsc",), "", "x 1")

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from xgamma.association.states import STATES
 from xgamma.exports.borders import borders
-from xgamma.stages.tabulate import STATES
 from xgamma.tables.metadata import TableMetadata
 from xgamma.tables.whole_files import write_text
 
