@@ -12,15 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from xgamma.answers.answer import Answer
 from xgamma.answers.checks import check_asked, check_positions, check_unique, check_units
 from xgamma.errors import XgammaError
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 from xgamma.tap.mirror_names import Names
+
+if TYPE_CHECKING:
+    # jobs that ask nobody know the catalogues too: they start without pyvo
+    from xgamma.answers.answer import Answer
 
 __all__ = [
     "CATALOGUES",
