@@ -27,6 +27,7 @@ from xgamma.run.places import (
     name_interpreter_plainly,
     workflow_file,
 )
+from xgamma.run.progress import tell_progress_plainly
 from xgamma.run.slurm import wait_for_earlier_jobs
 from xgamma.run.user_account import shield_jobs
 from xgamma.stages.shard_file import (
@@ -79,6 +80,7 @@ else:
     if warning := snakemake_insides.not_guaranteed():
         print(warning, file=sys.stderr)
     snakemake_insides.before_jobs(workflow, begin_run)
+    tell_progress_plainly(workflow)
 
 
 wildcard_constraints:
