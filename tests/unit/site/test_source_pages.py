@@ -124,5 +124,7 @@ def test_only_what_changes_is_written_anew_and_what_is_gone_is_removed(tmp_path)
     after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert after["a.html"] == before["a.html"] and after["b.html"] > before["b.html"]
     assert (folder / "b.html").read_text() == "3" and manifest.read_bytes() != first
+    # what a killed run left beside
+    (folder / ".c.html.part").write_text("half")
     write_pages(manifest, folder, [("a.html", "1")])
     assert [path.name for path in folder.iterdir()] == ["a.html"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
@@ -10,26 +11,19 @@ from pathlib import Path
 
 from xgamma.errors import XgammaError
 from xgamma.site.templates import ASSETS
-from xgamma.tables.whole_files import atomic_path, write_json, write_text
+from xgamma.tables.whole_files import atomic_path, write_json
 
-__all__ = ["ASSET_FILES", "write_assets", "write_changed", "write_pages"]
+__all__ = ["ASSET_FILES", "write_assets", "write_pages"]
 
 ASSET_FILES = ("bokeh.min.js", "datatables.css", "datatables.js", "site.css", "site.js")
 """What lies beside the pages."""
 
 
-def write_changed(path: Path, content: str) -> None:
-    """Write a text, unless the file has it already: then its time stays, too."""
-    try:
-        if path.read_text(encoding="utf-8") == content:
-            return
-    except (OSError, UnicodeDecodeError):
-        pass
-    write_text(path, content)
-
-
 def write_pages(manifest: str | Path, folder: str | Path, pages: Iterable[tuple[str, str]]) -> None:
-    """Write pages to a folder, and remove those of an earlier run that are no more.
+    """Write the pages that have changed to a folder, and remove those that are no more.
+
+    Pages that are as they were keep their times. Each page appears whole or not at all: all are
+    written beside their places, brought to the disk together, and renamed.
 
     Parameters
     ----------
@@ -41,14 +35,29 @@ def write_pages(manifest: str | Path, folder: str | Path, pages: Iterable[tuple[
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    digests = {}
-    for file, content in pages:
-        write_changed(folder / file, content)
-        digests[file] = sha256(content.encode("utf-8")).hexdigest()
-    for path in folder.glob("*.html"):
+    digests, parts = {}, []
+    for file, text in pages:
+        content = text.encode("utf-8")
+        digests[file] = sha256(content).hexdigest()
+        if not _has(folder / file, content):
+            part = folder / f".{file}.part"
+            part.write_bytes(content)
+            parts.append((part, folder / file))
+    # one by one, hundreds of small files would wait for the disk for half a minute
+    os.sync()
+    for part, path in parts:
+        part.replace(path)
+    for path in folder.iterdir():
         if path.name not in digests:
             path.unlink()
     write_json(manifest, digests)
+
+
+def _has(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def write_assets(paths: Mapping[str, str | Path]) -> None:
