@@ -29,7 +29,16 @@ import yaml
 
 from xgamma.tables.files import read_parquet
 
-__all__ = ["ProjectCopy", "Run", "ShardsSeen", "archive_at", "shard_jobs"]
+__all__ = [
+    "AFTER_ASKING",
+    "DRAWING",
+    "ProjectCopy",
+    "Run",
+    "ShardsSeen",
+    "archive_at",
+    "differing_products",
+    "shard_jobs",
+]
 
 PROJECT = Path(__file__).parents[1]
 _FOLDERS = ("config", "docs", "envs", "profiles", "resources", "workflow")
@@ -43,6 +52,37 @@ _FILES = (
     "Snakefile",
 )
 _TAKEN = (*_FOLDERS, *_FILES, "pyproject.toml", "requirements.lock")
+
+#: Scripts of the rules that show what was found: figures, pages, files for other programs.
+DRAWING = ("plot_*", "publish_*", "exports")
+#: Those, and the others that ask nobody and on which nothing rests that asks.
+AFTER_ASKING = (
+    *DRAWING,
+    *("calibrate", "group_by_fermi", "identify", "merge_enrichment", "summarize", "tabulate"),
+)
+
+# What a stand-in's files begin with, and what is put before its script. This imports nothing large,
+# which is what most of a job's time goes to. The script itself stays below: the digest of its code
+# has all that it imports. What is written differs where the inputs do, since Snakemake looks at
+# contents, too, when it decides what runs again.
+_STANDS_IN = b"a stand-in, "
+_STAND_IN = f"""\
+import hashlib
+import sys
+from pathlib import Path
+
+from xgamma.run.job import job
+from xgamma.tables.whole_files import write_text
+
+with job(snakemake):
+    digest = hashlib.sha256(repr(sorted(snakemake.params.items())).encode())
+    for path in snakemake.input:
+        digest.update(Path(path).read_bytes())
+    for path in snakemake.output:
+        write_text(path, {_STANDS_IN.decode()!r} + digest.hexdigest() + "\\n")
+sys.exit()
+
+"""
 
 # Python reads this at its start: it ends the run's process group as `kill -9` does, at the
 # moment when a file that is named in the environment would be renamed into its place.
@@ -146,6 +186,26 @@ class ProjectCopy:
         project = cls.__new__(cls)
         project.folder = folder
         return project
+
+    def with_stand_ins(self, *scripts: str, but: str = "") -> ProjectCopy:
+        """Let the jobs of some rules write a line to each of their files, and give the copy.
+
+        For runs whose test is about other products: these jobs run when the true ones would, and
+        note what they made from what, in a tenth of the time. `differing_products` passes over
+        what they wrote.
+
+        Parameters
+        ----------
+        scripts : str
+            Names without folder and ending, as patterns; `DRAWING` if there are none.
+        but : str
+            One that stays as it is.
+        """
+        folder = self.folder / "workflow/scripts"
+        paths = {path for one in scripts or DRAWING for path in folder.glob(f"{one}.py")}
+        for path in paths - {folder / f"{but}.py"}:
+            path.write_text(_STAND_IN + path.read_text(encoding="utf-8"), encoding="utf-8")
+        return self
 
     def not_as_in_the_project(self) -> list[str]:
         """Files of the project that are missing here, have another content, or are here alone."""
@@ -335,12 +395,27 @@ class ProjectCopy:
         paths["enrichment/targets.parquet"] = results / "enrichment/targets.parquet"
         products = {name: paths[name].read_bytes() for name in sorted(paths)}
         for name in products:
-            if name.startswith(("tables/", "exports/")):
+            tables = name.startswith(("tables/", "exports/"))
+            if tables and not products[name].startswith(_STANDS_IN):
                 products[name] = without_archive(name, products[name])
         for path in (results / "summary.json", results / "summary.txt"):
             if path.exists():
                 products[path.name] = _ARCHIVE.sub(b"", path.read_bytes())
         return products
+
+
+def differing_products(products: Mapping[str, bytes], expected: Mapping[str, bytes]) -> list[str]:
+    """Names of the products that are not the same in two runs, or in one of them only, sorted.
+
+    What a stand-in wrote is the same as what another run has.
+    """
+    stand_ins = {
+        name
+        for name in products.keys() & expected.keys()
+        if _STANDS_IN in (products[name][: len(_STANDS_IN)], expected[name][: len(_STANDS_IN)])
+    }
+    names = {*products, *expected} - stand_ins
+    return sorted(name for name in names if products.get(name) != expected.get(name))
 
 
 # as the summary, ECSV, the three kinds of metadata in Parquet, VOTable, FITS and regions have it
