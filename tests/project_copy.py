@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -187,7 +187,7 @@ class ProjectCopy:
         project.folder = folder
         return project
 
-    def with_stand_ins(self, *scripts: str, but: str = "") -> ProjectCopy:
+    def with_stand_ins(self, *scripts: str, but: Collection[str] = ()) -> ProjectCopy:
         """Let the jobs of some rules write a line to each of their files, and give the copy.
 
         For runs whose test is about other products: these jobs run when the true ones would, and
@@ -198,12 +198,12 @@ class ProjectCopy:
         ----------
         scripts : str
             Names without folder and ending, as patterns; `DRAWING` if there are none.
-        but : str
-            One that stays as it is.
+        but : collection of str
+            Those of them that stay as they are.
         """
         folder = self.folder / "workflow/scripts"
         paths = {path for one in scripts or DRAWING for path in folder.glob(f"{one}.py")}
-        for path in paths - {folder / f"{but}.py"}:
+        for path in paths - {folder / f"{one}.py" for one in but}:
             path.write_text(_STAND_IN + path.read_text(encoding="utf-8"), encoding="utf-8")
         return self
 

@@ -51,7 +51,7 @@ def wait_until(there: Callable[[], object], what: str) -> None:
     end = time.monotonic() + PATIENCE_S
     while not there():
         assert time.monotonic() < end, f"{what}: not within {PATIENCE_S} s"
-        time.sleep(0.3)
+        time.sleep(1)  # a look at the queue is several processes
 
 
 def slurm(*command: str) -> str:

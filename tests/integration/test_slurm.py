@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from chaos_runs import EmbeddedServer
-from project_copy import ProjectCopy, archive_at
+from project_copy import ProjectCopy, archive_at, differing_products
 from slurm_runs import Head, accounted, heads, jobs_of_rules, queued, slurm, states, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
@@ -82,8 +82,8 @@ def whole_run(cluster, demo_run, tmp_path_factory) -> Head:
 
 @pytest.fixture
 def project(whole_run, demo_run, tmp_path) -> ProjectCopy:
-    """The demo's products, made on this machine, to take some away from."""
-    return account(ProjectCopy(tmp_path / "project", demo_run.project))
+    """The demo's products, made on this machine, to take some away from. Figures matter little."""
+    return account(ProjectCopy(tmp_path / "project", demo_run.project).with_stand_ins())
 
 
 # One figure of each rule: the one whose file is written first.
@@ -144,7 +144,7 @@ def test_jobs_lost_in_four_ways_are_done_again(project):
         assert words in Path(found[0]).read_text(encoding="utf-8")
     nodes = [job["NodeList"] for job in accounted(project) if "plot_subsample" in job["Comment"]]
     assert (nodes[0], nodes[-1]) == ("n2", "n1")
-    assert project.products() == before
+    assert differing_products(project.products(), before) == []
 
 
 def test_a_fault_that_stays_is_named_and_the_rest_is_made(project):
@@ -261,9 +261,7 @@ def test_fetches_on_a_partition_of_choice_one_at_a_time(whole_run, archive, tmp_
 def test_whole_demo_is_the_same_bytes(whole_run, demo_run):
     output = whole_run.end()
     project = whole_run.project
-    ours, theirs = project.products(), demo_run.project.products()
-    assert set(ours) == set(theirs)
-    assert [name for name in ours if ours[name] != theirs[name]] == []
+    assert differing_products(project.products(), demo_run.project.products()) == []
     # all but what was there went through Slurm once; two bundles are one job each
     jobs = [job for job in accounted(project) if job["State"] != "NODE_FAIL"]  # of another test
     rules = Counter(job["Comment"].split("_wildcards")[0].removeprefix("rule_") for job in jobs)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.table import Table
-from project_copy import ProjectCopy, ShardsSeen, shard_jobs
+from project_copy import ProjectCopy, Run, ShardsSeen, shard_jobs
 
 from xgamma.provenance.dictionary import dictionary_tables
 from xgamma.tables.files import read_columns, read_parquet
@@ -177,7 +177,7 @@ FINAL_TABLES = [
     f"results/demo/tables/{name}"
     for name in ("grouped_csc_fermi_gaia_2mass_pairs.csv", "csc_fermi_pairs.ecsv")
 ]
-SMALL_CUT = {"sky": {"latitude_cut_deg": 0.05}}
+SMALL_CUT = {"sky": {"latitude_cut_deg": 0.03}}
 
 
 def final_tables(project: ProjectCopy) -> dict[str, bytes]:
@@ -235,28 +235,26 @@ def test_resolution_redraws_figures_only(demo_run, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def small_cut(demo_run, tmp_path_factory) -> ProjectCopy:
-    """A narrow strip of the plane, as the default settings and two cores make it."""
+def strip(demo_run, tmp_path_factory) -> tuple[ProjectCopy, Run]:
+    """A narrow strip of the plane, as the default settings and two cores make it, and its run."""
     project = ProjectCopy(tmp_path_factory.mktemp("strip") / "project", demo_run.project)
-    project.make(*FINAL_TABLES, "--configfile", project.configure("strip.yaml", SMALL_CUT))
-    return project
+    settings = project.configure("strip.yaml", SMALL_CUT)
+    return project, project.make(*FINAL_TABLES, "--configfile", settings)
 
 
-def test_latitude_cut_asks_for_new_shards_only(small_cut, demo_run, tmp_path):
-    project = ProjectCopy(tmp_path / "project", small_cut)
+def test_latitude_cut_asks_for_new_shards_only(strip, demo_run, tmp_path):
+    """tests/integration/test_reruns.py has a wider one, too."""
     seen = ShardsSeen()
     seen.new_ones(demo_run.project)
-    seen.new_ones(small_cut)
-    for cut, some in ((0.1, True), (10, False)):
-        settings = project.configure("cut.yaml", {"sky": {"latitude_cut_deg": cut}})
-        ran = shard_jobs(project.make(*FINAL_TABLES, "--configfile", settings).jobs)
-        assert ran == seen.new_ones(project), cut
-        assert bool(ran) is some
+    narrow, run = strip
+    assert shard_jobs(run.jobs) == seen.new_ones(narrow) != set()
+    project = ProjectCopy(tmp_path / "project", narrow)
+    assert shard_jobs(project.make(*FINAL_TABLES).jobs) == set() == seen.new_ones(project)
     assert final_tables(project) == final_tables(demo_run.project)
 
 
-def test_kill_in_the_middle_then_a_plain_run(small_cut, tmp_path):
-    project = ProjectCopy(tmp_path / "project", small_cut)
+def test_kill_in_the_middle_then_a_plain_run(strip, tmp_path):
+    project = ProjectCopy(tmp_path / "project", strip[0])
     for folder in ("enrichment", "tables"):
         shutil.rmtree(project.results() / folder)
     arguments = (*FINAL_TABLES, "--configfile", "strip.yaml")
@@ -271,7 +269,7 @@ def test_kill_in_the_middle_then_a_plain_run(small_cut, tmp_path):
     assert half.exists() and half.with_name(f"{shard}.{shards[shard]}.provenance.json").exists()
     assert not half.with_name(f"{shard}.{shards[shard]}.parquet").exists()
     assert f"enrichment/gaia/{shard}.{shards[shard]}" in project.make(*arguments).jobs
-    assert final_tables(project) == final_tables(small_cut)
+    assert final_tables(project) == final_tables(strip[0])
     assert not list(project.results().rglob(".*.part"))
 
 
