@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from project_copy import ProjectCopy, Run, archive_at
@@ -53,9 +53,21 @@ def web_server(status: int, body: bytes, media_type: str) -> Iterator[str]:
         server.server_close()
 
 
-def options(project: ProjectCopy, url: str, name: str, *, whole: bool = False, **tap) -> list[str]:
-    """Of a run with an archive `name`, all of whose services are at `url`; HEASARC only, or all."""
-    archive = archive_at(url, one_service=True, max_requests=1)
+def options(
+    project: ProjectCopy,
+    url: str | Mapping[str, str],
+    name: str,
+    *,
+    whole: bool = False,
+    **tap: float,
+) -> list[str]:
+    """Of a run with an archive `name`, all of whose services are at `url`, or each at its own.
+
+    HEASARC is asked only, or all are.
+    """
+    archive = archive_at("" if isinstance(url, Mapping) else url, one_service=True, max_requests=1)
+    for service, address in url.items() if isinstance(url, Mapping) else ():
+        archive[service]["url"] = address
     settings = {
         "archive": name,
         "archives": {name: archive},
@@ -65,7 +77,7 @@ def options(project: ProjectCopy, url: str, name: str, *, whole: bool = False, *
     return [*target, "--configfile", project.configure(f"{name}.yaml", settings)]
 
 
-def ask(project: ProjectCopy, url: str, name: str, **how) -> Run:
+def ask(project: ProjectCopy, url: str | Mapping[str, str], name: str, **how) -> Run:
     return project.run(*options(project, url, name, **how))
 
 
@@ -148,33 +160,28 @@ def test_preflight_where_a_run_would_stop(project):
     )
 
 
-def test_page_for_people_instead_of_a_service(project):
+def test_a_page_for_people_a_wrong_path_and_silence(project):
+    """One of each; each job says of its service what is wrong with it."""
     page = b"<!doctype html><html><head><title>Welcome</title></head><body>Hello<br></body></html>"
-    with web_server(200, page, "text/html") as address:
-        run = ask(project, f"{address}/portal", "page")
-    check_failed_plainly(project, run, "page")
-    line = said_of_each(run)["heasarc"]
-    assert f"heasarc ({address}/portal)" in line
-    assert "check its url in the config" in line
-
-
-def test_wrong_path(project):
-    with web_server(404, b"<html><body><h1>Not Found</h1></body></html>", "text/html") as address:
-        run = ask(project, f"{address}/tap", "lost")
-    check_failed_plainly(project, run, "lost")
-    line = said_of_each(run)["heasarc"]
-    assert f"heasarc ({address}/tap)" in line
-    assert "404" in line
-
-
-def test_silence(project):
-    # a queue that nobody serves: the connection stands, and no byte ever comes
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/tap"
-        run = ask(project, url, "silent", timeout_s=1, deadline_s=2)
-    check_failed_plainly(project, run, "silent")
-    line = said_of_each(run)["heasarc"]
-    assert f"heasarc ({url}) does not answer: timed out" in line
+    missing = b"<html><body><h1>Not Found</h1></body></html>"
+    with (
+        web_server(200, page, "text/html") as for_people,
+        web_server(404, missing, "text/html") as lost,
+        # a queue that nobody serves: the connection stands, and no byte ever comes
+        socket.create_server(("127.0.0.1", 0)) as silent,
+    ):
+        urls = {
+            "heasarc": f"{for_people}/portal",
+            "gaia": f"{lost}/tap",
+            "irsa": f"http://127.0.0.1:{silent.getsockname()[1]}/tap",
+        }
+        run = ask(project, urls, "odd", whole=True, timeout_s=5)
+    check_failed_plainly(project, run, "odd")
+    said = said_of_each(run)
+    assert f"heasarc ({urls['heasarc']})" in said["heasarc"]
+    assert "check its url in the config" in said["heasarc"]
+    assert f"gaia ({urls['gaia']})" in said["gaia"] and "404" in said["gaia"]
+    assert f"irsa ({urls['irsa']}) does not answer: timed out" in said["irsa"]
 
 
 def test_ctrl_c_is_no_failure(project):
