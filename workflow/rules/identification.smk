@@ -1,5 +1,5 @@
 # Which optical and infrared object each Chandra candidate is, and what that says of it.
-# Needs: enrichment/{targets.parquet, {survey}/...}, catalogs/{csc,chanmaster}.parquet,
+# Needs: enrichment/{targets.parquet, {survey}/...}, catalogs/{csc,chanmaster,fermilpsc}.parquet,
 #        association/candidates.parquet, tables/{candidates,fermi_sources}.parquet.
 # Makes: identification/model.json, tables/{identifications,evidence,counterparts}.{parquet,ecsv,csv}.
 
@@ -12,6 +12,7 @@ rule identify:
         association=f"{RESULTS}/association/candidates.parquet",
         candidates=f"{RESULTS}/tables/candidates.parquet",
         fermi=f"{RESULTS}/tables/fermi_sources.parquet",
+        catalogue=f"{RESULTS}/catalogs/fermilpsc.parquet",
         shards=shards_of_manifest,
         records=records_of("catalogs/chanmaster", "catalogs/csc", "catalogs/fermilpsc"),
     output:

@@ -6,10 +6,11 @@
 #        site/sources/*.html, site/assets/*, site/figures/*.
 
 
+from xgamma.site.files import ASSET_FILES
+
 # Templates, captions and scripts are no code that Python imports.
 SITE_FILES = digest_of_folder("workflow/lib/xgamma/site")
 SHOWN_FIGURES = shown_figures(FIGURES)
-SITE_ASSETS = ["bokeh.min.js", "datatables.css", "datatables.js", "site.css", "site.js"]
 
 
 rule publish_sources:
@@ -58,7 +59,7 @@ rule publish_front:
         summary=f"{RESULTS}/summary.json",
     output:
         page=f"{RESULTS}/site/index.html",
-        assets=expand(f"{RESULTS}/site/assets/{{name}}", name=SITE_ASSETS),
+        assets=expand(f"{RESULTS}/site/assets/{{name}}", name=ASSET_FILES),
     log:
         f"{RESULTS}/logs/publish_front.log",
     benchmark:
@@ -114,6 +115,7 @@ rule publish_documents:
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(10),
     params:
+        sources=list(CONFIG.sources),
         formats=list(CONFIG.figures.formats),
         surveys=list(CONFIG.surveys),
         captions={

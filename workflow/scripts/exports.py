@@ -21,9 +21,12 @@ with job(snakemake):
         frames[name], about[name] = frame, read_metadata(path)
         write_votable(votable, frame, columns, about[name])
         write_fits(fits, frame, columns, about[name])
-    fermi = frames["fermi_sources"]
+    counterparts = frames["counterparts"]
+    states = counterparts.set_index("fermi_name")["state"]
+    # what is known with the optical evidence, as the table of counterparts has it
+    fermi = frames["fermi_sources"].assign(state=lambda t: t["fermi_name"].map(states))
     write_ellipses(o.ellipses, fermi, about["fermi_sources"])
-    write_candidates(o.candidates, frames["candidates"], fermi, about["candidates"])
+    write_candidates(o.candidates, frames["candidates"], counterparts, about["candidates"])
 
     moc = MOC.from_fits(i.moc)
     write_coverage(o.coverage, moc, about["fermi_sources"])

@@ -39,7 +39,13 @@ with job(snakemake):
     rest = fermi.set_index("fermi_name")[["p_outside", "p_below", "p_none"]].sum(axis=1)
     evidence = evidence_table(identified, read_parquet(i.association), rest, chandra, p.surveys)
     counterparts = counterpart_table(
-        fermi, read_parquet(i.candidates), evidence, table, p.surveys, p.evidence
+        fermi,
+        read_parquet(i.candidates),
+        evidence,
+        table,
+        p.surveys,
+        p.evidence,
+        read_parquet(i.catalogue),
     )
     write_json(o.model, model_record(identified))
     # beside the shards, and no inputs: thousands would slow every start

@@ -48,9 +48,15 @@ with job(snakemake):
         return {"title": name.capitalize(), "body": document(text, of_docs), "here": f"{name}.html"}
 
     contexts = {
-        "figures": ("figures.html", figures_context(p.formats, sizes, p.captions, tables)),
+        "figures": (
+            "figures.html",
+            {"groups": []} if p.sources else figures_context(p.formats, sizes, p.captions, tables),
+        ),
         "method": ("document.html", read("method")),
-        "notebook": ("notebook.html", notebook_context(summary, likely, p.formats, sizes)),
+        "notebook": (
+            "notebook.html",
+            {"named": bool(p.sources), **notebook_context(summary, likely, p.formats, sizes)},
+        ),
         "columns": ("document.html", read("columns")),
         "run": (
             "run.html",

@@ -10,15 +10,18 @@ from xgamma.site.files import write_pages
 from xgamma.site.run_page import about_run
 from xgamma.site.source_pages import SourcePages
 from xgamma.site.templates import render
+from xgamma.stages.identify import motion_in_mas
 from xgamma.stages.shard_file import ShardFile
-from xgamma.tables.files import read_parquet
+from xgamma.tables.files import read_columns, read_parquet
 from xgamma.tables.metadata import read_facts
 
 with job(snakemake):
     i, o, p = snakemake.input, snakemake.output, snakemake.params
-    objects = {}
-    for name in p.surveys:
-        frames = [read_parquet(f) for f in i.shards if ShardFile.of(f).survey == name]
+    objects, motion_mas = {}, {}
+    for name, survey in p.surveys.items():
+        files = [f for f in i.shards if ShardFile.of(f).survey == name]
+        motion_mas[name] = motion_in_mas(read_columns(files[0]), survey) if files else 1.0
+        frames = [read_parquet(f) for f in files]
         frames = [frame[frame["around"] != "fermi"] for frame in frames]
         objects[name] = (
             pd.concat(frames, ignore_index=True)
@@ -41,6 +44,7 @@ with job(snakemake):
         calibration=json.loads(Path(i.calibration).read_text(encoding="utf-8")),
         objects=objects,
         surveys=p.surveys,
+        motion_mas=motion_mas,
         with_evidence=p.evidence,
         about=about_run(read_facts(i.counterparts)),
     )

@@ -83,10 +83,13 @@ def made_up_run(
         *({**pair, **n, "sep_deg": 0.01, "log_flux_ratio": -3.0, "csc_flux": 1e-13}
           for pair, n in zip(pairs, numbers, strict=True)),
     )  # fmt: skip
+    # 0.03 of the 4/3 that the weights sum to, with the 0.04 of the rest, are left
+    ratios = (0.95 * 4 / 3 / 0.9, 0.02 * 4 / 3 / 0.06)
     evidence = frame_of(
         EVIDENCE_TABLE,
-        *({**pair, "p_association_evidence": p, "verdict": words, "x_ray_remarks": words}
-          for pair, p in zip(pairs, (0.95, 0.02), strict=True)),
+        *({**pair, "p_association_evidence": p, "evidence_ratio": ratio, "verdict": words,
+           "x_ray_remarks": words}
+          for pair, p, ratio in zip(pairs, (0.95, 0.02), ratios, strict=True)),
     )  # fmt: skip
     identifications = frame_of(
         IDENTIFICATION_TABLE,
@@ -150,6 +153,9 @@ def made_up_run(
         catalogue=pd.DataFrame(
             {
                 "name": list(fermi),
+                "ra": [276.56, 276.60, 0.5],
+                "dec": [-14.85, -14.87, 67.3],
+                **{name: [value] * 3 for name, value in ellipse.items()},
                 "counterpart_ra": [276.563, np.nan, np.nan],
                 "counterpart_dec": [-14.848, np.nan, np.nan],
             }
@@ -157,6 +163,7 @@ def made_up_run(
         calibration={"injections": {"bins": bins}},
         objects={"gaia": objects},
         surveys=SURVEYS,
+        motion_mas={"gaia": 1.0},
         with_evidence=True,
         about=ABOUT,
     )

@@ -44,7 +44,7 @@ def test_a_source_is_found_by_every_name_of_its_own():
 
 def test_numbers_are_those_of_the_table():
     words = Page(front(made_up_run())).words()
-    assert "Fermi sources of the plane 3" in words
+    assert "Fermi sources 3" in words
     assert "observed by Chandra, wholly or in part 2" in words
     assert "with a counterpart (P of 0.8 or more) 1" in words
     assert "of these expected to be false 0.1" in words, "1 - 0.95"

@@ -127,7 +127,13 @@ def test_the_table_to_open_first(skies):
     fermi = fermi_table(sky.sources, candidates, controls, solved.sample.fermi)
     for with_evidence in (False, True):
         table = counterpart_table(
-            fermi, candidates, sky.evidence, sky.table, sky.surveys, with_evidence
+            fermi,
+            candidates,
+            sky.evidence,
+            sky.table,
+            sky.surveys,
+            with_evidence,
+            solved.sample.fermi,
         )
         assert sorted(table["fermi_name"]) == sorted(fermi["fermi_name"])
         p = table["p_counterpart"].dropna()

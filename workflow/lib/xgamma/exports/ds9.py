@@ -42,15 +42,13 @@ LEAST_PROBABILITY = 0.01
 STATE_COLOURS = dict(
     zip(
         STATES,
-        ("#999999", "#DDDDDD", "#56B4E9", "#F0E442", "#E69F00", "#CC79A7", "#00C080"),
+        ("#B5B5B5", "#8A8A8A", "#DDDDDD", "#56B4E9", "#E69F00", "#009E73", "#D55E00"),
         strict=True,
     )
 )
-"""State of a Fermi source -> colour, as far as possible Okabe and Ito's; for dark images."""
+"""State of a Fermi source -> colour, as on the pages; but for one that is black there."""
 
 _COVERAGE_COLOUR = "#0090FF"
-# match flag -> DS9's symbol
-_SYMBOLS = {1: "circle", 2: "diamond", 0: "x"}
 # 1e-7 deg are 0.4 mas
 _DIGITS = 7
 _LONGEST_TEXT = 400
@@ -105,7 +103,7 @@ def write_ellipses(path: str | Path, fermi: pd.DataFrame, about: TableMetadata) 
 
 
 def write_candidates(
-    path: str | Path, candidates: pd.DataFrame, fermi: pd.DataFrame, about: TableMetadata
+    path: str | Path, candidates: pd.DataFrame, counterparts: pd.DataFrame, about: TableMetadata
 ) -> None:
     """Write the Chandra candidates that count, in the colour of their Fermi source's state.
 
@@ -115,23 +113,28 @@ def write_candidates(
     Parameters
     ----------
     path : path-like
-    candidates, fermi : DataFrame
-        `xgamma.stages.tabulate.CANDIDATE_TABLE` and `FERMI_TABLE`.
+    candidates : DataFrame
+        `xgamma.stages.tabulate.CANDIDATE_TABLE`.
+    counterparts : DataFrame
+        `fermi_name, csc_name, p_counterpart, state` of tables/counterparts.
     about : TableMetadata
         Of the candidates.
     """
     from regions import PointSkyRegion
 
+    of_source = counterparts.set_index("fermi_name")[["csc_name", "p_counterpart", "state"]]
+    best = of_source.reindex(candidates["fermi_name"])
+    likeliest = best["csc_name"].to_numpy() == candidates["csc_name"].to_numpy()
     counts = (candidates["match_flag"] > 0) | (candidates["p_association"] >= LEAST_PROBABILITY)
-    drawn = candidates[counts]
-    state_of = dict(zip(fermi["fermi_name"], fermi["state"], strict=True))
+    drawn, best = candidates[counts | likeliest], best[(counts | likeliest).to_numpy()]
     shapes = [PointSkyRegion(place) for place in _positions(drawn["csc_ra"], drawn["csc_dec"])]
-    columns = (drawn[name] for name in ("fermi_name", "match_flag", "csc_name", "p_association"))
     properties = []
-    for source, flag, name, p in zip(*columns, strict=True):
-        text = f"{name} P={p:.2f}" if flag == 1 else ""
-        state = state_of[source]
-        symbol = f"point={_SYMBOLS[flag]}"
+    for flag, name, (first, p, state) in zip(
+        drawn["match_flag"], drawn["csc_name"], best.itertuples(index=False), strict=True
+    ):
+        text = f"{name} P={p:.2f}" if name == first else ""
+        symbol = "circle" if name == first else "diamond" if flag else "x"
+        symbol = f"point={symbol}"
         properties.append(f"{symbol} {_properties(STATE_COLOURS[state], state, text)}")
     titles = [
         f"{len(drawn)} of {len(candidates)} candidates, in the colour of the state of their Fermi "

@@ -22,6 +22,7 @@ __all__ = [
     "evidence_ratio",
     "log_flux_ratio",
     "verdict",
+    "with_evidence",
 ]
 
 Floats = NDArray[np.float64]
@@ -254,3 +255,29 @@ def _place_in_diagram(absolute: float, colour: float) -> str:
     if absolute > main_sequence + 4:
         return "white dwarf"
     return "main sequence"
+
+
+def with_evidence(
+    p: NDArray[np.float64],
+    ratio: NDArray[np.float64],
+    source: NDArray[np.object_],
+    rest: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Probabilities of candidates once the evidence is known: p_i r_i / (SUM_j p_j r_j + rest).
+
+    Parameters
+    ----------
+    p : ndarray, shape (k,)
+        Before that.
+    ratio : ndarray, shape (k,)
+        How much likelier the evidence is for the source than in the field; NaN where there is
+        none, which says nothing: 1.
+    source : ndarray, shape (k,)
+        The Fermi source of each.
+    rest : ndarray, shape (k,)
+        Probability that its Fermi source is none of its candidates.
+    """
+    weight = p * np.where(np.isfinite(ratio), ratio, 1.0)
+    _, row = np.unique(source.astype(str), return_inverse=True)
+    total = np.bincount(row, weight)[row] if len(row) else weight
+    return np.divide(weight, total + rest, out=np.zeros(len(weight)), where=weight > 0)

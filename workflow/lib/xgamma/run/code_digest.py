@@ -18,6 +18,8 @@ from pathlib import Path
 __all__ = ["code_digest", "imported_modules"]
 
 _LIBRARY = Path(__file__).parents[1]
+# Packages whose project has another name. To look all of them up takes longer than a job's start.
+_OTHER_NAMES = {"markdown_it": "markdown-it-py", "yaml": "PyYAML"}
 
 
 def _module_file(name: str) -> Path | None:
@@ -47,10 +49,12 @@ def _imports(source: str) -> frozenset[str]:
 
 @functools.cache
 def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None  # its project has another name: none of those that make products
+    for project in (package.replace("_", "-"), _OTHER_NAMES.get(package, package)):
+        try:
+            return version(project)
+        except PackageNotFoundError:
+            continue
+    return None
 
 
 def imported_modules(script: str | Path, leave_out: Collection[str] = ()) -> list[Path]:
@@ -83,7 +87,7 @@ def _versions(sources: Collection[Path]) -> dict[str, str]:
     for path in sources:
         names |= {name.split(".")[0] for name in _imports(path.read_text(encoding="utf-8"))}
     names -= sys.stdlib_module_names
-    found = {name: _version(name.replace("_", "-")) for name in names if name != "xgamma"}
+    found = {name: _version(name) for name in names if name != "xgamma"}
     return {name: found[name] for name in sorted(found) if found[name]}
 
 

@@ -45,7 +45,14 @@ def line(points: Sequence[tuple[float, float]], name: str) -> Markup:
     return Markup(f'<polyline class="{name}" points="{way}"/>')
 
 
-def svg(width: float, height: float, label: str, parts: Iterable[str], name: str = "") -> Markup:
+def svg(
+    width: float,
+    height: float,
+    label: str,
+    parts: Iterable[str],
+    name: str = "",
+    role: str = "img",
+) -> Markup:
     """A whole chart.
 
     Parameters
@@ -58,12 +65,14 @@ def svg(width: float, height: float, label: str, parts: Iterable[str], name: str
         SVG.
     name : str
         A class.
+    role : str
+        What it is to who cannot see it: an image, or a group of links.
     """
     shown = escape(printable(label))
     of_class = f' class="{name}"' if name else ""
     inside = "\n".join(part for part in parts if part)
     return Markup(
-        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {number(width)} '
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="{role}" viewBox="0 0 {number(width)} '
         f'{number(height)}"{of_class} aria-label="{shown}">\n{inside}\n</svg>'
     )
 

@@ -48,7 +48,7 @@ def write_pages(manifest: str | Path, folder: str | Path, pages: Iterable[tuple[
     for part, path in parts:
         part.replace(path)
     for path in folder.iterdir():
-        if path.name not in digests:
+        if path.is_file() and path.name not in digests:
             path.unlink()
     write_json(manifest, digests)
 
@@ -75,12 +75,16 @@ def write_assets(paths: Mapping[str, str | Path]) -> None:
 
 
 def _asset(name: str) -> bytes:
+    # imported, so that another version of theirs makes the pages anew
+    import bokeh
+    import itables
+
     if name == "bokeh.min.js":
-        return files("bokeh").joinpath("server/static/js/bokeh.min.js").read_bytes()
+        return files(bokeh).joinpath("server/static/js/bokeh.min.js").read_bytes()
     if name == "datatables.css":
-        return files("itables").joinpath("html/dt_bundle.css").read_bytes()
+        return files(itables).joinpath("html/dt_bundle.css").read_bytes()
     if name == "datatables.js":
-        module = files("itables").joinpath("html/dt_bundle.js").read_text(encoding="utf-8")
+        module = files(itables).joinpath("html/dt_bundle.js").read_text(encoding="utf-8")
         return as_script(module).encode("utf-8")
     return (ASSETS / name).read_bytes()
 

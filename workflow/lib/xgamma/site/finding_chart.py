@@ -16,6 +16,7 @@ from xgamma.site.charts import Frame, ellipse, line, number, polygons, svg, text
 __all__ = [
     "DEPTHS_KS",
     "LABELLED_P",
+    "SHAPES",
     "Neighbourhood",
     "chart_half_deg",
     "finding_chart",
@@ -24,6 +25,8 @@ __all__ = [
 
 DEPTHS_KS = (3, 10, 30, 100)
 """Exposures between the shades of coverage."""
+SHAPES = ("disc", "square", "diamond", "triangle")
+"""Of surveys, in the order of the config; the fifth and more look as the fourth."""
 LABELLED_P = 0.05
 """Candidates as likely as this have their rank beside them."""
 
@@ -244,8 +247,8 @@ def inset(
         inside.append(
             ellipse(frame, frame.ra, frame.dec, major / 3600, minor / 3600, angle, "chandra")
         )
-    for shape, (_, rows) in zip(("disc", "square", "diamond"), objects.items(), strict=False):
-        inside += _objects(frame, rows, shape)
+    for place, rows in enumerate(objects.values()):
+        inside += _objects(frame, rows, SHAPES[min(place, len(SHAPES) - 1)])
     return svg(
         44 + _INSET_SIZE + 12,
         _TOP + _INSET_SIZE + _BELOW,
@@ -273,7 +276,11 @@ def _objects(frame: Frame, rows: pd.DataFrame, shape: str) -> list[Markup]:
             continue
         a, b, r = x[row], y[row], radius[row]
         chosen = " chosen" if rows["number"].iloc[row] else ""
-        if shape == "disc":
+        if shape == "triangle":
+            corners = [(a, b - r - 3), (a - r - 3, b + r + 2), (a + r + 3, b + r + 2)]
+            way = " ".join(f"{number(x)},{number(y)}" for x, y in corners)
+            parts.append(Markup(f'<polygon class="object square{chosen}" points="{way}"/>'))
+        elif shape == "disc":
             parts.append(
                 Markup(
                     f'<circle class="object disc{chosen}" cx="{number(a)}" cy="{number(b)}" '

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
 from xgamma.association.states import LIKELY, STATES
 from xgamma.classes import ordered_classes
-from xgamma.site.plane_map import covered_strips, interactive_map, slug, still_map
+from xgamma.site.plane_map import MARKS, covered_strips, interactive_map, slug, still_map
 from xgamma.site.source_pages import in_order, page_files
 from xgamma.tables.printable import printable
 
@@ -56,21 +57,22 @@ def front_context(
     surveys : sequence of str
         Of the config.
     """
+    edge_deg = _edge(counterparts, latitude_cut_deg)
     rows = _rows(sources, counterparts, candidates, identifications, surveys)
-    strips = covered_strips(cells, latitude_cut_deg)
+    strips = covered_strips(cells, edge_deg)
     counts = counterparts["state"].value_counts()
     states = [
         {
             "name": state,
             "slug": slug(state),
             "count": int(counts.get(state, 0)),
-            "shown": True,
+            "glyph": MARKS[state][3],
         }
         for state in STATES
     ]
     words = (
         "Longitude runs to the left, and latitudes are stretched. A mark is a Fermi source: its "
-        "shape and colour tell its state, its size the probability of the likeliest counterpart."
+        "colour and shape tell its state, its size the probability of the likeliest counterpart."
     )
     return {
         "about": about,
@@ -81,10 +83,10 @@ def front_context(
         "states": states,
         "classes": ordered_classes(sources["fermi_class"].unique()),
         "map_words": words,
-        "map_data": interactive_map(rows, strips, latitude_cut_deg),
+        "map_data": interactive_map(rows, strips, edge_deg),
         "still_map": still_map(
-            rows, strips, latitude_cut_deg,
-            f"Map of {len(rows)} Fermi sources of the plane by state; the table below has them all",
+            rows, strips, edge_deg,
+            f"Map of {len(rows)} Fermi sources by state; the table below has them all",
         ),
     }  # fmt: skip
 
@@ -135,6 +137,12 @@ def _searched(names: str) -> Markup:
     return escape(printable(names.strip()))
 
 
+def _edge(counterparts: pd.DataFrame, latitude_cut_deg: float) -> float:
+    """The latitude to which the map goes: named sources may lie off the plane."""
+    latitude = counterparts["fermi_b"].abs().max() if len(counterparts) else 0.0
+    return max(latitude_cut_deg, float(np.ceil(latitude)))
+
+
 def _order(value: float) -> str:
     """A number as a cell is sorted by it; '' for none."""
     return "" if value != value else repr(float(f"{value:.6g}"))
@@ -158,8 +166,9 @@ def _names(candidates: pd.DataFrame, identifications: pd.DataFrame) -> dict[str,
 def _numbers(counterparts: pd.DataFrame, counts: pd.Series) -> list[tuple[str, str]]:
     p = counterparts["p_counterpart"]
     expected_false = float((1 - p[p >= LIKELY]).sum())
+    still_open = sum(counts.get(state, 0) for state in _OPEN_STATES)
     return [
-        ("Fermi sources of the plane", f"{len(counterparts):,}"),
+        ("Fermi sources", f"{len(counterparts):,}"),
         (
             "observed by Chandra, wholly or in part",
             f"{len(counterparts) - counts.get(STATES[0], 0):,}",
@@ -167,7 +176,10 @@ def _numbers(counterparts: pd.DataFrame, counts: pd.Series) -> list[tuple[str, s
         ("with a counterpart (P of 0.8 or more)", f"{counts.get('counterpart', 0):,}"),
         ("with a likely one (0.5 to 0.8)", f"{counts.get('likely counterpart', 0):,}"),
         ("of these expected to be false", f"{expected_false:.1f}"),
-        ("observed, but none likely", f"{sum(counts.get(one, 0) for one in _OPEN_STATES):,}"),
+        (
+            "observed, none likely or open which",
+            f"{still_open:,}",
+        ),
     ]
 
 

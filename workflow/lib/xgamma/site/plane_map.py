@@ -21,18 +21,18 @@ MARKS = dict(
     zip(
         STATES,
         (
-            ("#b5b5b5", "dot", 4),
-            ("#8a8a8a", "circle", 5),
-            ("#333333", "x", 7),
-            ("#56b4e9", "square", 7),
-            ("#e69f00", "diamond", 10),
-            ("#009e73", "triangle", 10),
-            ("#d55e00", "star", 13),
+            ("#b5b5b5", "dot", 4, "·"),
+            ("#8a8a8a", "circle", 5, "●"),
+            ("#333333", "x", 7, "✕"),
+            ("#56b4e9", "square", 7, "■"),
+            ("#e69f00", "diamond", 10, "◆"),
+            ("#009e73", "triangle", 10, "▲"),
+            ("#d55e00", "star", 13, "★"),
         ),
         strict=True,
     )
 )
-"""Colour, marker of Bokeh, least size of a state: the more is known, the larger."""
+"""Colour, marker of Bokeh, least size, sign of a state: the more is known, the larger."""
 
 _GROWTH = 6.0
 _STEP_DEG = 0.25
@@ -135,7 +135,7 @@ def interactive_map(
     )  # fmt: skip
     quads.nonselection_glyph = None
     shown = []
-    for state, (colour, marker, size) in MARKS.items():
+    for state, (colour, marker, size, _) in MARKS.items():
         of_state = [(number, row) for number, row in enumerate(rows) if row["state"] == state]
         p = [row["p_counterpart"] for _, row in of_state]
         layer = plot.scatter(
@@ -220,4 +220,5 @@ def still_map(
         ]
     for tick in (-latitude_cut_deg, 0, latitude_cut_deg):
         parts.append(text(_LEFT - 6, float(y_of(tick)) + 4, f"{tick:g}", "tick-label", "end"))
-    return svg(_WIDTH, _HEIGHT, label, parts, "plane")
+    # a group, not an image: the links in it are for all readers
+    return svg(_WIDTH, _HEIGHT, label, parts, "plane", role="group")

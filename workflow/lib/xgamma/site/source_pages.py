@@ -24,7 +24,8 @@ from xgamma.site.finding_chart import (
     finding_chart,
     inset,
 )
-from xgamma.sky import match_within
+from xgamma.sky import match_within, separation
+from xgamma.stages.conclude import counting_probabilities
 from xgamma.stages.counterparts import product_name
 
 __all__ = ["SEEN", "SourcePages", "in_order", "page_files"]
@@ -36,7 +37,8 @@ SEEN = STATES[1:]
 _MOST_ROWS, _LEAST_P, _FIRST_ROWS = 100, 0.001, 20
 # the surroundings of these candidates are drawn
 _MOST_INSETS, _INSET_P = 3, 0.1
-_INSET_REACH_ARCSEC = 14.2
+# to the corners of the drawing
+_NEAR_ARCSEC, _INSET_REACH_ARCSEC = 10.0, 14.2
 
 _USUAL_NAME = re.compile(r"[0-9A-Z]+ J[0-9.]+[+-][0-9.]+[a-z]?")
 _MEANINGS = {
@@ -56,6 +58,7 @@ _TERM_WORDS = {
     "others": "other candidates, and other Fermi sources that could own it",
     "evidence": "its optical and infrared objects",
 }
+_WITHOUT_FLUX = "how usual it is that such a source is listed without a flux"
 
 
 def page_files(names: Sequence[str]) -> dict[str, str]:
@@ -114,6 +117,8 @@ class SourcePages:
         Survey -> all rows of its shards around Chandra sources.
     surveys : mapping
         Survey -> its settings.
+    motion_mas : mapping
+        Survey -> what a unit of its proper motions is in mas/yr, if not 1.
     with_evidence : bool
         Whether the probability that counts is that with the optical evidence.
     about : mapping
@@ -132,6 +137,7 @@ class SourcePages:
     calibration: Mapping[str, Any]
     objects: Mapping[str, pd.DataFrame]
     surveys: Mapping[str, Mapping[str, Any]]
+    motion_mas: Mapping[str, float]
     with_evidence: bool
     about: Mapping[str, Any]
 
@@ -160,20 +166,33 @@ class SourcePages:
     def ranked(self) -> pd.DataFrame:
         """Candidates with `p`, the probability that counts, likeliest first, and their rank by it.
 
-        As tables/counterparts has it: with the evidence, those that were not searched around were
-        too unlikely to count.
+        As tables/counterparts has it.
         """
-        pair = ["fermi_name", "csc_name"]
-        frame = self.candidates.merge(
-            self.evidence[[*pair, "p_association_evidence"]], on=pair, how="left"
-        )
-        of_evidence = frame["p_association_evidence"].fillna(0.0)
-        frame["p"] = of_evidence if self.with_evidence else frame["p_association"]
+        frame = counting_probabilities(
+            self.candidates, self.evidence, self.sources, self.with_evidence
+        ).rename(columns={"p_counterpart": "p"})
         frame = frame.sort_values(
             ["fermi_name", "p", "rank"], ascending=[True, False, True], ignore_index=True
         )
         frame["rank"] = frame.groupby("fermi_name", sort=False).cumcount() + 1
         return frame
+
+    @cached_property
+    def neighbours(self) -> pd.DataFrame:
+        """Ellipses of all Fermi sources: those that the run used, else the catalogue's."""
+        columns = [
+            "fermi_name", "fermi_ra", "fermi_dec",
+            "semi_major_axis_95", "semi_minor_axis_95", "position_angle_95",
+        ]  # fmt: skip
+        of_catalogue = self.catalogue.rename(
+            columns={"name": "fermi_name", "ra": "fermi_ra", "dec": "fermi_dec"}
+        )
+        others = of_catalogue[
+            ~of_catalogue["fermi_name"].isin(self.sources["fermi_name"])
+            & (of_catalogue["semi_major_axis_95"] > 0)
+        ]
+        both = [self.sources[columns], others[columns]]
+        return pd.concat(both, ignore_index=True).fillna({"position_angle_95": 0.0})
 
     def _link(self, name: str | None) -> dict[str, str] | None:
         return None if name is None else {"name": name, "file": quote(self.files[name], safe="+")}
@@ -195,23 +214,19 @@ class SourcePages:
             rows["fermi_ra"].to_numpy(), rows["fermi_dec"].to_numpy(), reach,
             self.cells["ra"].to_numpy(), self.cells["dec"].to_numpy(),
         )  # fmt: skip
-        largest = float(self.sources["semi_major_axis_95"].max()) if len(self.sources) else 0.0
+        largest = float(self.neighbours["semi_major_axis_95"].max())
         beside = match_within(
             rows["fermi_ra"].to_numpy(), rows["fermi_dec"].to_numpy(),
             reach + np.minimum(reach, largest),
-            self.sources["fermi_ra"].to_numpy(), self.sources["fermi_dec"].to_numpy(),
+            self.neighbours["fermi_ra"].to_numpy(), self.neighbours["fermi_dec"].to_numpy(),
         )  # fmt: skip
         order = {name: row for row, name in enumerate(rows["fermi_name"])}
         area = np.pi * self.sources["semi_major_axis_95"] * self.sources["semi_minor_axis_95"]
         of = self.association[self.association["fermi_name"].isin(self.names)]
         areas = area.set_axis(self.sources["fermi_name"]).reindex(of["fermi_name"]).to_numpy()
-        with_evidence = self.evidence.set_index(["fermi_name", "csc_name"])
         wanted = pd.MultiIndex.from_frame(of[["fermi_name", "csc_name"]])
-        evidence = (
-            with_evidence["p_association_evidence"].reindex(wanted).to_numpy()
-            if self.with_evidence
-            else None
-        )
+        ranked = self.ranked.set_index(["fermi_name", "csc_name"])["p_association_evidence"]
+        evidence = ranked.reindex(wanted).to_numpy() if self.with_evidence else None
         terms = pd.concat([of.reset_index(drop=True), contributions(of, areas, evidence)], axis=1)
         catalogue = self.catalogue.drop_duplicates("name").set_index("name")
         first = self.identifications[self.identifications["rank"] == 1]
@@ -222,7 +237,7 @@ class SourcePages:
             "rows": {row["fermi_name"]: row for row in rows.to_dict("records")},
             "candidates": candidates,
             "cells": _split(near, order, self.cells),
-            "others": _split(beside, order, self.sources),
+            "others": _split(beside, order, self.neighbours),
             "terms": dict(iter(terms.groupby("fermi_name", sort=False))),
             "evidence": {
                 (row["fermi_name"], row["csc_name"]): row
@@ -286,10 +301,10 @@ class SourcePages:
             "candidates": rows,
             "left_out": len(candidates) - len(rows),
             "insets": list(self._insets(candidates, of)),
-            "shares": _shares(row, candidates, self.with_evidence),
+            "shares": _shares(row, candidates),
             "terms": self._terms(of["terms"].get(name), candidates),
             "control": _plain(control) if control else None,
-            "bin": _bin_of(self.calibration["injections"]["bins"], row["best_p"]),
+            "bin": _bin_of(self.calibration["injections"]["bins"], candidates),
             "positions": _positions(row, candidates),
         }
 
@@ -301,8 +316,6 @@ class SourcePages:
         objects = [of["best_objects"].get((*key, survey)) for survey in self.surveys]
         return {
             **_plain(candidate),
-            # too unlikely to count, and so not searched around
-            "p": candidate["p"] if evidence or not self.with_evidence else None,
             "evidence": _plain(evidence) if evidence else None,
             "objects": objects,
         }
@@ -315,16 +328,19 @@ class SourcePages:
             if key not in of["evidence"]:
                 continue
             found = of["identifications"].get(key)
-            drawn, table = {}, []
+            drawn, table, within = {}, [], []
             for survey in self.surveys:
                 rows, listed = self._objects_near(survey, candidate, found, of, len(table))
-                drawn[survey] = rows
+                apart = 3600 * separation(
+                    candidate["csc_ra"], candidate["csc_dec"], rows["ra"], rows["dec"]
+                )
+                drawn[survey] = rows[apart <= _INSET_REACH_ARCSEC]
+                within.append(f"{int((apart <= _NEAR_ARCSEC).sum())} of {survey}")
                 table += listed
             evidence = of["evidence"][key]
             words = (
                 f"Surroundings of {candidate['csc_name']}: its 95 % error ellipse and "
-                + ", ".join(f"{len(rows)} of {survey}" for survey, rows in drawn.items())
-                + " within 10 arcsec"
+                f"{', '.join(within)} within {_NEAR_ARCSEC:g} arcsec"
             )
             yield {
                 "name": candidate["csc_name"],
@@ -347,8 +363,7 @@ class SourcePages:
         settings = self.surveys[survey]
         rows = of["objects"][survey].get(candidate["csc_name"])
         listed = []
-        epoch = np.nan
-        years_of = np.nan
+        epoch, years_of = np.nan, float(settings["identify"].get("epoch_year", np.nan))
         numbers: dict[str, int] = {}
         p_of: dict[str, float] = {}
         if found is not None:
@@ -369,14 +384,14 @@ class SourcePages:
         motions = settings["identify"]["proper_motion"]
         motion = [product_name(settings["columns"], one) for one in motions]
         magnitude = product_name(settings["columns"], settings["identify"]["magnitude"])
-        null = np.full(len(rows), np.nan)
+        null, to_mas = np.full(len(rows), np.nan), self.motion_mas.get(survey, 1.0)
         years = np.nan_to_num(epoch - years_of) if np.isfinite(epoch) else 0.0
         frame = pd.DataFrame(
             {
                 "ra": rows["ra"].to_numpy(),
                 "dec": rows["dec"].to_numpy(),
-                "pm_ra": rows[motion[0]].to_numpy(float) if motion else null,
-                "pm_dec": rows[motion[1]].to_numpy(float) if motion else null,
+                "pm_ra": rows[motion[0]].to_numpy(float) * to_mas if motion else null,
+                "pm_dec": rows[motion[1]].to_numpy(float) * to_mas if motion else null,
                 "years": np.full(len(rows), years),
                 "magnitude": rows[magnitude].to_numpy(float) if magnitude else null,
                 "p_object": [p_of.get(one, np.nan) for one in ids],
@@ -396,6 +411,9 @@ class SourcePages:
         values = [float(best[term]) for term in TERMS]
         if not np.isfinite(values).all():
             return None
+        words = _TERM_WORDS
+        if not np.isfinite(best["log_flux_ratio"]):
+            words = words | {"flux ratio": _WITHOUT_FLUX}
         kinds = [
             (column.removeprefix("if_").replace("_", " "), float(best[column]))
             for column in of_source.columns
@@ -404,7 +422,7 @@ class SourcePages:
         return {
             "name": best["csc_name"],
             "terms": [
-                {"name": term, "words": _TERM_WORDS[term], "value": value, "bar": _bar(value)}
+                {"name": term, "words": words[term], "value": value, "bar": _bar(value)}
                 for term, value in zip(TERMS, values, strict=True)
                 if term != "evidence" or value
             ],
@@ -462,15 +480,13 @@ def _chart_words(name: str, candidates: pd.DataFrame) -> str:
     )
 
 
-def _shares(
-    row: Mapping[str, Any], candidates: pd.DataFrame, with_evidence: bool
-) -> dict[str, Any]:
+def _shares(row: Mapping[str, Any], candidates: pd.DataFrame) -> dict[str, Any]:
     """Where all of the probability goes: parts that sum to 1, and a bar of them."""
     best = float(candidates["p"].iloc[0]) if len(candidates) else 0.0
     rest = float(candidates["p"].iloc[1:].sum())
     # the evidence says nothing of these: they share what the candidates leave
     left = row["p_below"] + row["p_outside"] + row["p_none"]
-    factor = (1 - best - rest) / left if with_evidence and left > 0 else 1.0
+    factor = max(1 - best - rest, 0.0) / left if left > 0 else 0.0
     parts = [
         ("best", "the likeliest candidate", best),
         ("rest", "other candidates", rest),
@@ -506,13 +522,14 @@ def _bar(value: float) -> Markup:
     )
 
 
-def _bin_of(bins: Sequence[Mapping[str, Any]], p: float) -> dict[str, Any] | None:
-    """The bin of the injections in which a probability lies."""
-    if not np.isfinite(p):
+def _bin_of(bins: Sequence[Mapping[str, Any]], candidates: pd.DataFrame) -> dict[str, Any] | None:
+    """The bin of the injections in which the likeliest candidate was before the evidence."""
+    if not len(candidates):
         return None
+    p = float(candidates["p_association"].iloc[0])
     for one in bins:
-        if one["low"] <= p <= one["high"] and one["candidates"] and p > one["low"]:
-            return dict(one)
+        if one["candidates"] and (one["low"] <= p < one["high"] or p == one["high"] == 1):
+            return {**one, "p": p}
     return None
 
 
@@ -522,6 +539,7 @@ def _positions(row: Mapping[str, Any], candidates: pd.DataFrame) -> list[dict[st
     if len(candidates):
         best = candidates.iloc[0]
         places.append((best["csc_name"], float(best["csc_ra"]), float(best["csc_dec"]), 2.0))
+    light_curve = quote(row["fermi_name"].replace(" ", "_"), safe="")
     fermi = (row["fermi_name"], float(row["fermi_ra"]), float(row["fermi_dec"]))
     places.append((*fermi, 60 * float(row["semi_major_axis_95"])))
     return [
@@ -531,8 +549,9 @@ def _positions(row: Mapping[str, Any], candidates: pd.DataFrame) -> list[dict[st
             "dec": f"{dec:+.6f}",
             "plain_dec": f"{dec:.6f}",
             "radius_arcmin": f"{max(radius, 1):.1f}",
+            "radius_deg": f"{max(radius, 1) / 60:.4f}",
             "field_deg": f"{max(4 * radius / 60, 0.05):.3f}",
-            "light_curve": quote(name.replace(" ", "_"), safe="") if number else None,
+            "light_curve": light_curve if name == row["fermi_name"] else None,
         }
-        for number, (name, ra, dec, radius) in enumerate(places, start=2 - len(places))
+        for name, ra, dec, radius in places
     ]

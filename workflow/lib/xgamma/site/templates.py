@@ -87,7 +87,8 @@ def factor(logarithm: float | None) -> str:
     """By how much odds grow or shrink: × 12 or ÷ 3.4, from a decimal logarithm."""
     if logarithm is None or math.isnan(logarithm):
         return "–"
-    sign = "×" if logarithm >= 0 else "÷"
+    # nothing, if it is 1 to two digits
+    sign = "×" if logarithm > -0.003 else "÷"
     return f"{sign} {compact(10 ** min(abs(logarithm), 300), 2)}"
 
 

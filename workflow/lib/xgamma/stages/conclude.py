@@ -15,18 +15,20 @@ from xgamma.identification.evidence import (
     evidence_ratio,
     log_flux_ratio,
     verdict,
+    with_evidence,
 )
 from xgamma.sky import galactic
 from xgamma.stages.associate import KIND_COLUMNS
 from xgamma.stages.counterparts import product_name
 from xgamma.stages.identify import Identified
-from xgamma.stages.tabulate import CANDIDATE_TABLE, FERMI_TABLE
+from xgamma.stages.tabulate import CANDIDATE_TABLE, FERMI_TABLE, agreements
 from xgamma.tables.columns import Column, conform
 
 __all__ = [
     "EVIDENCE_TABLE",
     "counterpart_columns",
     "counterpart_table",
+    "counting_probabilities",
     "evidence_table",
 ]
 
@@ -209,13 +211,14 @@ def evidence_table(
     row = names.get_indexer(association["csc_name"])
     by_kind = association[KIND_COLUMNS].to_numpy()
     ratio = np.where(row >= 0, (by_kind * ratios[row]).sum(axis=1), 1.0)
-    p = association["p_association"].to_numpy() * ratio
-    total = association["fermi_name"].map(rest).to_numpy(float)
-    sums = pd.Series(p).groupby(association["fermi_name"].to_numpy()).transform("sum").to_numpy()
-    with np.errstate(invalid="ignore"):
-        with_evidence = np.where(p > 0, p / (sums + total), 0.0)
+    p = with_evidence(
+        association["p_association"].to_numpy(),
+        ratio,
+        association["fermi_name"].to_numpy(),
+        association["fermi_name"].map(rest).to_numpy(float),
+    )
     table = association[["fermi_name", "csc_name", "p_association"]].assign(
-        p_association_evidence=with_evidence, evidence_ratio=ratio
+        p_association_evidence=p, evidence_ratio=ratio
     )
     table = table[row >= 0].merge(of_source, on="csc_name")
     order = ["fermi_name", "p_association", "csc_name"]
@@ -289,13 +292,40 @@ def counterpart_columns(surveys: Mapping[str, Mapping[str, Any]]) -> list[Column
     ]
 
 
+def counting_probabilities(
+    candidates: pd.DataFrame, evidence: pd.DataFrame, fermi: pd.DataFrame, evidence_counts: bool
+) -> pd.DataFrame:
+    """Candidates with `p_counterpart`, the probability that counts, and the one with the evidence.
+
+    Parameters
+    ----------
+    candidates, evidence, fermi : DataFrame
+        `CANDIDATE_TABLE`, `EVIDENCE_TABLE`, `FERMI_TABLE`. A candidate that was not searched
+        around has no evidence, which says nothing about it.
+    evidence_counts : bool
+        Whether the one with the evidence counts.
+    """
+    pair = ["fermi_name", "csc_name"]
+    with_p = candidates.merge(evidence[[*pair, "evidence_ratio"]], on=pair, how="left")
+    rest = fermi.set_index("fermi_name")[["p_outside", "p_below", "p_none"]].sum(axis=1)
+    with_p["p_association_evidence"] = with_evidence(
+        with_p["p_association"].to_numpy(),
+        with_p["evidence_ratio"].to_numpy(),
+        with_p["fermi_name"].to_numpy(),
+        with_p["fermi_name"].map(rest).to_numpy(float),
+    )
+    counting = "p_association_evidence" if evidence_counts else "p_association"
+    return with_p.assign(p_counterpart=with_p[counting])
+
+
 def counterpart_table(
     fermi: pd.DataFrame,
     candidates: pd.DataFrame,
     evidence: pd.DataFrame,
     identifications: pd.DataFrame,
     surveys: Mapping[str, Mapping[str, Any]],
-    with_evidence: bool,
+    evidence_counts: bool,
+    catalogue: pd.DataFrame,
 ) -> pd.DataFrame:
     """`counterpart_columns`, one row for each Fermi source, the surest first.
 
@@ -309,20 +339,20 @@ def counterpart_table(
         `xgamma.stages.identify.IDENTIFICATION_TABLE`.
     surveys : mapping
         Survey -> its settings.
-    with_evidence : bool
+    evidence_counts : bool
         Whether the optical evidence decides which candidate comes first, and the state.
+    catalogue : DataFrame
+        The Fermi catalogue.
     """
     pair = ["fermi_name", "csc_name"]
-    with_p = candidates.merge(evidence[[*pair, "p_association_evidence"]], on=pair, how="left")
-    # who was not searched around was too unlikely to count
-    of_evidence = with_p["p_association_evidence"].fillna(0.0)
-    with_p["p_counterpart"] = of_evidence if with_evidence else with_p["p_association"]
+    with_p = counting_probabilities(candidates, evidence, fermi, evidence_counts)
     with_p = with_p.sort_values(
         ["fermi_name", "p_counterpart", "rank"], ascending=[True, False, True]
     )
     best = with_p.drop_duplicates("fermi_name")
     sums = with_p.groupby("fermi_name")["p_counterpart"].sum()
     own = ["fermi_name", "csc_name", "p_counterpart", "p_association", "csc_flux"]
+    own += ["p_association_evidence", "csc_error_r0"]
     own.append("log_flux_ratio")
     own += ["elliptical_distance", "csc_ra", "csc_dec"]
     table = fermi.merge(best[own], on="fermi_name", how="left")
@@ -344,6 +374,11 @@ def counterpart_table(
         table["n_candidates"].to_numpy(),
         table["p_counterpart"].fillna(0).to_numpy(),
         table["fermi_name"].map(sums).fillna(0).to_numpy(),
+    )
+    table["agreement"] = agreements(
+        catalogue.drop_duplicates("name").set_index("name").loc[table["fermi_name"]],
+        table[["csc_ra", "csc_dec", "csc_error_r0"]],
+        table["p_counterpart"].fillna(0).to_numpy(),
     )
     table["warnings"] = _warnings(table, first, surveys)
     for name in ("csc_name", "verdict", *(f"{survey}_id" for survey in surveys)):

@@ -30,6 +30,7 @@ __all__ = [
     "identification_table",
     "identify_candidates",
     "model_record",
+    "motion_in_mas",
     "survey_objects",
 ]
 
@@ -226,7 +227,8 @@ def survey_objects(
     Returns
     -------
     rows : DataFrame
-        Sorted by declination, right ascension and id, with columns remarks and epoch (years).
+        Sorted by declination, right ascension and id, with columns remarks, epoch (years),
+        motion_ra_mas and motion_dec_mas (mas/yr).
     objects : Objects
         In the same order.
 
@@ -301,7 +303,28 @@ def survey_objects(
         "; ".join(word for word, holds in zip(_REMARKS, flags, strict=True) if holds)
         for flags in zip(still, doubtful, _blended(objects), strict=True)
     ]
-    return rows.assign(remarks=remarks, epoch=epoch), objects
+    motion_mas = np.where(moves[:, None], 1e3 * motion, np.nan)
+    told = {"remarks": remarks, "epoch": epoch}
+    told |= {"motion_ra_mas": motion_mas[:, 0], "motion_dec_mas": motion_mas[:, 1]}
+    return rows.assign(**told), objects
+
+
+def motion_in_mas(columns: Sequence[Column], settings: Mapping[str, Any]) -> float:
+    """What a unit of a survey's proper motions is in mas/yr; 1 if it has none.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Of the survey's shards.
+    settings : mapping
+        Of the survey: columns, identify.
+    """
+    named = settings["identify"]["proper_motion"]
+    if not named:
+        return 1.0
+    name = product_name(settings["columns"], named[0])
+    unit = next((column.unit for column in columns if column.name == name), "")
+    return 1e3 * _ARCSEC.get(unit.split("/")[0].strip(), _ARCSEC["mas"])
 
 
 def _blended(objects: Objects) -> np.ndarray:
@@ -366,7 +389,6 @@ def identification_table(
         total = identified.sources.covariance[near.source] + near.covariance
         if near.motion_covariance is not None:
             total = total + near.motion_covariance
-        pm = [product_name(settings["columns"], c) for c in settings["identify"]["proper_motion"]]
         magnitude = product_name(settings["columns"], settings["identify"]["magnitude"])
         null = np.full(len(of), np.nan)
         parts.append(
@@ -387,8 +409,8 @@ def identification_table(
                     "dec": of["dec"],
                     "epoch": of["epoch"],
                     "magnitude": of[magnitude] if magnitude else null,
-                    "pm_ra": of[pm[0]] if pm else null,
-                    "pm_dec": of[pm[1]] if pm else null,
+                    "pm_ra": of["motion_ra_mas"],
+                    "pm_dec": of["motion_dec_mas"],
                     "field_density": 3600 * identified.found.density[near.source, number],
                     "remarks": of["remarks"],
                 }

@@ -13,6 +13,7 @@ from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 __all__ = [
     "CANDIDATE_TABLE",
     "FERMI_TABLE",
+    "agreements",
     "candidate_table",
     "fermi_table",
 ]
@@ -239,20 +240,30 @@ def fermi_table(
         best_csc_name=best["csc_name"].fillna("").to_numpy(),
         best_p=np.where(sources["n_candidates"] > 0, best_p, np.nan),
         chance_sum_p=chance,
-        agreement=_agreements(catalogue, best, best_p),
+        agreement=agreements(catalogue, best, best_p),
     )
     return conform(frame, FERMI_TABLE)
 
 
-def _agreements(catalogue: pd.DataFrame, best: pd.DataFrame, best_p: np.ndarray) -> np.ndarray:
-    """How the likely counterpart lies to that of 4FGL."""
+def agreements(catalogue: pd.DataFrame, best: pd.DataFrame, best_p: np.ndarray) -> np.ndarray:
+    """How the likely counterpart lies to that of 4FGL: the words of the column `agreement`.
+
+    Parameters
+    ----------
+    catalogue : DataFrame, n rows
+        The Fermi catalogue.
+    best : DataFrame, n rows
+        `csc_ra, csc_dec` (deg), `csc_error_r0` (arcsec) of the likeliest candidates.
+    best_p : ndarray, shape (n,)
+        Their probabilities; 0 for none.
+    """
     ra, dec = catalogue["counterpart_ra"].to_numpy(), catalogue["counterpart_dec"].to_numpy()
     kinds = catalogue["source_type"].str.strip().str.lower()
     proposed = np.isfinite(ra) & np.isfinite(dec)
     comparable = (best_p >= LIKELY) & ~kinds.isin(_EXTENDED).to_numpy()
     both = proposed & comparable
     apart = np.full(len(ra), np.inf)
-    rows = best[both]
+    rows = best[np.asarray(both)]
     apart[both] = 3600 * separation(ra[both], dec[both], rows["csc_ra"], rows["csc_dec"])
     error = best["csc_error_r0"].fillna(0).to_numpy()
     same = apart <= np.hypot(_SAME_ARCSEC, error)

@@ -30,6 +30,13 @@
     if (mostB !== null && !(Math.abs(raw(settings, row, column.b)) <= mostB)) return false;
     return leastFlux === null || raw(settings, row, column.flux) >= leastFlux;
   });
+  // Text of a cell, or its number. Text that a spreadsheet would compute has an apostrophe in
+  // front, as in the CSV tables of a run.
+  const plain = (value, row, index, cell) => {
+    if (cell.dataset.order !== undefined) return cell.dataset.order;
+    const text = cell.textContent;
+    return /^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text)) ? `'${text}` : text;
+  };
   const table = $("#sources").DataTable({
     order: [],
     pageLength: 25,
@@ -45,7 +52,7 @@
       topEnd: {
         buttons: [{
           extend: "csv", text: "download these as CSV", filename: "xgamma_sources",
-          exportOptions: { orthogonal: "sort" },
+          exportOptions: { orthogonal: "sort", format: { body: plain } },
         }],
       },
       bottomStart: ["pageLength", "info"],
@@ -137,6 +144,7 @@
           major_tick_line_color: ink, minor_tick_line_color: ink,
         });
       }
+      layers.get("observed, nothing found").glyph.setv({ line_color: ink, fill_color: ink });
     };
     dark.addEventListener("change", colour);
     colour();
