@@ -29,6 +29,7 @@ def plane(demo_run):
 def named(plane, tmp_path_factory):
     """A copy without products, the run in it, and the requests that the services got."""
     project = ProjectCopy(tmp_path_factory.mktemp("named") / "project")
+    project.with_stand_ins(but=["exports"])
     (project.folder / "mine.txt").write_text("# a binary\nls 5039\n")
     model = json.loads((plane / "association/model.json").read_text(encoding="utf-8"))
     # what differs is then the chance density, learnt on one field
