@@ -21,9 +21,9 @@ with job(snakemake):
     }
     flags, radii = variability_flags(counterparts, p.surveys), (p.radius_deg, p.csc_radius_arcsec)
     figures = {
-        "counterparts_by_class": plot_counterparts_by_class(pairs, counterparts, *radii),
+        "counterparts_by_class": plot_counterparts_by_class(pairs, counterparts, targets, *radii),
         "variability_by_class": plot_variability_by_class(flags, *radii),
         "variable_fraction": plot_variable_fraction(flags, *radii),
-        "offsets": plot_offsets(counterparts, targets),
+        "offsets": plot_offsets(counterparts, targets, pairs),
     }
     save_figures(figures, snakemake.output, p.dpi, p.simulated)

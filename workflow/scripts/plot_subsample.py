@@ -15,11 +15,11 @@ with job(snakemake):
         survey: read_parquet(path) for survey, path in zip(p.surveys, i.counterparts, strict=True)
     }
     subsample = class_subsample(read_parquet(i.plane), pairs, counterparts, p.classes)
-    figures = {
-        "class_shares": plot_class_shares(fermi, p.latitude_cut_deg),
-        "class_subsample": plot_subsample(subsample, pairs, p.classes),
-    }
-    save_figures(figures, o, p.dpi, p.simulated)
+    # The simulated sky holds the real Fermi sources, all of them: this figure is not simulated.
+    shares_figure = {"class_shares": plot_class_shares(fermi, p.latitude_cut_deg)}
+    save_figures(shares_figure, o, p.dpi, simulated=False)
+    subsample_figure = {"class_subsample": plot_subsample(subsample, pairs, p.classes)}
+    save_figures(subsample_figure, o, p.dpi, p.simulated)
     shares, sources = o.tables
     of_fermi = Origin.of(p.about, i.records, surveys=[])
     of_fermi.write(shares, class_shares(fermi, p.latitude_cut_deg), SHARE_COLUMNS)

@@ -9,13 +9,17 @@ import pandas as pd
 import pytest
 from hostile_names import HOSTILE_NAMES
 from matplotlib.cbook import is_math_text
-from matplotlib.collections import PathCollection
-from matplotlib.patches import Ellipse, Rectangle
+from matplotlib.collections import FillBetweenPolyCollection, LineCollection, PathCollection
+from matplotlib.patches import Ellipse, Rectangle, StepPatch
 from matplotlib.text import Text
 
+from xgamma.class_shares import class_shares
 from xgamma.classes import CLASSES, MOST_UNKNOWN
 from xgamma.figures.associations import plot_association_map, plot_match_map
+from xgamma.figures.chance import candidate_fields, chance_of_one, field_density, ring_areas
 from xgamma.figures.counterparts import (
+    LEAST_STARS,
+    chance_counterparts,
     class_counterparts,
     plot_counterparts_by_class,
     plot_variability_by_class,
@@ -23,14 +27,22 @@ from xgamma.figures.counterparts import (
     variability_counts,
     variability_flags,
 )
-from xgamma.figures.flux_ratios import plot_ratio_by_class, plot_ratio_by_position, spread
+from xgamma.figures.flux_ratios import (
+    LEAST_SOURCES,
+    plot_ratio_by_class,
+    plot_ratio_by_position,
+    spread,
+    weighted_quantiles,
+)
 from xgamma.figures.matches import (
+    dealt_counts,
     plot_matches_by_flux,
     plot_matches_by_position,
     plot_separations,
+    rank_correlation,
 )
 from xgamma.figures.observations import plot_exposure_map
-from xgamma.figures.offsets import field_density, offset_counts, plot_offsets
+from xgamma.figures.offsets import offset_counts, plot_offsets
 from xgamma.figures.plane import plot_plane_histograms, plot_plane_map, plot_plane_sky
 from xgamma.figures.sky_axes import sky_xy, wrap_longitude
 from xgamma.figures.style import save_figure
@@ -47,7 +59,8 @@ EMPTY_PAIRS = pd.DataFrame(
             name: pd.Series(dtype=float)
             for name in (
                 "fermi_l", "fermi_b", "fermi_r95", "fermi_flux", "csc_l", "csc_b", "csc_flux",
-                "sep_deg", "separation_r95",
+                "sep_deg", "separation_r95", "elliptical_distance", "csc_error_r0", "fermi_ra",
+                "fermi_dec", "fermi_semi_minor_95", "fermi_position_angle_95",
             )
         },
         "confused": pd.Series(dtype=bool),
@@ -90,6 +103,9 @@ def make_pairs(counts, classes=None, seed=1):
                     "csc_b": lat + part * r95 * np.sin(angle),
                     "csc_flux": 10 ** rng.uniform(-16, -12),
                     "sep_deg": part * r95, "separation_r95": part,
+                    "elliptical_distance": part / 0.8, "csc_error_r0": 0.5 + 0.1 * (number % 3),
+                    "fermi_ra": 266.4, "fermi_dec": -29.0, "fermi_semi_minor_95": 0.8 * r95,
+                    "fermi_position_angle_95": 30.0,
                     "confused": number % 5 == 4, "in_ellipse_95": part < 0.8,
                 }
             )  # fmt: skip
@@ -226,6 +242,11 @@ def test_plane_sky_and_histograms_count_all(csc):
     for axes in histograms.axes:
         heights = [p.get_height() for p in axes.patches]
         assert sum(heights) == 400
+    for axes, width in zip(histograms.axes, (360, 20), strict=True):
+        edges = np.array([p.get_x() for p in axes.patches])
+        # an edge at the Galactic Centre, or at the equator, splits what lies there
+        assert np.abs(edges).min() == pytest.approx(axes.patches[0].get_width() / 2)
+        assert edges.min() == pytest.approx(-width / 2)
     longitude = histograms.axes[0]
     assert longitude.get_xlim() == (180, -180)
 
@@ -316,9 +337,79 @@ def test_matches_and_density_against_flux(pairs):
     assert "no Fermi source has a flux" in words(left_out)
 
 
+def medians_of(axes):
+    """Black lines from left to right: (x0, x1, y), in the order of drawing."""
+    drawn = [line.get_xydata() for line in axes.lines if line.get_color() == "#222222"]
+    return [(x[0, 0], x[1, 0], x[0, 1]) for x in drawn if x[0, 1] == x[1, 1]]
+
+
+def test_the_density_is_drawn_beside_the_same_counts_dealt_at_random():
+    """One match per circle at least: small circles are dense, whatever the flux has to do with it.
+
+    Here counts have nothing to do with flux, and circles shrink with it.
+    """
+    rng = np.random.default_rng(3)
+    pairs = make_pairs([int(n) for n in rng.integers(1, 9, 120)])
+    number = pairs["fermi_name"].str.extract(r"J(\d+)")[0].astype(int)
+    pairs["fermi_flux"], pairs["fermi_r95"] = 1e-12 * 1.05**number, 0.3 * 0.97**number
+    counts, density = plot_matches_by_flux(pairs).axes
+    for axes in (counts, density):
+        bands = [
+            (c.get_paths()[0].vertices[:, 1].min(), c.get_paths()[0].vertices[:, 1].max())
+            for c in axes.collections
+            if isinstance(c, FillBetweenPolyCollection)
+        ]
+        medians = medians_of(axes)
+        assert len(bands) == len(medians) == 6
+        assert all(
+            low <= middle <= high
+            for (low, high), (_, _, middle) in zip(bands, medians, strict=True)
+        )
+    title = density.get_title(loc="left")
+    own, low, high = (float(x) for x in re.findall(r"[+-]\d\.\d\d", title))
+    assert own > 0.5, "the artefact"
+    assert low <= own <= high, "which the deals have as well"
+    # and they tell what is not one
+    brighter = plot_matches_by_flux(
+        make_pairs([1 + i for i in range(40)])
+        .assign(fermi_r95=0.1)
+        .pipe(
+            lambda t: t.assign(
+                fermi_flux=1e-12
+                * (
+                    1
+                    + t["fermi_name"].map(
+                        {name: i for i, name in enumerate(t["fermi_name"].unique())}
+                    )
+                )
+            )
+        )
+    ).axes[1]
+    own, low, high = (float(x) for x in re.findall(r"[+-]\d\.\d\d", brighter.get_title(loc="left")))
+    assert own == 1 and high < 0.5
+
+
+def test_dealt_counts_are_the_same_counts():
+    counts = np.array([1.0, 1, 2, 30, 400])
+    dealt = dealt_counts(counts)
+    assert (np.sort(dealt, axis=1) == counts).all()
+    assert len(np.unique(dealt, axis=0)) > 10
+    np.testing.assert_array_equal(dealt, dealt_counts(counts))
+
+
+def test_rank_correlation_by_hand():
+    x = np.array([1.0, 2, 3, 4])
+    rows = np.array([[1.0, 2, 3, 4], [4, 3, 2, 1], [1, 1, 1, 1], [1, 3, 2, 4]])
+    assert rank_correlation(x, rows) == pytest.approx([1, -1, np.nan, 0.8], nan_ok=True)
+
+
 def test_separations_per_pair_and_per_source():
-    pairs = make_pairs([9, 1])
-    pairs["separation_r95"] = [0.2] * 9 + [0.9]
+    pairs = make_pairs([9, 1, 1])
+    pairs["elliptical_distance"] = [0.2] * 9 + [0.9, 1.1]
+    assert "10 pairs of 2 Fermi sources" in words(plot_separations(pairs))
+    assert "1 pairs of the circle beyond it are left out" in words(plot_separations(pairs))
+    # how far in the circle does not matter: it is 1.4 times as large as the ellipses
+    pairs["separation_r95"] = 0.5
     figure = plot_separations(pairs)
     assert "mean 0.12" in figure.axes[0].get_title(loc="left")  # (9 * 0.04 + 0.81) / 10
     assert "mean 0.43" in figure.axes[1].get_title(loc="left")  # (0.04 + 0.81) / 2 = 0.425
@@ -370,6 +461,36 @@ def test_ratio_by_class_is_complete_ordered_and_not_random(pairs):
     np.testing.assert_array_equal(points(shuffled.axes[0]), drawn)
 
 
+def test_every_fermi_source_weighs_the_same_in_the_ratio_of_its_class():
+    """A circle of 200 pairs outvoted five sources of one."""
+    pairs = make_pairs([200, 1, 1, 1, 1, 1]).assign(fermi_flux=1e-11)
+    pairs["csc_flux"] = [1e-15] * 200 + [1e-13] * 5
+    axes = plot_ratio_by_class(pairs).axes[0]
+    (low, high, _) = medians_of(axes)[0]
+    (middle,) = {line.get_xdata()[0] for line in axes.lines if len(set(line.get_xdata())) == 1}
+    assert middle == pytest.approx(-2)
+    assert high == pytest.approx(-2) and low < high
+
+
+@pytest.mark.parametrize("sources", [1, 2, LEAST_SOURCES - 1, LEAST_SOURCES])
+def test_no_quartiles_from_a_few_sources(sources):
+    axes = plot_ratio_by_class(make_pairs([30] * sources)).axes[0]
+    assert len(axes.lines) == (2 if sources == LEAST_SOURCES else 0)
+
+
+def test_weighted_quantiles_by_hand():
+    values = np.array([3.0, 1.0, 2.0])
+    assert weighted_quantiles(values, np.ones(3), [0, 0.5, 1]) == pytest.approx([1, 2, 3])
+    at = [0.1, 0.25, 0.5, 0.9]
+    many = np.random.default_rng(1).normal(size=31)
+    expected = np.quantile(many, at, method="hazen")
+    assert weighted_quantiles(many, np.full(31, 0.2), at) == pytest.approx(expected)
+    # ten of weight 0.1 are as one
+    heavy = np.append(np.zeros(10), [1.0, 2.0])
+    weights = np.append(np.full(10, 0.1), [1.0, 1.0])
+    assert weighted_quantiles(heavy, weights, [0.5]) == pytest.approx([1.0])
+
+
 def test_spread_fills_its_width_evenly():
     places = spread(200, 0.3)
     assert np.abs(places).max() <= 0.3
@@ -389,9 +510,31 @@ def test_counterparts_are_counted_per_fermi_source(pairs, found):
     assert table["sources"].sum() == 10
 
 
-def test_bars_of_counterparts_do_not_overlap(pairs, found):
+def test_chance_counterparts_by_hand(pairs, found, targets):
+    """12 sources within 108 arcsec, and 2 arcsec around each candidate."""
+    each = 12 / 108**2 * 4
+    expected = {
+        name: sum(1 - np.exp(-n * each) for n in counts)
+        for name, counts in
+        {"PSR": (1, 1), "psr": (3, 26), "": (30, 25), "bll": (2, 100), "new": (120, 101)}.items()
+    }  # fmt: skip
+    chance = chance_counterparts(pairs, found, targets)
+    assert chance.to_dict() == pytest.approx(expected)
+    axes = plot_counterparts_by_class(pairs, {"gaia": found}, targets, *RADII).axes[0]
+    (marks,) = [c for c in axes.collections if isinstance(c, LineCollection)]
+    assert [s[0, 0] for s in marks.get_segments()] == pytest.approx(list(expected.values()))
+
+
+def test_the_search_around_the_positions_is_told_and_not_drawn(pairs, found, targets):
+    """Each Fermi source has hundreds of stars there: every bar was as long as its class."""
+    figure = plot_counterparts_by_class(pairs, {"gaia": found}, targets, *RADII)
+    assert "not drawn): Gaia 10" in words(figure)
+    assert len(figure.axes) == 2  # the bars, and the numbers beside them
+
+
+def test_bars_of_counterparts_do_not_overlap(pairs, found, targets):
     surveys = {"gaia": found, "twomass": found.iloc[::7], "wise": found.iloc[:9]}
-    figure = plot_counterparts_by_class(pairs, surveys, *RADII)
+    figure = plot_counterparts_by_class(pairs, surveys, targets, *RADII)
     axes = figure.axes[0]
     bars = [p for p in axes.patches if isinstance(p, Rectangle)]
     pale, coloured = bars[:5], bars[5:]
@@ -406,7 +549,7 @@ def test_variability_labels_hold_with_more_classes_than_usual():
     """A 23-class position applied to a 27-class list mislabelled 21 of 23 bars."""
     classes = [*CLASSES, "new1", "new2"]
     rows = [
-        ("fermi", f"4FGL {name}", name, "", 1000 * place + i, "VARIABLE" if i == 0 else "")
+        ("csc", f"4FGL {name}", name, "", 1000 * place + i, "VARIABLE" if i == 0 else "")
         for place, name in enumerate(classes)
         for i in range(place + 1)
     ]
@@ -438,11 +581,42 @@ def test_flags_are_counted_once_and_null_is_not_constant(found):
 
 def test_fraction_variable_is_over_all_rows(found):
     axes = plot_variable_fraction(flags_of(found), *RADII).axes[0]
-    counts = variability_counts(flags_of(found), "fermi")
+    counts = variability_counts(flags_of(found), "csc")
+    enough = counts["all"] >= LEAST_STARS
+    assert 0 < enough.sum() < len(counts)
     (line,) = [item for item in axes.lines if item.get_marker() == "o"]
-    assert line.get_xdata() == pytest.approx(counts["variable"] / counts["all"])
-    assert list(line.get_ydata()) == list(range(len(counts)))
+    assert line.get_xdata() == pytest.approx((counts["variable"] / counts["all"])[enough])
+    assert list(line.get_ydata()) == list(np.flatnonzero(enough))
     assert "lower limit" in words(axes.figure)
+    # the axis ends where the longest interval does, not at 1
+    ends = [segment[:, 0].max() for segment in axes.collections[0].get_segments()]
+    assert max(ends) < axes.get_xlim()[1] < 1.1 * max(ends)
+
+
+def test_variable_stars_stand_beside_those_of_the_field(found):
+    """Field stars: 30, of which some are flagged."""
+    field = variability_counts(flags_of(found), "fermi")
+    fraction = field["variable"].sum() / field["all"].sum()
+    assert 0 < fraction < 1
+    axes = plot_variable_fraction(flags_of(found), *RADII).axes[0]
+    (line,) = [item for item in axes.lines if item.get_linestyle() == "--"]
+    assert list(line.get_xdata()) == pytest.approx([fraction] * 2)
+    figure = plot_variability_by_class(flags_of(found), *RADII)
+    counts = variability_counts(flags_of(found), "csc")
+    own = next(axes for axes in figure.axes if axes.collections)
+    (marks,) = own.collections
+    expected = list(counts["all"] * fraction)
+    assert [s[0, 0] for s in marks.get_segments()] == pytest.approx(expected)
+    assert own.get_xlim()[1] < 1.1 * max(counts["variable"].max(), max(expected))
+
+
+def test_classes_without_a_star_have_no_row(found):
+    """Nor has the figure a panel for the field, whose stars are the level by chance."""
+    some = found[(found["around"] == "fermi") | (found["fermi_class"] == "psr")]
+    for draw in (plot_variability_by_class, plot_variable_fraction):
+        assert list(rows_of(draw(flags_of(some), *RADII).axes[0])) == ["psr"]
+    nothing = plot_variable_fraction(flags_of(found[found["around"] == "fermi"]), *RADII)
+    assert "no Gaia sources found at Chandra candidates" in words(nothing)
 
 
 def test_variability_is_not_available_without_the_column(found):
@@ -494,8 +668,49 @@ def test_field_density_and_rings_by_hand():
     assert count == 3
     assert density == pytest.approx((50 + 50 + 0) / (np.pi * 100) / 3)
     assert list(offset_counts(found, np.array([0, 1, 2.0]))) == [1, 1]
-    text = words(plot_offsets({"gaia": found}, targets))
-    assert "2 found, 4 expected by chance" in text  # 3 candidates * 4 pi * 0.106
+    pairs = pd.DataFrame({"csc_name": ["x", "y", "z"], "csc_error_r0": [0.5, np.nan, 0.2]})
+    text = words(plot_offsets({"gaia": found}, targets, pairs))
+    assert "2 found, 4 by chance" in text  # 3 candidates * 4 pi * 0.106
+    assert "without error: 1" in text
+    # x has its source at 0.6 of its error; y has none
+    errors = pairs.set_index("csc_name")["csc_error_r0"].dropna()
+    assert list(offset_counts(found, np.array([0, 0.5, 1.0]), errors)) == [0, 1]
+    fields = candidate_fields(found, targets)
+    chance = chance_of_one(fields)  # two candidates of A; B has no field
+    assert chance["A"] == pytest.approx(1 - np.exp(-2 * 4 * 0.5)) and chance["B"] == 0
+
+
+def test_a_ring_counts_where_it_was_searched():
+    """Searches of 1 and 2 arcsec; what was not searched was counted as empty."""
+    areas = ring_areas(np.array([1.0, 2.0]), np.array([0, 1, 2.0]))
+    assert areas == pytest.approx(np.pi * np.array([[1, 0], [1, 3]]))
+    in_errors = ring_areas(np.array([1.0, 2.0]), np.array([0, 1, 2.0]), np.array([0.5, 4.0]))
+    assert in_errors == pytest.approx(np.pi * np.array([[0.25, 0.75], [4, 0]]))
+
+
+def test_chance_alone_lies_on_its_line():
+    """Stars at random, and radii that differ: in all rings as many as the field foresees."""
+    rng = np.random.default_rng(8)
+    radius = np.repeat([2.0, 6.0], [1000, 60])
+    names = [f"SIM {i}" for i in range(len(radius))]
+    fermi = pd.DataFrame({"around": "fermi", "fermi_name": ["A"], "csc_name": "",
+                          "radius_deg": 0.03})  # fmt: skip
+    csc = pd.DataFrame({"around": "csc", "fermi_name": "A", "csc_name": names,
+                        "radius_deg": radius / 3600})  # fmt: skip
+    density = 0.2
+    count = rng.poisson(density * np.pi * radius**2)
+    stars = pd.DataFrame({"csc_name": np.repeat(names, count)}).assign(
+        around="csc", fermi_name="A", id=range(count.sum()), n_in_radius=1,
+        sep_target_arcsec=np.repeat(radius, count) * np.sqrt(rng.uniform(size=count.sum())),
+    )  # fmt: skip
+    field = pd.DataFrame({"around": "fermi", "fermi_name": ["A"], "csc_name": "", "id": [-1],
+                          "n_in_radius": round(density * np.pi * 108**2)})  # fmt: skip
+    pairs = pd.DataFrame({"csc_name": names, "csc_error_r0": rng.uniform(0.3, 2, len(names))})
+    figure = plot_offsets({"gaia": pd.concat([stars, field])}, pd.concat([fermi, csc]), pairs)
+    for axes in figure.axes[:2]:
+        _filled, outline, chance = [p for p in axes.patches if isinstance(p, StepPatch)]
+        assert chance.get_data().values == pytest.approx(density, rel=0.01)
+        assert outline.get_data().values == pytest.approx(density, rel=0.25)
 
 
 # --- classes and anything --------------------------------------------------------------------
@@ -511,6 +726,31 @@ def test_shares_stack_to_one():
         heights[round(bar.get_x() + bar.get_width() / 2, 6)] += bar.get_height()
     assert set(heights) == {0, 1, 2, 3, 4, 5}
     assert all(height == pytest.approx(1) for height in heights.values())
+
+
+def test_all_counts_of_the_shares_are_written():
+    """Those of a low bar as well, for which there is no room in it."""
+    fermi = pd.DataFrame({"bii": np.full(1000, 3.0), "source_type": [""] * 997 + ["PSR"] * 3})
+    figure = plot_class_shares(fermi, 10.0)
+    table = figure.axes[2]
+    names = rows_of(table)
+    written = {
+        (label, round(t.get_position()[0])): t.get_text()
+        for t in table.texts
+        for label, place in names.items()
+        if round(t.get_position()[1]) == place
+    }
+    shares = class_shares(fermi, 10.0)
+    for column, label in (
+        ("n_galactic", "Galactic"),
+        ("n_spp", "Galactic candidate (spp)"),
+        ("n_unclassified", "unclassified"),
+        ("n_extragalactic", "extragalactic"),
+        ("n_all", "all"),
+    ):
+        for place, count in enumerate(shares[column]):
+            assert written[label, place] == f"{count:,}"
+    assert len(written) == 5 * len(shares)
 
 
 def subsample_of(pairs, classes):
@@ -574,11 +814,11 @@ def drawings(pairs, found, targets, csc, classes):
         "flux_ratio_by_position": lambda: plot_ratio_by_position(pairs, 10.0),
         "flux_ratio_by_class": lambda: plot_ratio_by_class(pairs),
         "counterparts_by_class": lambda: plot_counterparts_by_class(
-            pairs, {"gaia": found, "new": found}, *RADII
+            pairs, {"gaia": found, "new": found}, targets, *RADII
         ),
         "variability_by_class": lambda: plot_variability_by_class(flags_of(found), *RADII),
         "variable_fraction": lambda: plot_variable_fraction(flags_of(found), *RADII),
-        "offsets": lambda: plot_offsets({"gaia": found, "new": found}, targets),
+        "offsets": lambda: plot_offsets({"gaia": found, "new": found}, targets, pairs),
         "class_shares": lambda: plot_class_shares(fermi, 10.0),
         "class_subsample": lambda: plot_subsample(subsample_of(pairs, classes), pairs, classes),
     }
@@ -641,7 +881,7 @@ def hostile_drawings():
     pairs["fermi_name"] = pairs["fermi_name"].map(names)
     pairs["csc_name"] = [HOSTILE_NAMES[i % len(HOSTILE_NAMES)] for i in range(len(pairs))]
     found = pairs[["fermi_name", "fermi_class", "csc_name"]].assign(
-        around="fermi", id=range(len(pairs)), sep_target_arcsec=1.0, n_in_radius=3,
+        around="csc", id=range(len(pairs)), sep_target_arcsec=1.0, n_in_radius=3,
         gaia_variability=[HOSTILE_NAMES[i] for i in range(len(pairs))],
     )  # fmt: skip
     targets = found[["around", "fermi_name", "csc_name"]].assign(radius_deg=0.03)

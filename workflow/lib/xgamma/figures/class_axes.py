@@ -29,7 +29,7 @@ class NumberColumn:
     """A heading and one printed number per class."""
 
     heading: str
-    numbers: Sequence[int]
+    numbers: Sequence[int | float]
     colour: str = INK
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from xgamma.class_shares import binomial_interval
 from xgamma.classes import fold_unknown, ordered_classes
+from xgamma.figures.chance import candidate_fields, chance_of_one
 from xgamma.figures.class_axes import (
     NumberColumn,
     class_figure_height,
@@ -21,42 +22,32 @@ from xgamma.figures.class_axes import (
     empty_figure,
 )
 from xgamma.figures.style import (
-    BLUE,
+    DATA,
+    FLAGGED,
     INK,
-    ORANGE,
     PALE,
-    SEQUENCE,
-    VERMILION,
     new_figure,
+    say_empty,
     styled,
 )
+from xgamma.figures.survey_looks import survey_label, survey_looks
 from xgamma.stages.counterparts import VARIABILITY_FLAG, product_name
 
 __all__ = [
+    "LEAST_STARS",
+    "chance_counterparts",
     "class_counterparts",
     "plot_counterparts_by_class",
     "plot_variability_by_class",
     "plot_variable_fraction",
-    "survey_label",
     "variability_counts",
     "variability_flags",
 ]
 
 NOT_AVAILABLE = f"variability: not available\n(no survey has the column {VARIABILITY_FLAG})"
 
-_PUBLISHED_NAMES = {"gaia": "Gaia", "twomass": "2MASS"}
-
-
-def survey_label(survey: str) -> str:
-    """Give the name of a survey as it is printed; an unknown one keeps its key."""
-    return _PUBLISHED_NAMES.get(survey, survey)
-
-
-def _around_labels(radius_deg: float, csc_radius_arcsec: float) -> dict[str, str]:
-    return {
-        "fermi": f"within {radius_deg:g} deg of the Fermi position",
-        "csc": f"around a Chandra candidate, {csc_radius_arcsec:g} arcsec at least",
-    }
+LEAST_STARS = 10
+"""Gaia sources of a class for which its fraction is drawn, at least."""
 
 
 def class_counterparts(
@@ -90,10 +81,36 @@ def class_counterparts(
     return table
 
 
+def chance_counterparts(
+    pairs: pd.DataFrame, found: pd.DataFrame, targets: pd.DataFrame
+) -> pd.Series:
+    """Give how many Fermi sources of each class have a counterpart at a candidate by chance.
+
+    Parameters
+    ----------
+    pairs : DataFrame, shape (n,)
+        ``fermi_name, fermi_class``.
+    found : DataFrame
+        Counterparts of one survey.
+    targets : DataFrame
+        All searches: ``around, fermi_name, csc_name, radius_deg``.
+
+    Returns
+    -------
+    Series of float
+        Index as in `class_counterparts`: sums of `xgamma.figures.chance.chance_of_one`.
+    """
+    sources = pairs[["fermi_name", "fermi_class"]].drop_duplicates("fermi_name")
+    classes = fold_unknown(sources.set_index("fermi_name")["fermi_class"])
+    chance = chance_of_one(candidate_fields(found, targets)).reindex(classes.index).fillna(0.0)
+    return chance.groupby(classes).sum().reindex(ordered_classes(classes)).astype(float)
+
+
 @styled
 def plot_counterparts_by_class(
     pairs: pd.DataFrame,
     counterparts: Mapping[str, pd.DataFrame],
+    targets: pd.DataFrame,
     radius_deg: float,
     csc_radius_arcsec: float,
 ) -> Figure:
@@ -105,52 +122,75 @@ def plot_counterparts_by_class(
         One row per Fermi-CSC pair.
     counterparts : mapping of str to DataFrame
         Survey -> its sources.
+    targets : DataFrame
+        All searches, for what chance gives.
     radius_deg, csc_radius_arcsec : float
-        The radii of the two searches, for the titles.
+        The radii of the two searches.
 
     Returns
     -------
     Figure
-        Pale bars: all Fermi sources of the class that have a Chandra candidate.
+        Of the search around the Chandra candidates, with what the field's density gives by
+        chance. Around the Fermi positions every source has hundreds of stars: these are the
+        field, and are told in words. Pale bars: all Fermi sources of the class that have a
+        Chandra candidate.
     """
-    title = "Fermi sources with at least one counterpart, by class"
-    labels = _around_labels(radius_deg, csc_radius_arcsec)
-    tables = {key: class_counterparts(pairs, counterparts, key) for key in labels}
-    classes = list(tables["fermi"].index)
+    title = "Fermi sources with a counterpart at a Chandra candidate, by class"
+    table = class_counterparts(pairs, counterparts, "csc")
+    classes = list(table.index)
     if not classes:
         return empty_figure(title, "no Fermi source has a Chandra candidate")
-    figure = new_figure(
-        title,
-        f"{tables['fermi']['sources'].sum():,} Fermi sources with Chandra candidates. "
-        "A counterpart by position is a candidate: in crowded fields chance gives one.",
-        class_figure_height(len(classes)),
+    at_position = class_counterparts(pairs, counterparts, "fermi").sum()
+    field = ", ".join(f"{survey_label(one)} {at_position[one]:,}" for one in counterparts)
+    subtitle = (
+        f"{table['sources'].sum():,} Fermi sources; {csc_radius_arcsec:g} arcsec or more around "
+        "their Chandra sources. Black lines: how many have one by chance."
     )
+    if field:
+        subtitle += (
+            f"\nWithin {radius_deg:g} deg of the Fermi position, where chance alone gives one "
+            f"(not drawn): {field}."
+        )
+    figure = new_figure(title, subtitle, class_figure_height(len(classes)))
+    chance = {key: chance_counterparts(pairs, one, targets) for key, one in counterparts.items()}
     columns = [
-        [
-            *(NumberColumn(survey_label(survey), list(table[survey])) for survey in counterparts),
-            NumberColumn("of", list(table["sources"]), "#555555"),
-        ]
-        for table in tables.values()
+        *(
+            column
+            for survey in counterparts
+            for column in (
+                NumberColumn(survey_label(survey), list(table[survey])),
+                NumberColumn("chance", [round(float(x), 1) for x in chance[survey]], "#555555"),
+            )
+        ),
+        NumberColumn("of", list(table["sources"]), "#555555"),
     ]
-    panels = class_panels(figure, classes, list(labels.values()), columns, number_width=0.22)
+    (axes,) = class_panels(figure, classes, [""], [columns], number_width=0.11)
     rows = np.arange(len(classes))
     height = 0.8 / max(len(counterparts), 1)
-    for axes, table in zip(panels, tables.values(), strict=True):
-        axes.barh(rows, table["sources"], height=0.84, color=PALE, zorder=2)
-        for place, survey in enumerate(counterparts):
-            colour = SEQUENCE[place % len(SEQUENCE)]
-            offset = (place - (len(counterparts) - 1) / 2) * height
-            axes.barh(rows + offset, table[survey], height=height * 0.9, color=colour, zorder=3)
-        axes.set_xlabel("Fermi sources")
-        axes.set_xlim(0, 1.02 * table["sources"].max())
-    handles = [
-        Patch(color=SEQUENCE[place % len(SEQUENCE)], label=survey_label(survey))
-        for place, survey in enumerate(counterparts)
+    looks = survey_looks(counterparts)
+    axes.barh(rows, table["sources"], height=0.84, color=PALE, zorder=2)
+    for place, (survey, look) in enumerate(looks.items()):
+        middle = rows + (place - (len(looks) - 1) / 2) * height
+        axes.barh(
+            middle, table[survey], height=height * 0.9, color=look.colour, hatch=look.hatch,
+            edgecolor="white", lw=0, zorder=3,
+        )  # fmt: skip
+        axes.vlines(
+            chance[survey], middle - height / 2, middle + height / 2, color=INK, lw=2, zorder=4
+        )
+    axes.set_xlabel("Fermi sources")
+    axes.set_xlim(0, 1.02 * table["sources"].max())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, steps=[1, 2, 5, 10]))
+    handles: list[Any] = [
+        Patch(facecolor=look.colour, hatch=look.hatch, edgecolor="white", lw=0,
+              label=survey_label(survey))
+        for survey, look in looks.items()
+    ]  # fmt: skip
+    handles += [
+        Line2D([], [], ls="", marker="|", ms=11, mew=2, color=INK, label="by chance"),
+        Patch(color=PALE, label="all of the class"),
     ]
-    figure.legend(
-        handles=[*handles, Patch(color=PALE, label="all of the class")],
-        loc="outside lower left", ncols=len(handles) + 1,
-    )  # fmt: skip
+    figure.legend(handles=handles, loc="outside lower left", ncols=min(len(handles), 6))
     return figure
 
 
@@ -217,72 +257,92 @@ def _flag_columns(table: pd.DataFrame) -> list[NumberColumn]:
     ]
 
 
-def _open_variability(
-    flags: pd.DataFrame | None,
-    title: str,
-    subtitle: str,
-    radius_deg: float,
-    csc_radius_arcsec: float,
-) -> tuple[Figure, list[Axes], list[pd.DataFrame]]:
-    """Open a figure with a panel and `variability_counts` per search; none, and it says why."""
+def _variability_tables(
+    flags: pd.DataFrame | None, title: str
+) -> tuple[Figure | None, pd.DataFrame, tuple[int, int]]:
+    """Count stars at the candidates by class, and those of the field: VARIABLE ones, and all.
+
+    Classes without a star have no row. If there is nothing to draw: a figure that says why.
+    """
     if flags is None:
-        return empty_figure(title, NOT_AVAILABLE), [], []
-    if not len(flags):
-        return empty_figure(title, "no Gaia sources found"), [], []
-    labels = _around_labels(radius_deg, csc_radius_arcsec)
-    tables = [variability_counts(flags, around) for around in labels]
-    classes = list(tables[0].index)
-    figure = new_figure(title, subtitle, class_figure_height(len(classes)))
-    columns = [_flag_columns(table) for table in tables]
-    return figure, class_panels(figure, classes, list(labels.values()), columns), tables
+        return empty_figure(title, NOT_AVAILABLE), pd.DataFrame(), (0, 0)
+    counts = variability_counts(flags, "csc")
+    counts = counts[counts["all"] > 0]
+    if counts.empty:
+        return empty_figure(title, "no Gaia sources found at Chandra candidates"), counts, (0, 0)
+    field = variability_counts(flags, "fermi")
+    return None, counts, (int(field["variable"].sum()), int(field["all"].sum()))
+
+
+def _field_words(field: tuple[int, int], radius_deg: float) -> str:
+    variable, stars = field
+    if not stars:
+        return "No Gaia source lies near a Fermi position, to compare with."
+    return (
+        f"Chance: {variable:,} of {stars:,} Gaia sources within {radius_deg:g} deg of the Fermi "
+        f"positions, {variable / stars:.1%}."
+    )
 
 
 @styled
 def plot_variability_by_class(
     flags: pd.DataFrame | None, radius_deg: float, csc_radius_arcsec: float
 ) -> Figure:
-    """Draw the number of Gaia sources by class and variability flag, stacked.
+    """Draw the Gaia sources at the candidates by class: their number, and how many vary.
 
     Parameters
     ----------
     flags : DataFrame or None
         As `variability_flags` gives them.
     radius_deg, csc_radius_arcsec : float
-        The radii of the two searches, for the titles.
+        The radii of the two searches.
 
     Returns
     -------
     Figure
-        On a linear scale, since the parts of a stack have no meaning on a logarithmic one;
-        the numbers are printed, for bars too short to see.
+        Left: all, stacked by flag, on a linear scale, since the parts of a stack have no
+        meaning on a logarithmic one. Right: the VARIABLE ones on an axis of their own, with
+        the number that stars of the field would give.
     """
-    figure, panels, tables = _open_variability(
-        flags,
-        "Gaia variability flag by class of the Fermi source",
-        "Gaia sources near each class. 'No flag' is NOT_AVAILABLE or null: the star was not "
-        "processed for variability; it is not 'constant'.",
-        radius_deg,
-        csc_radius_arcsec,
-    )
-    if not panels:
+    title = "Gaia variability flag by class of the Fermi source"
+    figure, table, field = _variability_tables(flags, title)
+    if figure is not None:
         return figure
-    parts = [("variable", VERMILION, "VARIABLE"), ("no_flag", PALE, "no variability flag")]
-    if any(table["constant"].sum() for table in tables):
-        parts.insert(1, ("constant", BLUE, "CONSTANT"))
-    for axes, table in zip(panels, tables, strict=True):
-        left = np.zeros(len(table))
-        for part, colour, label in parts:
-            axes.barh(
-                range(len(table)), table[part], left=left, height=0.7, color=colour,
-                label=label, zorder=3,
-            )  # fmt: skip
-            left += table[part].to_numpy()
-        axes.set_xlabel("Gaia sources")
-        axes.set_xlim(0, 1.03 * max(left.max(), 1))
-        axes.locator_params(axis="x", nbins=4)
-    figure.legend(
-        handles=panels[0].get_legend_handles_labels()[0], loc="outside lower left", ncols=3
+    figure = new_figure(
+        title,
+        f"Gaia sources {csc_radius_arcsec:g} arcsec or more around the Chandra sources. 'No flag': "
+        f"not processed for variability, not 'constant'.\n{_field_words(field, radius_deg)}",
+        class_figure_height(len(table)),
     )
+    numbers = [[NumberColumn("all", list(table["all"]), "#555555")], _flag_columns(table)[:1]]
+    stacked, variable = class_panels(
+        figure, list(table.index), ["by flag", "VARIABLE alone"], numbers, number_width=0.22
+    )
+    parts = [("variable", FLAGGED, "", "VARIABLE"), ("no_flag", PALE, "", "no variability flag")]
+    if table["constant"].sum():
+        parts.insert(1, ("constant", DATA, "//", "CONSTANT"))
+    rows, left = np.arange(len(table)), np.zeros(len(table))
+    for part, colour, hatch, label in parts:
+        stacked.barh(
+            rows, table[part], left=left, height=0.7, color=colour, hatch=hatch,
+            edgecolor="white", lw=0, label=label, zorder=3,
+        )  # fmt: skip
+        left += table[part].to_numpy()
+    variable.barh(rows, table["variable"], height=0.7, color=FLAGGED, zorder=3)
+    most = float(table["variable"].max())
+    handles = stacked.get_legend_handles_labels()[0]
+    if field[1]:
+        expected = table["all"].to_numpy() * field[0] / field[1]
+        variable.vlines(expected, rows - 0.42, rows + 0.42, color=INK, lw=2, zorder=4)
+        most = max(most, expected.max())
+        handles.append(
+            Line2D([], [], ls="", marker="|", ms=11, mew=2, color=INK, label="VARIABLE by chance")
+        )
+    for axes, end in ((stacked, left.max()), (variable, most)):
+        axes.set_xlabel("Gaia sources")
+        axes.set_xlim(0, 1.03 * max(end, 1))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5, steps=[1, 2, 5, 10]))
+    figure.legend(handles=handles, loc="outside lower left", ncols=4)
     return figure
 
 
@@ -290,7 +350,7 @@ def plot_variability_by_class(
 def plot_variable_fraction(
     flags: pd.DataFrame | None, radius_deg: float, csc_radius_arcsec: float
 ) -> Figure:
-    """Draw the fraction of Gaia sources flagged VARIABLE, by class.
+    """Draw the fraction of Gaia sources at the candidates flagged VARIABLE, by class.
 
     Parameters as in `plot_variability_by_class`.
 
@@ -298,31 +358,45 @@ def plot_variable_fraction(
     -------
     Figure
         VARIABLE over all Gaia sources, which is a lower limit of the fraction that varies:
-        few were processed. Bars are Wilson's 95 % intervals of that flagged fraction.
+        few were processed. Bars are Wilson's 95 % intervals of that flagged fraction; the band
+        is that of the stars of the field. Of classes with `LEAST_STARS` stars or more.
     """
-    figure, panels, tables = _open_variability(
-        flags,
-        "Fraction of Gaia sources flagged VARIABLE (a lower limit)",
-        "VARIABLE over all Gaia sources; bars: Wilson's 95 % interval. "
-        "Gaia did not process all stars: unflagged ones may vary.",
-        radius_deg,
-        csc_radius_arcsec,
-    )
-    if not panels:
+    title = "Fraction of Gaia sources flagged VARIABLE (a lower limit)"
+    figure, table, field = _variability_tables(flags, title)
+    if figure is not None:
         return figure
-    for axes, table, colour in zip(panels, tables, (BLUE, ORANGE), strict=True):
-        k, n = table["variable"].to_numpy(), table["all"].to_numpy()
-        some = n > 0
-        low, high = binomial_interval(k, n)
-        rows = np.arange(len(table))
-        axes.hlines(rows[some], low[some], high[some], color=colour, lw=1.6, alpha=0.75, zorder=2)
-        axes.plot(k[some] / n[some], rows[some], "o", color=colour, ms=5, zorder=3)
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_xlabel("Fraction flagged VARIABLE")
-    figure.legend(
-        handles=[
-            Line2D([], [], color=INK, marker="o", ms=5, lw=1.6, label="fraction, 95 % interval")
-        ],
-        loc="outside lower left",
+    figure = new_figure(
+        title,
+        f"Gaia sources {csc_radius_arcsec:g} arcsec or more around the Chandra sources; bars: "
+        f"Wilson's 95 % interval, of {LEAST_STARS} stars or more.\n"
+        f"{_field_words(field, radius_deg)}",
+        class_figure_height(len(table)),
     )
+    (axes,) = class_panels(
+        figure, list(table.index), [""], [_flag_columns(table)], number_width=0.14
+    )
+    k, n = table["variable"].to_numpy(), table["all"].to_numpy()
+    some, rows = n >= LEAST_STARS, np.arange(len(table))
+    low, high = binomial_interval(k, n)
+    axes.hlines(rows[some], low[some], high[some], color=FLAGGED, lw=1.6, alpha=0.75, zorder=3)
+    axes.plot(k[some] / n[some], rows[some], "o", color=FLAGGED, ms=5, zorder=4, ls="")
+    end = high[some].max(initial=0.0)
+    handles: list[Any] = [
+        Line2D([], [], color=FLAGGED, marker="o", ms=5, lw=1.6, label="fraction, 95 % interval")
+    ]
+    if field[1]:
+        (least,), (most,) = binomial_interval([field[0]], [field[1]])
+        axes.axvspan(least, most, color=PALE, alpha=0.6, lw=0, zorder=1)
+        axes.axvline(field[0] / field[1], color=INK, ls="--", lw=1.2, zorder=2)
+        end = max(end, most)
+        handles += [
+            Line2D([], [], color=INK, ls="--", lw=1.2, label="stars of the field"),
+            Patch(color=PALE, label="95 % interval of it"),
+        ]
+    if not some.any():
+        say_empty(axes, f"no class with {LEAST_STARS} Gaia sources or more")
+    axes.set_xlim(-0.015 * max(end, 0.01), 1.05 * max(end, 0.01))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0 if end > 0.05 else 1))
+    axes.set_xlabel("Fraction flagged VARIABLE")
+    figure.legend(handles=handles, loc="outside lower left", ncols=3)
     return figure

@@ -16,14 +16,12 @@ from xgamma.figures.class_axes import (
 )
 from xgamma.figures.sky_axes import longitude_axis, wrap_longitude
 from xgamma.figures.style import (
-    BLUE,
+    DATA,
     GROUP_COLOURS,
+    GROUP_MARKERS,
     INK,
     NO_PAIRS,
-    ORANGE,
     RATIO_LABEL,
-    SKY_BLUE,
-    VERMILION,
     group_handles,
     new_figure,
     point_size,
@@ -33,10 +31,12 @@ from xgamma.figures.style import (
 from xgamma.stages.pairs import log_flux_ratio
 
 __all__ = [
+    "LEAST_SOURCES",
     "MULTIPLICITIES",
     "plot_ratio_by_class",
     "plot_ratio_by_position",
     "spread",
+    "weighted_quantiles",
 ]
 
 MULTIPLICITIES: tuple[tuple[str, int, float], ...] = (
@@ -47,8 +47,11 @@ MULTIPLICITIES: tuple[tuple[str, int, float], ...] = (
 )
 """Label, least and greatest number of Chandra sources in the circle."""
 
-MULTIPLICITY_LOOKS = (("*", 60, VERMILION), ("o", 14, ORANGE), ("s", 9, SKY_BLUE), ("o", 7, BLUE))
-"""Marker, area (points squared) and colour of each row of `MULTIPLICITIES`."""
+MULTIPLICITY_AREAS = (24, 14, 9, 7)
+"""Area of a marker (points squared) in each row of `MULTIPLICITIES`."""
+
+LEAST_SOURCES = 5
+"""Fermi sources of a class for which its median and quartiles are drawn, at least."""
 
 GOLDEN = (np.sqrt(5) - 1) / 2
 
@@ -87,14 +90,14 @@ def plot_ratio_by_position(pairs: pd.DataFrame, latitude_cut_deg: float) -> Figu
     )
     grid = figure.subplots(len(MULTIPLICITIES), 2, sharex="col", sharey=True, width_ratios=(3, 2))
     longitude, latitude = wrap_longitude(pairs["fermi_l"]), pairs["fermi_b"].to_numpy(float)
-    for row, (label, least, most), (marker, area, colour) in zip(
-        grid, MULTIPLICITIES, MULTIPLICITY_LOOKS, strict=True
+    for row, (label, least, most), area in zip(
+        grid, MULTIPLICITIES, MULTIPLICITY_AREAS, strict=True
     ):
         chosen = usable & (size >= least) & (size <= most)
         for axes, x in zip(row, (longitude, latitude), strict=True):
             axes.scatter(
-                x[chosen], ratio[chosen], marker=marker, s=area, color=colour, alpha=0.7, lw=0,
-                zorder=3, rasterized=True,
+                x[chosen], ratio[chosen], s=area, color=DATA, alpha=0.7, lw=0, zorder=3,
+                rasterized=True,
             )  # fmt: skip
         sources = pairs["fermi_name"][chosen].nunique()
         row[0].set_title(f"{label}: {chosen.sum():,} pairs of {sources:,} Fermi sources")
@@ -124,6 +127,32 @@ def spread(count: int, width: float) -> npt.NDArray[np.float64]:
     return width * (2 * np.mod(0.5 + GOLDEN * np.arange(count), 1.0) - 1)
 
 
+def weighted_quantiles(
+    values: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
+    at: npt.ArrayLike,
+) -> npt.NDArray[np.float64]:
+    """Give quantiles of values that do not all weigh the same.
+
+    Parameters
+    ----------
+    values, weights : ndarray of float, shape (n,)
+        At least one; weights are positive.
+    at : array_like of float, shape (q,)
+        In [0, 1].
+
+    Returns
+    -------
+    ndarray of float, shape (q,)
+        Interpolated between the middles of the values' weights. Of equal weights: Hazen's
+        quantiles (numpy's method 'hazen').
+    """
+    order = np.argsort(values, kind="stable")
+    weight = weights[order]
+    middle = (np.cumsum(weight) - weight / 2) / weight.sum()
+    return np.interp(np.asarray(at, float), middle, values[order])
+
+
 @styled
 def plot_ratio_by_class(pairs: pd.DataFrame) -> Figure:
     """Draw the flux ratio of every pair by the class of its Fermi source.
@@ -136,8 +165,10 @@ def plot_ratio_by_class(pairs: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        Classes from Galactic to extragalactic, identified ones in capitals; median and
-        quartiles, and at the right the numbers of Fermi sources and of pairs.
+        Classes from Galactic to extragalactic, identified ones in capitals; at the right the
+        numbers of Fermi sources and of pairs. Median and quartiles: of pairs that weigh one
+        over the pairs of their Fermi source, so that no crowded circle speaks for its class;
+        of classes with `LEAST_SOURCES` Fermi sources or more.
     """
     table = pairs[["fermi_name", "csc_name", "fermi_class"]].assign(ratio=log_flux_ratio(pairs))
     usable = table[table["ratio"].notna()]
@@ -150,7 +181,8 @@ def plot_ratio_by_class(pairs: pd.DataFrame) -> Figure:
     members = [by_class.get_group(name).sort_values(["fermi_name", "csc_name"]) for name in classes]
     figure = new_figure(
         title,
-        _left_out(len(pairs), len(usable)) + " Black: median and quartiles of pairs.",
+        f"{_left_out(len(pairs), len(usable))}\nBlack: median and quartiles; every Fermi source "
+        f"weighs 1. Of {LEAST_SOURCES} sources or more.",
         class_figure_height(len(classes)),
     )
     columns = [
@@ -162,9 +194,13 @@ def plot_ratio_by_class(pairs: pd.DataFrame) -> Figure:
         ratio = rows["ratio"].to_numpy(float)
         axes.scatter(
             ratio, row + spread(len(ratio), 0.32), s=point_size(len(usable)) * 1.5, lw=0,
-            alpha=0.55, color=GROUP_COLOURS[group_of(name)], zorder=2, rasterized=True,
+            alpha=0.65, color=GROUP_COLOURS[group_of(name)], marker=GROUP_MARKERS[group_of(name)],
+            zorder=2, rasterized=True,
         )  # fmt: skip
-        low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
+        if rows["fermi_name"].nunique() < LEAST_SOURCES:
+            continue
+        weights = 1.0 / rows.groupby("fermi_name")["ratio"].transform("size").to_numpy(float)
+        low, middle, high = weighted_quantiles(ratio, weights, [0.25, 0.5, 0.75])
         axes.plot([low, high], [row, row], color=INK, lw=2.2, solid_capstyle="butt", zorder=4)
         axes.plot([middle] * 2, [row - 0.33, row + 0.33], color=INK, lw=2.2, zorder=4)
     axes.set_xlabel(RATIO_LABEL)

@@ -13,23 +13,21 @@ from matplotlib.lines import Line2D
 
 from xgamma.classes import GROUPS, group_of
 from xgamma.figures.style import (
-    BLUE,
-    GREY,
     GROUP_COLOURS,
+    GROUP_MARKERS,
     INK,
-    ORANGE,
+    MISSING,
     PALE,
-    VERMILION,
     new_figure,
     say_empty,
     styled,
 )
+from xgamma.figures.survey_looks import survey_label, survey_looks
 
 __all__ = ["plot_colours", "plot_identification", "plot_x_ray_optical"]
 
 # identified, and likely the Fermi source
 _IDENTIFIED, _LIKELY = 0.5, 0.5
-_GROUP_MARKS = dict(zip(GROUPS, ("o", "D", "s", "^"), strict=True))
 
 
 @styled
@@ -64,16 +62,17 @@ def _separation_panel(axes: Axes, survey: str, counts: Mapping[str, Any]) -> Non
     middle = (edges[1:] + edges[:-1]) / 2
     chance, counterparts = np.array(counts["chance"]), np.array(counts["counterparts"])
     axes.stairs(counts["objects"], edges, color=PALE, fill=True)
-    axes.plot(middle, chance, color=GREY, ls="--")
-    axes.plot(middle, chance + counterparts, color=BLUE)
-    axes.set_title(survey)
+    colour = survey_looks([survey])[survey].colour
+    axes.plot(middle, chance, color=INK, ls="--")
+    axes.plot(middle, chance + counterparts, color=colour)
+    axes.set_title(survey_label(survey))
     axes.set(xlabel="separation in standard deviations", ylabel="objects", xlim=(0, edges[-1]))
     axes.set_ylim(bottom=0)
     axes.legend(
         handles=[
             Line2D([], [], color=PALE, lw=7, label="found"),
-            Line2D([], [], color=BLUE, label="expected"),
-            Line2D([], [], color=GREY, ls="--", label="of them by chance"),
+            Line2D([], [], color=colour, label="expected"),
+            Line2D([], [], color=INK, ls="--", label="of them by chance"),
         ],
         loc="upper right",
     )
@@ -82,15 +81,16 @@ def _separation_panel(axes: Axes, survey: str, counts: Mapping[str, Any]) -> Non
 def _chance_panel(axes: Axes, survey: str, counts: Mapping[str, Any]) -> None:
     edges = np.array(counts["edges"])
     shares = {
-        "Chandra sources": (BLUE, "-", counts["sources"]),
-        "places beside them": (VERMILION, "--", counts["places"]),
+        "Chandra sources": (survey_looks([survey])[survey].colour, "-", counts["sources"]),
+        "places beside them": (INK, "--", counts["places"]),
     }
     for label, (colour, dashes, numbers) in shares.items():
         numbers = np.array(numbers, float)
         above = numbers[::-1].cumsum()[::-1] / max(numbers.sum(), 1)
         axes.plot(edges[:-1], above, color=colour, ls=dashes, label=label, drawstyle="steps-post")
     axes.set_yscale("log")
-    axes.set(xlabel="p_any at least", ylabel="share", xlim=(0, 1), ylim=(1e-4, 1.5), title=survey)
+    axes.set(xlabel="p_any at least", ylabel="share", xlim=(0, 1), ylim=(1e-4, 1.5))
+    axes.set_title(survey_label(survey))
     axes.set_yticks([1e-4, 1e-3, 1e-2, 1e-1, 1], ["0.0001", "0.001", "0.01", "0.1", "1"])
     axes.legend(loc="lower left")
 
@@ -109,11 +109,11 @@ def _scatter(
 ) -> None:
     """The other candidates in grey, and the likely counterparts by group of class."""
     others, likely = others.dropna(subset=[x, y]), likely.dropna(subset=[x, y])
-    axes.plot(others[x], others[y], ls="", marker=".", ms=3, color=GREY, alpha=0.6, zorder=2)
+    axes.plot(others[x], others[y], ls="", marker=".", ms=3, color=MISSING, alpha=0.8, zorder=2)
     for group in GROUPS:
         of_group = likely[likely["group"] == group]
         axes.plot(
-            of_group[x], of_group[y], ls="", marker=_GROUP_MARKS[group], ms=6,
+            of_group[x], of_group[y], ls="", marker=GROUP_MARKERS[group], ms=6,
             color=GROUP_COLOURS[group], mec="white", mew=0.6, zorder=4,
         )  # fmt: skip
     if others.empty and likely.empty:
@@ -121,7 +121,7 @@ def _scatter(
 
 
 def _handles(likely: pd.DataFrame) -> list[Line2D]:
-    handles = [Line2D([], [], ls="", marker=".", color=GREY, label="other candidates")]
+    handles = [Line2D([], [], ls="", marker=".", color=MISSING, label="other candidates")]
     for group in GROUPS:
         count = int((likely["group"] == group).sum())
         handles.append(
@@ -129,7 +129,7 @@ def _handles(likely: pd.DataFrame) -> list[Line2D]:
                 [],
                 [],
                 ls="",
-                marker=_GROUP_MARKS[group],
+                marker=GROUP_MARKERS[group],
                 color=GROUP_COLOURS[group],
                 label=f"{group} ({count:,})",
             )
@@ -163,7 +163,7 @@ def plot_x_ray_optical(evidence: pd.DataFrame, fermi: pd.DataFrame) -> Figure:
     magnitude = np.array([6.0, 21.5])
     for ratio in (-4, -3, -2, -1, 0, 1):
         line = ratio - 0.4 * magnitude - 5.37
-        axes.plot(magnitude, line, color=ORANGE if ratio in (-2, -1) else PALE, lw=1, zorder=1)
+        axes.plot(magnitude, line, color=INK if ratio in (-2, -1) else PALE, lw=1, zorder=1)
         axes.annotate(
             f"{ratio:d}", (magnitude[1], line[1]), (4, 0), textcoords="offset points",
             va="center", size=9, color=INK,

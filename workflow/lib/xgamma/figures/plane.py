@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from xgamma.figures.sky_axes import longitude_axis, plane_axes, sky_axes, sky_xy, wrap_longitude
 from xgamma.figures.style import (
-    BLUE,
-    GREY,
+    DATA,
+    MISSING,
     PALE,
     add_colorbar,
     colour_scale,
@@ -26,6 +26,9 @@ __all__ = ["plot_plane_histograms", "plot_plane_map", "plot_plane_sky"]
 
 FLUX_LABEL = r"log$_{10}$ X-ray flux, 0.5–7 keV (erg cm$^{-2}$ s$^{-1}$)"
 
+
+BINS_L, BINS_B = 75, 41
+"""Odd numbers of bins: none ends at the Galactic Centre or at the equator, and splits it."""
 
 ON_TOP = "; brighter ones lie on top."
 
@@ -65,7 +68,7 @@ def plot_plane_sky(csc: pd.DataFrame, latitude_cut_deg: float) -> Figure:
     )
     axes = sky_axes(figure, "galactic", label_latitude_deg=-latitude_cut_deg - 8)
     area = point_size(len(csc))
-    axes.scatter(*sky_xy(none["lii"], none["bii"]), s=area, lw=0, color=GREY, rasterized=True)
+    axes.scatter(*sky_xy(none["lii"], none["bii"]), s=area, lw=0, color=MISSING, rasterized=True)
     log_flux = np.log10(some["b_flux_ap"].to_numpy(float))
     points = axes.scatter(
         *sky_xy(some["lii"], some["bii"]), c=log_flux, s=area, lw=0, cmap=colour_scale(),
@@ -94,7 +97,7 @@ def plot_plane_map(csc: pd.DataFrame, latitude_cut_deg: float) -> Figure:
         inside = panel.holds(none["lii"])
         panel.axes.scatter(
             panel.x(none["lii"][inside]), none["bii"][inside], s=point_size(len(csc)), lw=0,
-            color=GREY, rasterized=True,
+            color=MISSING, rasterized=True,
         )  # fmt: skip
         inside = panel.holds(some["lii"])
         points = panel.axes.scatter(
@@ -114,7 +117,7 @@ def plot_plane_histograms(csc: pd.DataFrame, latitude_cut_deg: float) -> Figure:
     """Count the plane's Chandra sources by longitude and by latitude.
 
     Parameters as in `plot_plane_sky`. Longitudes are wrapped at 180 deg, so that the
-    Galactic Centre is in the middle.
+    Galactic Centre is in the middle of the middle bin, as the equator is.
     """
     some, none = _by_flux(csc)
     figure = new_figure(
@@ -123,21 +126,21 @@ def plot_plane_histograms(csc: pd.DataFrame, latitude_cut_deg: float) -> Figure:
         4.3,
     )
     by_longitude, by_latitude = figure.subplots(1, 2, width_ratios=(3, 2))
-    bins_l = np.linspace(-180, 180, 73)
-    bins_b = np.linspace(-latitude_cut_deg, latitude_cut_deg, 41)
+    bins_l = np.linspace(-180, 180, BINS_L + 1)
+    bins_b = np.linspace(-latitude_cut_deg, latitude_cut_deg, BINS_B + 1)
     for axes, bins, values in (
         (by_longitude, bins_l, [wrap_longitude(t["lii"]) for t in (some, none)]),
         (by_latitude, bins_b, [t["bii"].to_numpy(float) for t in (some, none)]),
     ):
         thousands(axes.yaxis)
         axes.hist(
-            values, bins=bins, stacked=True, color=[BLUE, PALE], label=["with flux", "without"]
+            values, bins=bins, stacked=True, color=[DATA, PALE], label=["with flux", "without"]
         )
     longitude_axis(by_longitude)
     by_longitude.set_xlabel("Galactic longitude (deg)")
-    by_longitude.set_ylabel("Sources per 5 deg")
+    by_longitude.set_ylabel(f"Sources per {360 / BINS_L:.2g} deg")
     by_latitude.set_xlabel("Galactic latitude (deg)")
-    by_latitude.set_ylabel(f"Sources per {latitude_cut_deg / 20:.3g} deg")
+    by_latitude.set_ylabel(f"Sources per {2 * latitude_cut_deg / BINS_B:.2g} deg")
     by_latitude.set_xlim(-latitude_cut_deg, latitude_cut_deg)
     legend_above(by_longitude, 2)
     if csc.empty:

@@ -33,13 +33,17 @@ from xgamma.tables.whole_files import atomic_path
 
 __all__ = [
     "BLUE",
+    "DATA",
+    "FLAGGED",
     "GREY",
     "GROUP_COLOURS",
+    "GROUP_HATCHES",
+    "GROUP_MARKERS",
+    "MISSING",
     "NO_PAIRS",
     "ORANGE",
     "PURPLE",
     "RATIO_LABEL",
-    "SEQUENCE",
     "SIMULATED_NOTE",
     "VERMILION",
     "WIDTH_IN",
@@ -70,8 +74,12 @@ INK = "#222222"
 GREY = "#8A8A8A"
 PALE = "#D9D9D9"
 
-SEQUENCE = (BLUE, ORANGE, GREEN, PURPLE, SKY_BLUE, VERMILION)
-"""Colours of things without an order, such as surveys."""
+DATA = "#4A5568"
+"""Of what belongs to no group and no survey."""
+MISSING = "#B8B8B8"
+"""Of what lacks the quantity that is drawn, and of what is there for comparison."""
+FLAGGED = "#882255"
+"""Of what a survey flags as variable."""
 
 GROUP_COLOURS = {
     "Galactic": BLUE,
@@ -79,7 +87,13 @@ GROUP_COLOURS = {
     "unclassified": GREY,
     "extragalactic": VERMILION,
 }
-"""Colours of the groups of `xgamma.classes`."""
+"""Colours of the groups of `xgamma.classes`; nothing else has them."""
+
+GROUP_MARKERS = dict(zip(GROUPS, ("o", "D", "s", "^"), strict=True))
+"""Their markers: the groups stay apart without colour."""
+
+GROUP_HATCHES = dict(zip(GROUPS, ("", "..", "//", "xx"), strict=True))
+"""Their hatches, in bars."""
 
 WIDTH_IN = 9.0
 SIMULATED_NOTE = "simulated sky"
@@ -307,10 +321,18 @@ def save_figures(
         save_figure(figure, outputs[name], dpi)
 
 
-def group_handles(present: pd.Series, marker: str = "o") -> list[Line2D]:
+def group_handles(present: pd.Series) -> list[Line2D]:
     """Make legend entries for the groups of classes that occur, in their order."""
     return [
-        Line2D([], [], ls="", marker=marker, ms=6, color=GROUP_COLOURS[group], label=group)
+        Line2D(
+            [],
+            [],
+            ls="",
+            marker=GROUP_MARKERS[group],
+            ms=6,
+            color=GROUP_COLOURS[group],
+            label=group,
+        )
         for group in GROUPS
         if (present == group).any()
     ]

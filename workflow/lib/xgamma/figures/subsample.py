@@ -7,20 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
 from xgamma.class_shares import class_shares
-from xgamma.classes import ordered_classes
+from xgamma.classes import group_of, ordered_classes
 from xgamma.figures.class_axes import class_label, empty_figure
 from xgamma.figures.style import (
     BLUE,
     GROUP_COLOURS,
+    GROUP_HATCHES,
     INK,
-    ORANGE,
-    PURPLE,
+    MISSING,
     RATIO_LABEL,
-    SEQUENCE,
     figure_text,
     new_figure,
     say_empty,
@@ -34,11 +35,19 @@ MOST_ROWS = 30
 """Sources that the subsample's figure names, at most; its table has them all."""
 
 _MARKERS = ("o", "s", "^", "D", "v", "P")
+_SHADES = (0.0, 0.45, -0.45)
 
 
-def _marker(place: int) -> str:
-    """Give a marker that makes a new pair with the colour when the colours start again."""
-    return _MARKERS[(place + place // len(_MARKERS)) % len(_MARKERS)]
+def _look(classes: Sequence[str], name: str) -> tuple[str, tuple[float, float, float]]:
+    """Give a class a marker of its own, as far as they go, in a shade of its group's colour."""
+    place = list(classes).index(name)
+    shade = _SHADES[place % len(_SHADES)]
+    towards = 1.0 if shade > 0 else 0.0
+    colour = to_rgb(GROUP_COLOURS[group_of(name)])
+    mixed = [part + abs(shade) * (towards - part) for part in colour]
+    # a marker that makes a new pair with the shade when the shades start again
+    marker = _MARKERS[(place + place // len(_MARKERS)) % len(_MARKERS)]
+    return marker, (mixed[0], mixed[1], mixed[2])
 
 
 _PARTS = (
@@ -59,7 +68,7 @@ def _bin_labels(shares: pd.DataFrame) -> list[str]:
 
 
 def _composition(axes: Axes, shares: pd.DataFrame) -> None:
-    """Stack the groups of each latitude bin to 100 %, with their counts."""
+    """Stack the groups of each latitude bin to 100 %."""
     places = np.arange(len(shares))
     total = shares["n_all"].to_numpy(float)
     bottom = np.zeros(len(shares))
@@ -67,38 +76,53 @@ def _composition(axes: Axes, shares: pd.DataFrame) -> None:
         count = shares[column].to_numpy()
         height = np.divide(count, total, out=np.zeros(len(shares)), where=total > 0)
         axes.bar(places, height, bottom=bottom, width=0.82, color=GROUP_COLOURS[group],
-                 label=group, zorder=3)  # fmt: skip
-        for place in places[height > 0.045]:
-            axes.text(
-                place, bottom[place] + height[place] / 2, f"{count[place]:,}", ha="center",
-                va="center", size=9, zorder=4,
-                color="black" if group.startswith("Galactic c") else "white",
-            )  # fmt: skip
+                 hatch=GROUP_HATCHES[group], edgecolor="white", lw=0, zorder=3)  # fmt: skip
         bottom += height
-    for place in places:
-        axes.text(place, 1.01, f"{shares['n_all'].iloc[place]:,}", ha="center", va="bottom", size=9)
     axes.set_ylim(0, 1.0)
     axes.set_ylabel("Share of the Fermi sources")
-    axes.set_title("all sources, with counts", pad=17)
+    axes.set_title("all sources")
 
 
 def _estimates(axes: Axes, shares: pd.DataFrame) -> None:
     """Draw the two estimates for an unclassified source, with intervals."""
     places = np.arange(len(shares))
-    for column, offset, colour, marker, label in (
-        ("galactic_share", -0.2, BLUE, "o", "as the classified ones: Galactic with spp"),
-        ("galactic_share_without_spp", 0.0, PURPLE, "s", "as the classified ones: without spp"),
-        ("not_extragalactic_share", 0.2, ORANGE, "D", "not extragalactic, by density outside"),
-    ):
+    for column, offset, colour, face, marker, label in (
+        ("galactic_share", -0.2, BLUE, BLUE, "o", "as the classified ones: Galactic with spp"),
+        ("galactic_share_without_spp", 0.0, BLUE, "white", "s",
+         "as the classified ones: without spp"),
+        ("not_extragalactic_share", 0.2, INK, INK, "D", "not extragalactic, by density outside"),
+    ):  # fmt: skip
         share = shares[column].to_numpy(float)
         low, high = shares[f"{column}_low"], shares[f"{column}_high"]
         some = np.isfinite(share)
         axes.vlines(places[some] + offset, low[some], high[some], color=colour, lw=1.6, zorder=2)
-        axes.plot(places[some] + offset, share[some], marker, color=colour, ms=6, label=label,
-                  ls="", zorder=3)  # fmt: skip
+        axes.plot(places[some] + offset, share[some], marker, color=colour, mfc=face, ms=6,
+                  label=label, ls="", zorder=3)  # fmt: skip
     axes.set_ylim(0, 1.0)
     axes.set_ylabel("Share of Galactic (or not extragalactic)")
-    axes.set_title("two estimates for an unclassified source; bars: 95 %", pad=17)
+    axes.set_title("estimates for an unclassified one; bars: 95 %")
+
+
+def _table_below(
+    axes: Axes, rows: Sequence[tuple[str, pd.Series]], heading: str, swatches: bool
+) -> None:
+    """Print counts below the bars that they belong to, each row with its name and its colour."""
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    for place, (_name, counts) in enumerate(rows):
+        for column, count in enumerate(counts):
+            axes.text(column, place, f"{count:,}", ha="center", va="center", size=9)
+    axes.set_yticks(range(len(rows)), [name for name, _counts in rows])
+    axes.tick_params(axis="both", length=0)
+    axes.grid(False)
+    axes.spines[:].set_visible(False)
+    axes.set_title(heading, size=9.5, color="#555555", pad=3)
+    if swatches:
+        for place, (name, _counts) in enumerate(rows):
+            if name in GROUP_COLOURS:
+                swatch = Rectangle((-0.62, place - 0.3), 0.16, 0.6, clip_on=False, lw=0)
+                swatch.set(facecolor=GROUP_COLOURS[name], edgecolor="white")
+                swatch.set_hatch(GROUP_HATCHES[name] * 2)
+                axes.add_artist(swatch)
 
 
 @styled
@@ -133,23 +157,35 @@ def plot_class_shares(fermi: pd.DataFrame, latitude_cut_deg: float) -> Figure:
             f"are expected:\nat most about {whole['extragalactic_at_most']:,.0f} of the "
             f"{whole['n_unclassified']:,} unclassified ones, if the sensitivity were equal."
         )
-    figure = new_figure(title, subtitle, 5.7)
-    composition, estimates = figure.subplots(1, 2)
+    figure = new_figure(title, subtitle, 6.6)
+    grid = figure.subplots(2, 2, height_ratios=(3.6, 1.3), sharex=True)
+    (composition, estimates), (groups, trials) = grid
     _composition(composition, shares)
     _estimates(estimates, shares)
+    rows = [(group, shares[column]) for column, group in _PARTS]
+    _table_below(groups, [*rows, ("all", shares["n_all"])], "numbers of Fermi sources", True)
+    classified = shares["n_galactic"] + shares["n_extragalactic"]
+    _table_below(
+        trials,
+        [
+            ("classified, with spp", classified + shares["n_spp"]),
+            ("classified, without spp", classified),
+            ("unclassified", shares["n_unclassified"]),
+        ],
+        "numbers that the estimates rest on",
+        False,
+    )
     for axes in (composition, estimates):
         axes.set_xticks(range(len(shares)), _bin_labels(shares))
-        axes.set_xlim(-0.6, len(shares) - 0.4)
+        axes.tick_params(axis="x", labelbottom=True)
+        axes.set_xlim(-0.66, len(shares) - 0.4)
         axes.axvline(len(shares) - 1.5, color="#999999", lw=0.8)
         axes.grid(False, axis="x")
         axes.set_xlabel("|b| (deg)")
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    for axes in (composition, estimates):
-        handles, labels = axes.get_legend_handles_labels()
-        axes.legend(
-            handles, labels, loc="upper left", bbox_to_anchor=(-0.02, -0.22), ncols=1,
-            labelspacing=0.35, borderaxespad=0,
-        )  # fmt: skip
+    for axes in (groups, trials):
+        axes.tick_params(axis="x", labelbottom=False)
+    figure.legend(*estimates.get_legend_handles_labels(), loc="outside lower right", ncols=3)
     return figure
 
 
@@ -158,14 +194,15 @@ def _flux_plane(
 ) -> None:
     """Draw X-ray against gamma-ray flux: all pairs pale, the subsample by class."""
     xray, gamma = pairs["csc_flux"].to_numpy(float), pairs["fermi_flux"].to_numpy(float)
-    axes.scatter(gamma[usable], xray[usable], s=7, lw=0, color="#C9C9C9", rasterized=True,
+    axes.scatter(gamma[usable], xray[usable], s=7, lw=0, color=MISSING, rasterized=True,
                  label="all other pairs", zorder=2)  # fmt: skip
     own = pairs["fermi_class"].str.strip().to_numpy()
-    for place, name in enumerate(classes):
+    for name in classes:
         chosen = usable & (own == name)
+        marker, colour = _look(classes, name)
         axes.scatter(
-            gamma[chosen], xray[chosen], s=26, marker=_marker(place),
-            color=SEQUENCE[place % len(SEQUENCE)], edgecolors="white", lw=0.4, alpha=0.9,
+            gamma[chosen], xray[chosen], s=26, marker=marker,
+            color=colour, edgecolors="white", lw=0.4, alpha=0.9,
             label=class_label(name), zorder=3,
         )  # fmt: skip
     axes.set_xscale("log")
@@ -190,12 +227,11 @@ def _named_rows(
 ) -> None:
     """Draw each named source's candidates by ratio; the nearest one is ringed."""
     for place, source in enumerate(rows.itertuples()):
-        number = classes.index(source.fermi_class)
+        marker, colour = _look(classes, source.fermi_class)
         values = ratio[(pairs["fermi_name"] == source.fermi_name).to_numpy()]
         axes.scatter(
             values, np.full(len(values), place), s=26, lw=0.4, edgecolors="white",
-            marker=_marker(number), color=SEQUENCE[number % len(SEQUENCE)],
-            zorder=3,
+            marker=marker, color=colour, zorder=3,
         )  # fmt: skip
         axes.scatter(source.nearest_log_flux_ratio, place, s=95, facecolors="none",
                      edgecolors=INK, lw=1.1, zorder=4)  # fmt: skip
