@@ -7,15 +7,26 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.coordinates import SkyCoord
 from hostile_names import HOSTILE_NAMES
 from matplotlib.cbook import is_math_text
-from matplotlib.collections import FillBetweenPolyCollection, LineCollection, PathCollection
-from matplotlib.patches import Ellipse, Rectangle, StepPatch
+from matplotlib.collections import (
+    FillBetweenPolyCollection,
+    LineCollection,
+    PathCollection,
+    PolyCollection,
+)
+from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.text import Text
 
 from xgamma.class_shares import class_shares
 from xgamma.classes import CLASSES, MOST_UNKNOWN
-from xgamma.figures.associations import plot_association_map, plot_match_map
+from xgamma.figures.associations import (
+    NAMED,
+    ellipse_outline,
+    plot_association_map,
+    plot_match_map,
+)
 from xgamma.figures.chance import candidate_fields, chance_of_one, field_density, ring_areas
 from xgamma.figures.counterparts import (
     LEAST_STARS,
@@ -41,12 +52,13 @@ from xgamma.figures.matches import (
     plot_separations,
     rank_correlation,
 )
-from xgamma.figures.observations import plot_exposure_map
+from xgamma.figures.observations import clear_latitudes, exposure_cells, plot_exposure_map
 from xgamma.figures.offsets import offset_counts, plot_offsets
 from xgamma.figures.plane import plot_plane_histograms, plot_plane_map, plot_plane_sky
 from xgamma.figures.sky_axes import sky_xy, wrap_longitude
 from xgamma.figures.style import save_figure
 from xgamma.figures.subsample import MOST_ROWS, plot_class_shares, plot_subsample
+from xgamma.sky import elliptical_distance, galactic, position_angle, separation
 from xgamma.stages.class_subsample import class_subsample
 from xgamma.stages.pairs import fermi_sources, log_flux_ratio
 
@@ -190,12 +202,40 @@ def test_observations_stand_at_their_place_with_their_exposure():
         }
     )
     figure = plot_exposure_map(table, 10.0)
-    none, some = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
+    (none,) = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
     assert as_set(*np.transpose(none.get_offsets())) == as_set(*sky_xy([180, 200], [-30, 5]))
-    shown = dict(zip(some.get_array(), map(tuple, np.degrees(some.get_offsets())), strict=True))
-    assert shown[5.0] == pytest.approx((-10, 0))
-    assert shown[50.0] == pytest.approx((10, 45))
-    assert "2 observations with exposure; 2 without" in words(figure)
+    (cells,) = [c for c in figure.axes[0].collections if isinstance(c, PolyCollection)]
+    assert sorted(cells.get_array()) == [5.0, 50.0]
+    for path, kiloseconds in zip(cells.get_paths(), cells.get_array(), strict=True):
+        place = {5.0: (10, 0), 50.0: (350, 45)}[float(kiloseconds)]
+        assert path.contains_point(np.ravel(sky_xy(*place)), radius=1e-6)
+    assert "2 observations with exposure, summed in cells of 2 × 2 deg; 2 without" in words(figure)
+
+
+def test_exposures_are_summed_in_cells_of_equal_area():
+    """Points on points showed the longest of many observations of a field."""
+    rng = np.random.default_rng(4)
+    ra, dec = rng.uniform(0, 360, 5000), np.degrees(np.arcsin(rng.uniform(-1, 1, 5000)))
+    table = pd.DataFrame({"ra": ra, "dec": dec, "exposure": rng.uniform(1e3, 1e5, 5000)})
+    table.loc[:1, ["ra", "dec"]] = [[180.0, 90.0], [180.0001, -90.0]]
+    corners, sums = exposure_cells(table)
+    assert sums.sum() == pytest.approx(table["exposure"].sum() / 1000)
+    low, high = corners[:, :, 1].min(axis=1), corners[:, :, 1].max(axis=1)
+    width = np.ptp(corners[:, :, 0], axis=1)
+    area = np.degrees(np.degrees(width * (np.sin(high) - np.sin(low))))
+    assert area[np.abs(low) < 1.3] == pytest.approx(4, rel=0.05)
+    assert np.abs(corners[:, :, 0]).max() <= np.pi + 1e-9
+    same = exposure_cells(pd.concat([table, table]))
+    np.testing.assert_array_equal(same[0], corners)
+    assert same[1] == pytest.approx(2 * sums)
+
+
+@pytest.mark.parametrize("cut", [2.0, 5.0, 10.0])
+def test_right_ascensions_are_written_clear_of_the_lines(cut):
+    for longitude, declination in clear_latitudes(cut).items():
+        (b,) = galactic([longitude % 360], [declination])[1]
+        assert min(abs(b), abs(b - cut), abs(b + cut)) > 5
+        assert min(abs(declination - line) for line in range(-90, 91, 30)) > 5
 
 
 @pytest.fixture
@@ -254,32 +294,74 @@ def test_plane_sky_and_histograms_count_all(csc):
 # --- pairs -----------------------------------------------------------------------------------
 
 
-def test_circles_are_ten_r95_in_degrees_of_the_map(pairs):
-    figure = plot_association_map(pairs, 10.0)
-    circles = [p for axes in figure.axes for p in axes.patches if isinstance(p, Ellipse)]
+def outlines(axes):
+    """The ellipses of a strip: those at scale and the enlarged ones, by their line width."""
+    kinds = {
+        round(c.get_linewidth()[0], 2): c.get_segments()
+        for c in axes.get_children()
+        if isinstance(c, LineCollection)
+    }
+    return kinds.get(0.9, []), kinds.get(0.6, [])
+
+
+def test_ellipses_stand_at_scale_in_the_enlarged_ones(pairs):
     sources = pairs.drop_duplicates("fermi_name")
-    seen = set()
-    for circle in circles:
-        lon, lat = circle.get_center()
-        match = sources[
-            np.isclose(sources["fermi_l"], lon % 360) & np.isclose(sources["fermi_b"], lat)
-        ]
-        (r95,), (name,) = match["fermi_r95"], match["fermi_name"]
-        assert circle.get_height() / 2 == pytest.approx(10 * r95)
-        # a degree of longitude is cos b of a degree on the sky
-        assert circle.get_width() / 2 * np.cos(np.radians(lat)) == pytest.approx(10 * r95)
-        seen.add(name)
-    assert seen == set(sources["fermi_name"])
+    figure = plot_association_map(pairs, 10.0)
+    for times, kind in ((1.0, 0), (10.0, 1)):
+        drawn = [line for axes in figure.axes[:3] for line in outlines(axes)[kind]]
+        assert len(drawn) >= len(sources)
+        centres = [line[:-1].mean(axis=0) for line in drawn]
+        for source in sources.itertuples():
+            (own,) = {
+                round(float(np.hypot(
+                    (line[:, 0] - x) * np.cos(np.radians(y)), line[:, 1] - y).max()), 6)
+                for line, (x, y) in zip(drawn, centres, strict=True)
+                if abs((x - source.fermi_l + 180) % 360 - 180) < 1e-6
+                and abs(y - source.fermi_b) < 1e-6
+            }  # fmt: skip
+            assert own == pytest.approx(times * source.fermi_r95, rel=0.01)
 
 
-def test_a_circle_at_the_edge_is_on_both_strips():
+@pytest.mark.parametrize("angle", [0.0, 35.0, 120.0])
+def test_the_outline_is_the_ellipse_of_the_equatorial_angle(angle):
+    """Its points are on the 95 % ellipse when they are brought back to right ascension."""
+    source = pd.DataFrame(
+        {"fermi_ra": [255.0], "fermi_dec": [-41.0], "fermi_r95": 0.1, "fermi_semi_minor_95": 0.04,
+         "fermi_position_angle_95": angle}
+    )  # fmt: skip
+    source["fermi_l"], source["fermi_b"] = galactic(source["fermi_ra"], source["fermi_dec"])
+    (row,) = source.itertuples()
+    lon, lat = ellipse_outline(row, 1.0).T
+    sky = SkyCoord(lon, lat, unit="deg", frame="galactic").icrs
+    place = (row.fermi_ra, row.fermi_dec, sky.ra.deg, sky.dec.deg)
+    distance = elliptical_distance(separation(*place), position_angle(*place), 0.1, 0.04, angle)
+    assert distance == pytest.approx(1.0, rel=0.01)
+
+
+def test_without_an_angle_it_is_a_circle():
+    source = make_pairs([1]).assign(fermi_position_angle_95=np.nan, fermi_b=0.0)
+    (row,) = source.itertuples()
+    x, y = (ellipse_outline(row, 3.0) - [row.fermi_l, row.fermi_b]).T
+    assert np.hypot(x, y) == pytest.approx(3 * row.fermi_r95)
+
+
+def test_an_ellipse_at_the_edge_is_on_both_strips():
     pairs = make_pairs([1]).assign(fermi_l=179.5, csc_l=179.5, fermi_b=0.0, csc_b=0.0)
     figure = plot_association_map(pairs.assign(fermi_r95=0.2), 10.0)
-    centres = [
-        [p.get_center()[0] for p in axes.patches if isinstance(p, Ellipse)]
-        for axes in figure.axes[:3]
-    ]
+    centres = [[line[:-1, 0].mean() for line in outlines(axes)[1]] for axes in figure.axes[:3]]
     assert centres == [[pytest.approx(179.5)], [], [pytest.approx(-180.5)]]
+
+
+def test_the_brightest_are_named(pairs):
+    figure = plot_association_map(pairs, 10.0)
+    sources = pairs.drop_duplicates("fermi_name").sort_values("fermi_flux", ascending=False)
+    names = {text.get_text() for axes in figure.axes[:3] for text in axes.texts}
+    assert names == {name.removeprefix("4FGL ") for name in sources["fermi_name"].head(NAMED)}
+    for axes in figure.axes[:3]:
+        (low, high), (right, left) = axes.get_ylim(), sorted(axes.get_xlim())
+        for text in axes.texts:
+            x, y = text.get_position()
+            assert right < x < left and low < y < high
 
 
 def test_a_source_in_two_circles_is_one_point_with_its_nearest_ratio():
@@ -291,7 +373,7 @@ def test_a_source_in_two_circles_is_one_point_with_its_nearest_ratio():
         [np.ma.filled(c.get_array(), np.nan) for c in clouds if isinstance(c, PathCollection)]
     )
     assert values == pytest.approx([-1.0])
-    assert len([p for axes in figure.axes for p in axes.patches if isinstance(p, Ellipse)]) >= 2
+    assert sum(len(outlines(axes)[0]) for axes in figure.axes[:3]) >= 2
 
 
 def test_counts_stay_with_their_own_source(pairs):
@@ -317,11 +399,38 @@ def test_marker_areas_are_proportional_to_counts(pairs):
     }
     ratios = []
     for axes in figure.axes[:3]:
-        for cloud in axes.collections:
+        for cloud in (c for c in axes.collections if c.get_label() == "bubbles"):
             for (x, y), area in zip(cloud.get_offsets(), cloud.get_sizes(), strict=True):
                 ratios.append(area / where.pop((round(x % 360, 6), round(y, 6))))
     assert not where
     assert ratios == pytest.approx([ratios[0]] * 10)
+
+
+def test_the_legend_reaches_the_largest_bubble_and_none_is_cut(pairs):
+    """It ended at 20 points; the bubbles went to 40."""
+    figure = plot_match_map(pairs, 10.0)
+    bubbles = [
+        c for axes in figure.axes[:3] for c in axes.collections if c.get_label() == "bubbles"
+    ]
+    widest = max(np.sqrt(c.get_sizes().max()) for c in bubbles)
+    sizes = figure.legends[0]
+    assert sizes.legend_handles[-1].get_markersize() == pytest.approx(widest)
+    assert sizes.get_texts()[-1].get_text() == "120"
+    assert not any(c.get_clip_on() for axes in figure.axes[:3] for c in axes.collections)
+
+
+def test_confused_sources_are_hollow_on_the_map(pairs):
+    confused = pairs[pairs["confused"]].drop_duplicates("fermi_name")
+    hollow = [
+        c.get_offsets()
+        for axes in plot_match_map(pairs, 10.0).axes[:3]
+        for c in axes.collections
+        if c.get_label() == "bubbles" and not len(c.get_facecolors())
+    ]
+    drawn = np.concatenate(hollow)
+    assert as_set(drawn[:, 0] % 360, drawn[:, 1]) == as_set(
+        confused["fermi_l"] % 360, confused["fermi_b"]
+    )
 
 
 def test_matches_and_density_against_flux(pairs):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from astropy.coordinates import Galactic, SkyCoord
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from xgamma.figures.sky_axes import sky_axes, sky_xy
+from xgamma.figures.sky_axes import LABELLED, sky_axes, sky_xy
 from xgamma.figures.style import (
     INK,
-    VERMILION,
     add_colorbar,
     colour_scale,
     new_figure,
@@ -20,8 +21,12 @@ from xgamma.figures.style import (
     say_empty,
     styled,
 )
+from xgamma.sky import galactic
 
-__all__ = ["plot_exposure_map"]
+__all__ = ["clear_latitudes", "exposure_cells", "plot_exposure_map"]
+
+CELL_DEG = 2.0
+"""Side of a cell in which exposures are summed."""
 
 
 def _plane_lines(latitude_deg: float) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -36,9 +41,69 @@ def _plane_lines(latitude_deg: float) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(zip(np.split(x, pieces), np.split(y, pieces), strict=True))
 
 
+def clear_latitudes(latitude_cut_deg: float) -> dict[int, float]:
+    """Choose where right ascensions are written: off the lines of the plane and the grid.
+
+    Parameters
+    ----------
+    latitude_cut_deg : float
+
+    Returns
+    -------
+    dict of int to float
+        Longitude of each label of `sky_axes` -> declination (deg).
+    """
+    lines = np.array([0.0, latitude_cut_deg, -latitude_cut_deg])
+    candidates = np.array([-15.0, 15.0, -45.0, 45.0])
+    chosen = {}
+    for longitude in LABELLED:
+        _, latitude = galactic(np.full(len(candidates), longitude % 360), candidates)
+        distance = np.abs(latitude[:, None] - lines).min(axis=1)
+        # the first that is clear; else the one that is farthest off
+        clear = np.flatnonzero(distance > 8)
+        chosen[longitude] = float(candidates[clear[0] if len(clear) else distance.argmax()])
+    return chosen
+
+
+def exposure_cells(
+    observations: pd.DataFrame,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Sum the exposures in cells of equal area.
+
+    Parameters
+    ----------
+    observations : DataFrame, shape (n,)
+        ``ra, dec`` (deg), ``exposure`` (s, positive).
+
+    Returns
+    -------
+    corners : ndarray of float, shape (m, 4, 2)
+        Of the cells with exposure, as `sky_axes` has them: radians, longitude negated. Rows of
+        `CELL_DEG` in declination are cut into as many cells as keep that width, nearly.
+    sums : ndarray of float, shape (m,)
+        Kiloseconds.
+    """
+    longitude, latitude = (
+        np.degrees(one) for one in sky_xy(observations["ra"], observations["dec"])
+    )
+    rows = round(180 / CELL_DEG)
+    row = np.clip(np.floor((latitude + 90) / CELL_DEG).astype(int), 0, rows - 1)
+    middle = (np.arange(rows) + 0.5) * CELL_DEG - 90
+    columns = np.maximum(np.round(360 * np.cos(np.radians(middle)) / CELL_DEG), 1).astype(int)
+    column = np.floor((longitude + 180) / 360 * columns[row]).astype(int) % columns[row]
+    cells = pd.DataFrame({"row": row, "column": column})
+    sums = observations["exposure"].to_numpy(float) / 1000
+    table = cells.assign(sums=sums).groupby(["row", "column"], as_index=False)["sums"].sum()
+    row, width = table["row"].to_numpy(), 360 / columns[table["row"].to_numpy()]
+    left, low = table["column"].to_numpy() * width - 180, row * CELL_DEG - 90
+    x = np.stack([left, left + width, left + width, left], axis=1)
+    y = np.stack([low, low, low + CELL_DEG, low + CELL_DEG], axis=1)
+    return np.radians(np.stack([x, y], axis=2)), table["sums"].to_numpy()
+
+
 @styled
 def plot_exposure_map(observations: pd.DataFrame, latitude_cut_deg: float) -> Figure:
-    """Draw all observations on the sky, coloured by exposure.
+    """Draw the exposure of all observations on the sky, summed in cells of equal area.
 
     Parameters
     ----------
@@ -54,33 +119,32 @@ def plot_exposure_map(observations: pd.DataFrame, latitude_cut_deg: float) -> Fi
         crosses, and are counted.
     """
     placed = observations[observations["ra"].notna() & observations["dec"].notna()]
-    exposed = placed["exposure"].fillna(0) > 0
-    # Longest last: short ones would hide them.
-    some = placed[exposed].sort_values(["exposure", "ra", "dec"], kind="stable")
-    none = placed[~exposed]
+    exposure = placed["exposure"].to_numpy(float)
+    exposed = np.isfinite(exposure) & (exposure > 0)
+    some, none = placed[exposed], placed[~exposed]
+    corners, sums = exposure_cells(some)
     figure = new_figure(
-        "Chandra observations",
-        f"{len(some):,} observations with exposure; {len(none):,} without (crosses).\n"
-        f"Lines: Galactic latitude 0 and ±{latitude_cut_deg:g} deg.",
+        "Chandra exposure of the sky",
+        f"{len(some):,} observations with exposure, summed in cells of {CELL_DEG:g} × "
+        f"{CELL_DEG:g} deg; {len(none):,} without (crosses).\n"
+        f"Lines: Galactic latitude 0 (solid) and ±{latitude_cut_deg:g} deg (dotted).",
         5.9,
     )
-    axes = sky_axes(figure, "equatorial", label_latitude_deg=-15)
+    axes = sky_axes(figure, "equatorial", clear_latitudes(latitude_cut_deg))
     for latitude, style in ((0.0, "-"), (latitude_cut_deg, ":"), (-latitude_cut_deg, ":")):
         for x, y in _plane_lines(latitude) if abs(latitude) < 90 else []:
-            axes.plot(x, y, style, color=INK, lw=0.9, alpha=0.6, zorder=2)
+            axes.plot(x, y, style, color=INK, lw=0.9, alpha=0.6, zorder=4)
     axes.scatter(
         *sky_xy(none["ra"], none["dec"]), marker="x", s=2 * point_size(len(placed)),
-        lw=0.7, color=VERMILION, label="no exposure", rasterized=True, zorder=4,
+        lw=0.6, color=INK, label="no exposure", rasterized=True, zorder=5,
     )  # fmt: skip
-    kiloseconds = some["exposure"].to_numpy(float) / 1000
-    finite = kiloseconds[np.isfinite(kiloseconds) & (kiloseconds > 0)]
-    low, high = np.quantile(finite, [0.01, 0.99]) if len(finite) else (1.0, 100.0)
-    points = axes.scatter(
-        *sky_xy(some["ra"], some["dec"]), c=kiloseconds, s=point_size(len(some)), lw=0,
-        cmap=colour_scale(), norm=LogNorm(low, max(high, low * 1.01)), label="with exposure",
-        rasterized=True, zorder=3,
+    low, high = np.quantile(sums, [0.01, 0.99]) if len(sums) else (1.0, 100.0)
+    cells = PolyCollection(
+        list(corners), array=sums, cmap=colour_scale(), lw=0, rasterized=True, zorder=3,
+        norm=LogNorm(max(low, 1e-6), max(high, low * 1.01, 1e-5)),
     )  # fmt: skip
-    bar = add_colorbar(figure, points, axes, "Exposure (ks)")
+    axes.add_collection(cells, autolim=False)
+    bar = add_colorbar(figure, cells, axes, f"Exposure in {CELL_DEG**2:g} deg$^2$ (ks)")
     plain_log(bar.ax.xaxis)
     if placed.empty:
         say_empty(axes, "no observations")

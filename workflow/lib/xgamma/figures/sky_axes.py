@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +16,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator
 from xgamma.figures.style import new_figure
 
 __all__ = [
+    "LABELLED",
     "PlanePanel",
     "longitude_axis",
     "plane_axes",
@@ -22,6 +24,9 @@ __all__ = [
     "sky_xy",
     "wrap_longitude",
 ]
+
+LABELLED = (-120, -60, 0, 60, 120)
+"""Longitudes that are written on axes of the whole sky."""
 
 
 def wrap_longitude(
@@ -65,7 +70,9 @@ def sky_xy(
 
 
 def sky_axes(
-    figure: Figure, frame: Literal["galactic", "equatorial"], label_latitude_deg: float = -15.0
+    figure: Figure,
+    frame: Literal["galactic", "equatorial"],
+    label_latitude_deg: float | Mapping[int, float] = -15.0,
 ) -> Axes:
     """Add axes of the whole sky in the Aitoff projection; plot with `sky_xy`.
 
@@ -74,8 +81,9 @@ def sky_axes(
     figure : Figure
     frame : {'galactic', 'equatorial'}
         Names of the axes; the coordinates are what `sky_xy` is given.
-    label_latitude_deg : float
-        Where the longitudes are written: some way off the data.
+    label_latitude_deg : float, or mapping of int to float
+        Where the longitudes are written: some way off the data. One for all, or one for each
+        of `LABELLED`.
     """
     axes = figure.add_subplot(projection="aitoff")
     axes.spines["geo"].set_visible(True)
@@ -84,8 +92,13 @@ def sky_axes(
     latitudes = np.arange(-60, 61, 30)
     axes.set_yticks(np.radians(latitudes), [f"{b:+d}°" if b else "0°" for b in latitudes])
     halo = [withStroke(linewidth=2.5, foreground="white")]
-    for longitude in (-120, -60, 0, 60, 120):
-        x, y = sky_xy(longitude, label_latitude_deg)
+    for longitude in LABELLED:
+        latitude = (
+            label_latitude_deg[longitude]
+            if isinstance(label_latitude_deg, Mapping)
+            else label_latitude_deg
+        )
+        x, y = sky_xy(longitude, latitude)
         axes.text(
             float(x), float(y), f"{longitude % 360}°", ha="center", va="center", size=9.5,
             path_effects=halo, zorder=6,

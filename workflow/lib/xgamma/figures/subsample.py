@@ -100,7 +100,7 @@ def _estimates(axes: Axes, shares: pd.DataFrame) -> None:
                   label=label, ls="", zorder=3)  # fmt: skip
     axes.set_ylim(0, 1.0)
     axes.set_ylabel("Share of Galactic (or not extragalactic)")
-    axes.set_title("estimates for an unclassified one; bars: 95 %")
+    axes.set_title("estimates for an unclassified one")
 
 
 def _table_below(
