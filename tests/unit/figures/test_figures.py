@@ -16,11 +16,12 @@ from matplotlib.collections import (
     PathCollection,
     PolyCollection,
 )
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle, StepPatch
 from matplotlib.text import Text
 
 from xgamma.class_shares import class_shares
-from xgamma.classes import CLASSES, MOST_UNKNOWN
+from xgamma.classes import CLASSES, GROUPS, MOST_UNKNOWN, group_of
 from xgamma.figures.associations import (
     NAMED,
     ellipse_outline,
@@ -56,8 +57,8 @@ from xgamma.figures.observations import clear_latitudes, exposure_cells, plot_ex
 from xgamma.figures.offsets import offset_counts, plot_offsets
 from xgamma.figures.plane import plot_plane_histograms, plot_plane_map, plot_plane_sky
 from xgamma.figures.sky_axes import sky_xy, wrap_longitude
-from xgamma.figures.style import save_figure
-from xgamma.figures.subsample import MOST_ROWS, plot_class_shares, plot_subsample
+from xgamma.figures.style import GROUP_COLOURS, GROUP_MARKERS, save_figure
+from xgamma.figures.subsample import MOST_ROWS, _look, plot_class_shares, plot_subsample
 from xgamma.sky import elliptical_distance, galactic, position_angle, separation
 from xgamma.stages.class_subsample import class_subsample
 from xgamma.stages.pairs import fermi_sources, log_flux_ratio
@@ -904,6 +905,19 @@ def test_a_class_looks_the_same_in_both_panels(pairs):
         name = label.split("(")[1].rstrip(")")
         assert tuple(cloud.get_facecolors()[0][:3]) == looks[name]
     assert {label.split("(")[1] for label in labels} == {"PSR)", "bll)"}
+
+
+def test_the_classes_of_a_group_have_its_colour_in_shades():
+    """Sources of two classes are told apart, and those of two groups by what groups look like."""
+    # as many of a group as there are pairs of a marker and a shade
+    classes = [
+        name for group in GROUPS for name in [c for c in CLASSES if CLASSES[c] == group][:18]
+    ]
+    looks = [_look(classes, name) for name in classes]
+    assert len(set(looks)) == len(classes)
+    for group in GROUPS:
+        first = next(name for name in classes if group_of(name) == group)
+        assert _look(classes, first) == (GROUP_MARKERS[group], to_rgb(GROUP_COLOURS[group]))
 
 
 def drawings(pairs, found, targets, csc, classes):

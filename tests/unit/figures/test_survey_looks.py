@@ -6,6 +6,7 @@ import pytest
 from matplotlib.colors import to_hex
 
 from xgamma.classes import GROUPS
+from xgamma.figures.probabilities import STATE_MARKS
 from xgamma.figures.style import (
     DATA,
     FLAGGED,
@@ -42,6 +43,10 @@ def test_surveys_differ_from_each_other_and_from_all_else():
     assert survey_looks([*names, "one more"])["one more"] in _OTHERS
     others = {*GROUP_COLOURS.values(), DATA, FLAGGED, INK, MISSING, PALE}
     assert len(others) == len(GROUP_COLOURS) + 5
+    states = {colour for colour, _marker, _size in STATE_MARKS.values()}
+    assert len(states) == len(STATE_MARKS)
+    assert states & others == {INK, MISSING, PALE}
+    others |= states
     assert not {to_hex(look.colour) for look in looks.values()} & {to_hex(c) for c in others}
 
 

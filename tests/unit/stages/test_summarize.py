@@ -335,13 +335,13 @@ def test_the_page_has_the_numbers():
     assert lines["Chandra observations"] == "Chandra observations 5 2 without exposure"
     assert lines["Pairs in the circle"] == "Pairs in the circle 5 of 3 Fermi and 3 Chandra sources"
     assert lines["in the ellipse"] == "in the ellipse 3 of 2 Fermi sources"
-    assert lines["most candidates"] == "most candidates 3 4FGL Bc"
+    assert lines["most pairs"] == "most pairs 3 4FGL Bc"
     assert lines["without R95"].startswith("without R95 2 excluded")
     assert lines["Of"] == "Of 5 Fermi sources, 4 were observed, wholly or in part:"
     assert lines["counterpart"].startswith("counterpart 1 a Chandra source, with P of 0.8")
     assert lines["of the"] == "of the 2 likely ones, 0.5 are expected to be false"
     assert "the right source is first for 3 of 4" in text
-    assert lines["gaia"] == "gaia 2 and 2 candidates have one"
+    assert lines["gaia"] == "gaia 2 and 2 pairs have one"
     assert lines["all surveys"] == "all surveys 1"
     assert "smallest 1.00e-14, median 2.50e-14" in text
     assert "mean 4.00e-14, largest 1.00e-13" in text

@@ -13,15 +13,11 @@ from matplotlib.lines import Line2D
 from xgamma.association.states import STATES
 from xgamma.figures.sky_axes import plane_axes
 from xgamma.figures.style import (
-    BLUE,
-    GREEN,
-    GREY,
+    DATA,
     INK,
-    ORANGE,
+    MISSING,
     PALE,
     RATIO_LABEL,
-    SKY_BLUE,
-    VERMILION,
     add_colorbar,
     colour_scale,
     new_figure,
@@ -38,18 +34,18 @@ __all__ = [
     "plot_states",
 ]
 
-# colour, marker, size of a state: the more is known, the larger and darker
+# colour, marker, size of a state: the more is known, the larger and darker; the violet is theirs
 STATE_MARKS = dict(
     zip(
         STATES,
         (
             (PALE, ".", 3),
-            (GREY, "o", 3),
+            (MISSING, "o", 3),
             (INK, "x", 5),
-            (SKY_BLUE, "s", 4),
-            (ORANGE, "D", 5),
-            (GREEN, "^", 6),
-            (VERMILION, "*", 11),
+            ("#B3A8E0", "s", 4),
+            ("#8673C7", "D", 5),
+            ("#5B3FA8", "^", 6),
+            ("#2E1065", "*", 11),
         ),
         strict=True,
     )
@@ -111,9 +107,9 @@ def _reliability_panel(axes: Axes, bins: Sequence[Mapping[str, float]], title: s
         p, share, error = (one[key] / number for key in ("expected", "right", "error"))
         axes.bar(place, p, width=0.72, color=PALE, zorder=2)
         axes.plot(
-            [place, place], [max(p - error, 0), min(p + error, 1)], color=GREY, lw=2.5, zorder=3
+            [place, place], [max(p - error, 0), min(p + error, 1)], color=MISSING, lw=2.5, zorder=3
         )
-        axes.plot([place], [share], "o", color=BLUE, ms=7, mec="white", mew=0.8, zorder=4)
+        axes.plot([place], [share], "o", color=DATA, ms=7, mec="white", mew=0.8, zorder=4)
         top = max(share, p + error)
         axes.annotate(
             f"{one['right']:,}\nof {number:,}", (place, min(top, 1.0)), (0, 7),
@@ -125,7 +121,7 @@ def _reliability_panel(axes: Axes, bins: Sequence[Mapping[str, float]], title: s
     axes.grid(axis="x", visible=False)
     axes.legend(
         handles=[
-            Line2D([], [], ls="", marker="o", ms=7, color=BLUE, label="share that is right"),
+            Line2D([], [], ls="", marker="o", ms=7, color=DATA, label="share that is right"),
             Line2D([], [], color=PALE, lw=7, label="share expected"),
         ],
         loc="upper left",
@@ -157,7 +153,7 @@ def plot_known_sources(known: pd.DataFrame, calibration: Mapping[str, Any]) -> F
     counts = [
         int(((known["rank"] >= low) & (known["rank"] <= high)).sum()) for low, high, _ in _RANKS
     ]
-    bars = left.bar(range(len(counts)), counts, color=[BLUE] * 5 + [GREY], width=0.7)
+    bars = left.bar(range(len(counts)), counts, color=[DATA] * 5 + [MISSING], width=0.7)
     left.bar_label(bars, padding=2, size=9)
     left.set_xticks(range(len(counts)), [label for _, _, label in _RANKS])
     left.set(xlabel="rank of the right one by probability", ylabel="known sources")
@@ -165,7 +161,7 @@ def plot_known_sources(known: pd.DataFrame, calibration: Mapping[str, Any]) -> F
     left.margins(y=0.12)
     ways = ["probability", *_WAYS]
     first = [numbers["first"], *(numbers["first_by"][way] for way in _WAYS)]
-    bars = right.barh(range(len(ways)), first, color=[BLUE, *[GREY] * len(_WAYS)], height=0.65)
+    bars = right.barh(range(len(ways)), first, color=[DATA, *[MISSING] * len(_WAYS)], height=0.65)
     right.bar_label(bars, padding=3, size=9)
     right.set_yticks(range(len(ways)), ways)
     right.invert_yaxis()
@@ -240,11 +236,11 @@ def plot_probability(candidates: pd.DataFrame) -> Figure:
         cmap=colour_scale(), norm=robust_scale(ratio), zorder=3, rasterized=True,
     )  # fmt: skip
     axes.plot(
-        without["elliptical_distance"], without["p_association"], "x", color=VERMILION, ms=4,
+        without["elliptical_distance"], without["p_association"], "x", color=INK, ms=4,
         mew=0.9, zorder=4,
     )  # fmt: skip
-    axes.axhline(0.5, color=GREY, lw=1, ls="--", zorder=1)
-    axes.axvline(1, color=GREY, lw=1, ls=":", zorder=1)
+    axes.axhline(0.5, color=MISSING, lw=1, ls="--", zorder=1)
+    axes.axvline(1, color=MISSING, lw=1, ls=":", zorder=1)
     axes.set_yscale("log")
     axes.set(
         xlim=(0, 3.02),

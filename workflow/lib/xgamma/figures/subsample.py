@@ -19,6 +19,7 @@ from xgamma.figures.style import (
     BLUE,
     GROUP_COLOURS,
     GROUP_HATCHES,
+    GROUP_MARKERS,
     INK,
     MISSING,
     RATIO_LABEL,
@@ -34,20 +35,20 @@ __all__ = ["MOST_ROWS", "plot_class_shares", "plot_subsample"]
 MOST_ROWS = 30
 """Sources that the subsample's figure names, at most; its table has them all."""
 
-_MARKERS = ("o", "s", "^", "D", "v", "P")
+_MORE_MARKERS = ("v", "P", "X", "p", "*")
 _SHADES = (0.0, 0.45, -0.45)
 
 
 def _look(classes: Sequence[str], name: str) -> tuple[str, tuple[float, float, float]]:
-    """Give a class a marker of its own, as far as they go, in a shade of its group's colour."""
-    place = list(classes).index(name)
-    shade = _SHADES[place % len(_SHADES)]
+    """Give a class a marker and a shade of its group's colour; the first has the group's own."""
+    group = group_of(name)
+    place = [one for one in classes if group_of(one) == group].index(name)
+    markers = (GROUP_MARKERS[group], *_MORE_MARKERS)
+    # one that makes a new pair with the shade when the shades start again
+    shade = _SHADES[(place + place // len(markers)) % len(_SHADES)]
     towards = 1.0 if shade > 0 else 0.0
-    colour = to_rgb(GROUP_COLOURS[group_of(name)])
-    mixed = [part + abs(shade) * (towards - part) for part in colour]
-    # a marker that makes a new pair with the shade when the shades start again
-    marker = _MARKERS[(place + place // len(_MARKERS)) % len(_MARKERS)]
-    return marker, (mixed[0], mixed[1], mixed[2])
+    mixed = [part + abs(shade) * (towards - part) for part in to_rgb(GROUP_COLOURS[group])]
+    return markers[place % len(markers)], (mixed[0], mixed[1], mixed[2])
 
 
 _PARTS = (
@@ -281,7 +282,7 @@ def plot_subsample(subsample: pd.DataFrame, pairs: pd.DataFrame, classes: Sequen
     chosen = pairs["fermi_name"].isin(subsample["fermi_name"]).to_numpy()
     subtitle = (
         f"{len(subsample):,} Fermi sources in the plane, {len(matched):,} of them with "
-        f"{chosen.sum():,} Chandra candidates."
+        f"{chosen.sum():,} pairs with Chandra sources."
     )
     if lost := int((chosen & ~np.isfinite(ratio)).sum()):
         subtitle += f" Left out: {lost:,} without a flux ratio."

@@ -27,7 +27,7 @@ _SHIPPED = {"gaia": SurveyLook(GREEN, "", "o"), "twomass": SurveyLook(ORANGE, "/
 _OTHERS = tuple(
     SurveyLook(colour, hatch, marker)
     for hatch, marker in (("...", "D"), ("xxx", "^"))
-    for colour in (PURPLE, "#8B6914", "#117733", "#332288", "#999933", "#661100")
+    for colour in (PURPLE, "#8B6914", "#117733", "#CC6677", "#999933", "#661100")
 )
 
 

@@ -296,19 +296,17 @@ def summary_text(summary: Mapping[str, Any]) -> str:
             pairs["circle_without_flux_cut"],
             f"of {pairs['fermi_sources_without_flux_cut']:,} Fermi sources",
         ),
-        _line(
-            "  most candidates", pairs["matches_largest"], printable(pairs["matches_largest_of"])
-        ),
+        _line("  most pairs", pairs["matches_largest"], printable(pairs["matches_largest_of"])),
         _line("  confused sources", pairs["fermi_sources_confused"], "Fermi names that end in c"),
         "",
         *_association_lines(summary["association"]),
         "",
-        f"Near {sources:,} Fermi sources ({settings['radius_deg']:g} deg) and "
-        f"{pairs['circle']:,} candidates ({settings['csc_radius_arcsec']:g} arcsec or more):",
+        f"Near {sources:,} Fermi sources ({settings['radius_deg']:g} deg) and the Chandra source",
+        f"of {pairs['circle']:,} pairs ({settings['csc_radius_arcsec']:g} arcsec or more):",
     ]
     for survey, numbers in counterparts["by_survey"].items():
-        candidates = f"and {numbers['candidates_with']:,} candidates have one"
-        lines.append(_line(f"  {survey}", numbers["fermi_sources_with"], candidates))
+        of_pairs = f"and {numbers['candidates_with']:,} pairs have one"
+        lines.append(_line(f"  {survey}", numbers["fermi_sources_with"], of_pairs))
     lines.append(
         _line("  all surveys", counterparts["fermi_sources_with_all_surveys"], "").rstrip()
     )
