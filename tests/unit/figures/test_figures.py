@@ -652,7 +652,24 @@ def test_bars_of_counterparts_do_not_overlap(pairs, found, targets):
     spans = sorted((bar.get_y(), bar.get_y() + bar.get_height()) for bar in coloured)
     assert len(spans) == 15
     assert all(one[1] <= two[0] + 1e-9 for one, two in pairwise(spans))
-    assert {"Gaia", "2MASS", "wise"} <= {t.get_text() for t in figure.axes[1].texts}
+    assert {"Gaia", "2MASS", "wise"} <= {t.get_text().strip() for t in figure.axes[1].texts}
+
+
+def test_the_headings_of_four_surveys_keep_apart(pairs, found, targets):
+    surveys = dict.fromkeys(["allwise", "gaia", "twomass", "panstarrs"], found)
+    figure = plot_counterparts_by_class(pairs, surveys, targets, *RADII)
+    figure.draw_without_rendering()
+    columns = [t for t in figure.axes[1].texts if t.get_text().strip().isalnum()]
+    headings = [t for t in columns if not t.get_text().strip().isdigit()]
+    for line in ("above", "below"):
+        boxes = sorted(
+            (box.x0, box.x1)
+            for t in headings
+            for box in [t.get_window_extent()]
+            if t.get_text().startswith("\n") == (line == "below")
+        )
+        assert len(boxes) >= 4
+        assert all(one[1] < two[0] for one, two in pairwise(boxes))
 
 
 def test_variability_labels_hold_with_more_classes_than_usual():

@@ -26,6 +26,7 @@ from xgamma.figures.style import (
     FLAGGED,
     INK,
     PALE,
+    figure_text,
     new_figure,
     say_empty,
     styled,
@@ -158,8 +159,9 @@ def plot_counterparts_by_class(
             column
             for survey in counterparts
             for column in (
-                NumberColumn(survey_label(survey), list(table[survey])),
-                NumberColumn("chance", [round(float(x), 1) for x in chance[survey]], "#555555"),
+                # on lines of their own: side by side, those of four surveys run into each other
+                NumberColumn(f"{figure_text(survey_label(survey), 10)}\n ", list(table[survey])),
+                NumberColumn("\nchance", [round(float(x), 1) for x in chance[survey]], "#555555"),
             )
         ),
         NumberColumn("of", list(table["sources"]), "#555555"),
