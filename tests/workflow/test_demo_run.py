@@ -19,6 +19,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.table import Table
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
 from project_copy import ProjectCopy, Run, ShardsSeen, shard_jobs
 
 from xgamma.provenance.dictionary import dictionary_tables
@@ -171,6 +173,16 @@ def test_summary_counts(demo_run, sky, expected_pairs):
     assert summary["pairs"]["circle"] == len(expected_pairs)
     assert summary["pairs"]["fermi_sources_circle"] == expected_pairs["fermi_name"].nunique()
     assert summary["pairs"]["distinct_csc_sources"] == expected_pairs["csc_name"].nunique()
+
+
+def test_only_what_is_simulated_is_marked_so(demo_run):
+    """The shares of classes are of the real Fermi sources, which the simulated sky holds all."""
+    marked = {}
+    for path in (demo_run.project.results() / "figures").glob("*.png"):
+        corner = imread(path)[:50, -220:, :3]
+        marked[path.stem] = bool((np.abs(corner - to_rgb("#FFF3DD")) < 0.004).all(-1).sum() > 500)
+    assert len(marked) > 20
+    assert {name for name, one in marked.items() if not one} == {"class_shares"}
 
 
 FINAL_TABLES = [

@@ -209,7 +209,8 @@ def test_observations_stand_at_their_place_with_their_exposure():
     assert sorted(cells.get_array()) == [5.0, 50.0]
     for path, kiloseconds in zip(cells.get_paths(), cells.get_array(), strict=True):
         place = {5.0: (10, 0), 50.0: (350, 45)}[float(kiloseconds)]
-        assert path.contains_point(np.ravel(sky_xy(*place)), radius=1e-6)
+        projected = figure.axes[0].transProjection.transform(np.ravel(sky_xy(*place)))
+        assert path.contains_point(projected, radius=1e-6)
     assert "2 observations with exposure, summed in cells of 2 × 2 deg; 2 without" in words(figure)
 
 

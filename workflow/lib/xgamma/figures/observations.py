@@ -55,9 +55,10 @@ def clear_latitudes(latitude_cut_deg: float) -> dict[int, float]:
     """
     lines = np.array([0.0, latitude_cut_deg, -latitude_cut_deg])
     candidates = np.array([-15.0, 15.0, -45.0, 45.0])
+    longitudes, declinations = np.meshgrid(np.mod(LABELLED, 360), candidates, indexing="ij")
+    _, latitudes = galactic(longitudes, declinations)
     chosen = {}
-    for longitude in LABELLED:
-        _, latitude = galactic(np.full(len(candidates), longitude % 360), candidates)
+    for longitude, latitude in zip(LABELLED, latitudes, strict=True):
         distance = np.abs(latitude[:, None] - lines).min(axis=1)
         # the first that is clear; else the one that is farthest off
         clear = np.flatnonzero(distance > 8)
@@ -139,9 +140,12 @@ def plot_exposure_map(observations: pd.DataFrame, latitude_cut_deg: float) -> Fi
         lw=0.6, color=INK, label="no exposure", rasterized=True, zorder=5,
     )  # fmt: skip
     low, high = np.quantile(sums, [0.01, 0.99]) if len(sums) else (1.0, 100.0)
+    # projected at once: matplotlib projects one cell after the other
+    projected = axes.transProjection.transform(corners.reshape(-1, 2)).reshape(-1, 4, 2)
     cells = PolyCollection(
-        list(corners), array=sums, cmap=colour_scale(), lw=0, rasterized=True, zorder=3,
+        projected, array=sums, cmap=colour_scale(), lw=0, rasterized=True, zorder=3,
         norm=LogNorm(max(low, 1e-6), max(high, low * 1.01, 1e-5)),
+        transform=axes.transAffine + axes.transAxes,
     )  # fmt: skip
     axes.add_collection(cells, autolim=False)
     bar = add_colorbar(figure, cells, axes, f"Exposure in {CELL_DEG**2:g} deg$^2$ (ks)")
