@@ -64,7 +64,7 @@ class TestDemoRows:
         assert differing_products(ours, theirs) == []
         kinds = {name.partition("/")[0] for name in ours}
         folders = {"catalogs", "plane", "crossmatch", "coverage", "association", "tables"}
-        folders |= {"enrichment", "figures", "identification"}
+        folders |= {"enrichment", "exports", "figures", "identification"}
         assert kinds == {*folders, "summary.json", "summary.txt"}
         assert sum(name.startswith("figures/") for name in ours) >= 16
         for survey in ("gaia", "twomass"):

@@ -61,7 +61,7 @@ def test_a_replay_gives_the_same_bytes(demo_run, replayed):
     assert set(ours) == set(theirs)
     assert [name for name in ours if ours[name] != theirs[name]] == []
     assert {"summary.json", "summary.txt", "crossmatch/verification.json"} <= set(ours)
-    for ending in (".parquet", ".ecsv", ".csv", ".html", ".png"):
+    for ending in (".parquet", ".ecsv", ".csv", ".vot", ".png"):
         assert any(name.endswith(ending) for name in ours), ending
     for name in ("summary.json", "summary.txt", "services/gaia.ecsv"):
         # what `products` leaves out or blanks

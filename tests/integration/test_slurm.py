@@ -271,6 +271,7 @@ def test_whole_demo_is_the_same_bytes(whole_run, demo_run):
     single = ("build_demo_sky", "crossmatch", "shard_sources")
     found = ("map_coverage", "associate", "calibrate", "tabulate", "plot_probabilities")
     found = (*found, "identify", "plot_identification", "exports")
+    found = (*found, "publish_sources", "publish_front", "publish_documents")
     last = ("merge_enrichment", "summarize", "provenance", *found, *FIGURES)
     assert rules == {**bundled, **several, **dict.fromkeys((*single, *last), 1)}, output
     # at most so many requests to a service at a time, in all of the cluster
