@@ -23,8 +23,9 @@ _left_out: list[str] = []
 
 
 def pytest_collection_modifyitems(config, items):
-    # the longest file first: at the end, one worker would be busy with it alone
-    items.sort(key=lambda item: item.path.name != "test_reruns.py")
+    # the longest files first: at the end, one worker would be busy with one of them alone
+    longest = ("test_dachs.py", "test_reruns.py")
+    items.sort(key=lambda item: item.path.name not in longest)
     if os.environ.get(_ENVIRONMENT):
         return
     without = [item for item in items if "real_sky" in item.fixturenames]

@@ -178,7 +178,12 @@ def test_regions_and_mocpy_read_the_exports(exports):
         axes = [getattr(one, half).to_value("deg") / 2 for one in ellipses]
         assert axes == pytest.approx(fermi[name].tolist(), abs=1e-7)
     candidates = read_parquet(exports.parent / "tables/candidates.parquet")
-    drawn = candidates[(candidates["match_flag"] > 0) | (candidates["p_association"] >= 0.01)]
+    counterparts = read_parquet(exports.parent / "tables/counterparts.parquet")
+    likeliest = counterparts.set_index("fermi_name")["csc_name"]
+    is_likeliest = candidates["csc_name"] == candidates["fermi_name"].map(likeliest)
+    drawn = candidates[
+        is_likeliest | (candidates["match_flag"] > 0) | (candidates["p_association"] >= 0.01)
+    ]
     points = Regions.read(exports / "candidates.reg", format="ds9")
     assert len(points) == len(drawn) > 100
     places = SkyCoord([one.center for one in points])

@@ -89,7 +89,7 @@ def test_from_the_front_page_to_the_star_of_ls_5039_and_back(seen, counterparts,
     assert row["gaia_id"] in front["star"]
     below = counterparts["fermi_name"].tolist()
     assert front["next"].splitlines()[0] == below[below.index(LS_5039) + 1]
-    assert "Fermi sources of the Galactic plane" in front["back"]
+    assert "Which Chandra source is which Fermi source" in front["back"]
     assert front["layer"] is False
     assert counterparts["fermi_name"][2] in front["clicked"]
 

@@ -8,7 +8,6 @@
 
 import atexit
 import functools
-import gc
 import hashlib
 import sys
 import time
@@ -22,6 +21,7 @@ from xgamma.errors import XgammaError
 from xgamma.run import scheduling, snakemake_insides
 from xgamma.run.code_digest import code_digest as digest_of_script
 from xgamma.run.end_of_run import failure_report, success_report
+from xgamma.run.job import leave_garbage
 from xgamma.run.places import (
     EXTENDED_LIST,
     FERMI_LIST,
@@ -73,8 +73,7 @@ def begin_run():
     wait_for_earlier_jobs(Path.cwd(), latency_s=5)
 
 
-# a process that ends has no need to look for garbage first: a tenth of the time of a short one
-atexit.register(gc.freeze)
+atexit.register(leave_garbage)
 name_interpreter_plainly()
 snakemake_insides.limit_resources(workflow, CONFIG.services, scheduling.ALL_SLOTS)
 shield_jobs(Path(".snakemake"))

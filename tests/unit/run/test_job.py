@@ -45,6 +45,12 @@ def test_a_job_that_succeeds_says_nothing(log):
     assert "INFO started" in logged
 
 
+def test_a_job_with_duckdb_says_nothing_either(log):
+    """What is not collected at the end is a leak to DuckDB, of which it tells in twenty lines."""
+    act = "import duckdb; globals()['kept'] = duckdb.connect().sql('SELECT 1').fetchall()"
+    assert run(log, act)[:2] == (0, "")
+
+
 def test_waiting_is_said_and_logged(log):
     """A silent program looks dead."""
     act = "logging.getLogger('xgamma.archive.client').warning('waiting for gaia, %d s so far', 10)"

@@ -23,7 +23,7 @@ from xgamma.run.places import results_folder
 from xgamma.tables.printable import one_line, printable, shortened
 from xgamma.tables.whole_files import write_json
 
-__all__ = ["failures", "for_user", "job", "unreachable_hosts"]
+__all__ = ["failures", "for_user", "job", "leave_garbage", "unreachable_hosts"]
 
 # Characters of a message to the user; the log has all of it.
 _LONGEST_MESSAGE = 2000
@@ -98,6 +98,15 @@ def _keep_error(log_path: str, words: str, unreachable: tuple[str, ...]) -> bool
     return True
 
 
+def leave_garbage() -> None:
+    """A process that ends has no need to look for garbage, which takes a tenth of a short job.
+
+    DuckDB would take what is not collected for a leak, and say so at length.
+    """
+    if "duckdb" not in sys.modules:
+        gc.freeze()
+
+
 @contextlib.contextmanager
 def job(snakemake: Any) -> Iterator[Path]:
     """Note what the job makes from what; send the library's messages to its log.
@@ -119,8 +128,7 @@ def job(snakemake: Any) -> Iterator[Path]:
     Path
         The archive's folder, in which the job's log and products lie.
     """
-    # a process that ends has no need to look for garbage first, which takes a tenth of a short job
-    atexit.register(gc.freeze)
+    atexit.register(leave_garbage)
     log_path = snakemake.log[0]
     results = results_folder(log_path)
     # a log that cannot be written (full disk) is no reason for tracebacks of logging itself
