@@ -169,5 +169,5 @@ def test_the_pages_are_the_same_bytes_in_another_run(demo_run, site, tmp_path):
     assert {path.relative_to(made) for path in made.rglob("*") if path.is_file()} == files
     for file in files:
         assert (made / file).read_bytes() == (site / file).read_bytes(), file
-    now = {path.name: path.stat().st_mtime_ns for path in (made / "sources").iterdir()}
-    assert [name for name in times if now[name] != times[name]] == [gone]
+    times_after = {path.name: path.stat().st_mtime_ns for path in (made / "sources").iterdir()}
+    assert [name for name in times if times_after[name] != times[name]] == [gone]

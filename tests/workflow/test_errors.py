@@ -182,11 +182,11 @@ def test_a_page_for_people_a_wrong_path_and_silence(project):
         }
         run = ask(project, urls, "odd", whole=True, timeout_s=5)
     check_failed_plainly(project, run, "odd")
-    said = said_of_each(run)
-    assert f"heasarc ({urls['heasarc']})" in said["heasarc"]
-    assert "check its url in the config" in said["heasarc"]
-    assert f"gaia ({urls['gaia']})" in said["gaia"] and "404" in said["gaia"]
-    assert f"irsa ({urls['irsa']}) does not answer: timed out" in said["irsa"]
+    line_of = said_of_each(run)
+    assert f"heasarc ({urls['heasarc']})" in line_of["heasarc"]
+    assert "check its url in the config" in line_of["heasarc"]
+    assert f"gaia ({urls['gaia']})" in line_of["gaia"] and "404" in line_of["gaia"]
+    assert f"irsa ({urls['irsa']}) does not answer: timed out" in line_of["irsa"]
 
 
 def test_ctrl_c_is_no_failure(project):

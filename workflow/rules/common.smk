@@ -136,14 +136,16 @@ def digest_of_answers():
 def digest_of_folder(path):
     """The same of all files in a folder that the workflow ships, but for code of Python."""
 
-    def digest(wildcards):
+    # three rules have it
+    @functools.cache
+    def digest_once():
         total = hashlib.sha256()
         for file in sorted(Path(workflow_file(path)).rglob("*")):
             if file.is_file() and file.suffix not in (".py", ".pyc"):
                 total.update(file.name.encode() + file.read_bytes())
         return total.hexdigest()[:16]
 
-    return digest
+    return lambda wildcards: digest_once()
 
 
 def kept_answers(wildcards):

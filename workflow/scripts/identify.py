@@ -7,7 +7,12 @@ import pandas as pd
 from xgamma.archive.surveys import SurveyTable
 from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
-from xgamma.stages.conclude import EVIDENCE_TABLE, counterpart_table, evidence_table
+from xgamma.stages.conclude import (
+    EVIDENCE_TABLE,
+    counterpart_table,
+    evidence_table,
+    none_of_them,
+)
 from xgamma.stages.conclude import counterpart_columns as table_columns
 from xgamma.stages.counterparts import counterpart_columns
 from xgamma.stages.identify import (
@@ -36,8 +41,9 @@ with job(snakemake):
     )
     table = identification_table(identified, targets, p.surveys)
     fermi = read_parquet(i.fermi)
-    rest = fermi.set_index("fermi_name")[["p_outside", "p_below", "p_none"]].sum(axis=1)
-    evidence = evidence_table(identified, read_parquet(i.association), rest, chandra, p.surveys)
+    evidence = evidence_table(
+        identified, read_parquet(i.association), none_of_them(fermi), chandra, p.surveys
+    )
     counterparts = counterpart_table(
         fermi,
         read_parquet(i.candidates),

@@ -5,12 +5,12 @@ import shutil
 from pathlib import Path
 
 from xgamma.association.states import LIKELY
-from xgamma.provenance.record import software_versions
+from xgamma.provenance.record import file_digest, software_versions
 from xgamma.run.job import job
 from xgamma.run.places import workflow_file
 from xgamma.site.documents import document
 from xgamma.site.figure_pages import figures_context, notebook_context, png_size, small_table
-from xgamma.site.run_page import about_run, digests_of, run_context
+from xgamma.site.run_page import about_run, run_context
 from xgamma.site.templates import render
 from xgamma.stages.class_subsample import SHARE_COLUMNS, subsample_columns
 from xgamma.tables.files import read_ecsv, read_parquet
@@ -19,8 +19,9 @@ from xgamma.tables.whole_files import atomic_path, write_text
 
 with job(snakemake):
     i, o, p = snakemake.input, snakemake.output, snakemake.params
-    sizes = {}
+    files, sizes = {}, {}
     for figure, copy in zip(i.figures, o.figures, strict=True):
+        files[Path(figure).stem] = Path(figure).name
         sizes[Path(figure).stem] = png_size(figure)
         with atomic_path(copy) as beside:
             shutil.copyfile(figure, beside)
@@ -50,19 +51,21 @@ with job(snakemake):
     contexts = {
         "figures": (
             "figures.html",
-            {"groups": []} if p.sources else figures_context(p.formats, sizes, p.captions, tables),
+            {"groups": []}
+            if p.sources
+            else figures_context(p.formats, files, sizes, p.captions, tables),
         ),
         "method": ("document.html", read("method")),
         "notebook": (
             "notebook.html",
-            {"named": bool(p.sources), **notebook_context(summary, likely, p.formats, sizes)},
+            {"named": bool(p.sources), **notebook_context(summary, likely, files)},
         ),
         "columns": ("document.html", read("columns")),
         "run": (
             "run.html",
             run_context(
                 records,
-                digests_of(i.tables),
+                {"/".join(Path(t).parts[-2:]): file_digest(t) for t in i.tables},
                 Path(i.summary_text).read_text(encoding="utf-8"),
                 software_versions(),
                 about,

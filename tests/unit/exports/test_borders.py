@@ -33,8 +33,8 @@ def inside(lines, ra, dec, centre) -> np.ndarray:
         place = SkyCoord(lon, lat, unit="deg").transform_to(frame).cartesian
         return np.stack([place.y / place.x, place.z / place.x], axis=-1)
 
-    there = flat(ra, dec)
-    within = [Path(flat(line.ra, line.dec)).contains_points(there) for line in lines]
+    points = flat(ra, dec)
+    within = [Path(flat(line.ra, line.dec)).contains_points(points) for line in lines]
     holes = np.array([line.hole for line in lines])
     return np.sum(np.array(within)[~holes], axis=0) - np.sum(np.array(within)[holes], axis=0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from astropy.io import fits
 from astropy.io.votable import parse_single_table
 from astropy.table import Table
 from hostile_names import HOSTILE_NAMES
+from made_up_metadata import THINGS
 
 from xgamma.errors import XgammaError
 from xgamma.exports.fits_tables import NULL, fits_unit, write_fits
@@ -52,15 +54,8 @@ FRAME = pd.DataFrame(
         "inside": [True, False, True],
     }
 )
-ABOUT = TableMetadata(
-    name="things",
-    description="One row per thing.",
-    archive="live",
-    simulated=False,
-    catalogues=("A Catalogue: a at heasarc, release 2.1", "B: b at gaia"),
-    answered="2026-11-20/2026-11-26",
-    software="xgamma 0.1.0",
-    cite=("xgamma", 'A Catalogue: A. Author 2020, "Title"' + 40 * ", and others"),
+ABOUT = replace(
+    THINGS, cite=("xgamma", 'A Catalogue: A. Author 2020, "Title"' + 40 * ", and others")
 )
 WRITERS = {"votable": write_votable, "fits": write_fits}
 VOTABLE = "{http://www.ivoa.net/xml/VOTable/v1.3}"

@@ -16,10 +16,10 @@ from xgamma.run.progress import tell_progress_plainly
 class Clock:
     """Seconds that pass when a test says so."""
 
-    now = 100.0
+    seconds = 100.0
 
     def __call__(self) -> float:
-        return self.now
+        return self.seconds
 
 
 @pytest.fixture
@@ -56,15 +56,15 @@ def test_bars_say_what_runs_how_many_and_since_when(handler):
     handle.handle_run_info(
         events.RunInfo(total_job_count=3, per_rule_job_counts={"enrich_shard": 2, "all": 1})
     )
-    handler.progress.get_time.now = 150.0
+    handler.progress.get_time.seconds = 150.0
     handle.handle_job_info(started("enrich_shard", "asking [gaia] around shard a", 1))
-    handler.progress.get_time.now = 157.0
+    handler.progress.get_time.seconds = 157.0
     assert "asking [gaia] around shard a 0/2 0:00:07" in shown(handler)
     handle.handle_job_finished(events.JobFinished(job_id=1))
     lines = shown(handler)
     assert "all jobs 1/3 0:00:57" in lines
     handle.handle_job_info(started("enrich_shard", "asking irsa", 2))
-    handler.progress.get_time.now = 160.0
+    handler.progress.get_time.seconds = 160.0
     assert "asking irsa 1/2 0:00:10" in shown(handler)
 
 

@@ -46,8 +46,8 @@ def test_the_major_axis_lies_at_its_position_angle(angle):
     # the end of the major axis, up before it is turned (SVG turns with the clock, y grows down)
     end = x + ry * np.sin(turn), y - ry * np.cos(turn)
     middle = SkyCoord(276.56 * u.deg, -14.85 * u.deg)
-    there = middle.directional_offset_by(angle * u.deg, 0.05 * u.deg)
-    assert end == pytest.approx(frame.at(there.ra.deg, there.dec.deg), abs=0.15)
+    axis_end = middle.directional_offset_by(angle * u.deg, 0.05 * u.deg)
+    assert end == pytest.approx(frame.at(axis_end.ra.deg, axis_end.dec.deg), abs=0.15)
 
 
 def test_ticks_are_round_and_few():

@@ -48,7 +48,13 @@ def test_every_figure_has_its_caption_and_its_group():
     rules = (ROOT / "workflow/rules/figures.smk").read_text(encoding="utf-8")
     assert sorted(listed) == sorted(captions) == sorted(re.findall(r'figure_files\("(\w+)"', rules))
     values = {"latitude_cut_deg": 10, "radius_deg": 0.03, "csc_radius_arcsec": 2, "classes": "HMB"}
-    context = figures_context(["png"], dict.fromkeys(listed, (900, 500)), values, {})
+    context = figures_context(
+        ["png"],
+        {one: f"{one}.png" for one in listed},
+        dict.fromkeys(listed, (900, 500)),
+        values,
+        {},
+    )
     for group in context["groups"]:
         for figure in group["figures"]:
             assert figure["description"] == description(f"figures/{figure['name']}.png")
@@ -58,13 +64,13 @@ def test_every_figure_has_its_caption_and_its_group():
 def test_figures_of_a_kind_that_no_page_shows_are_named():
     values = {"latitude_cut_deg": 10, "radius_deg": 0.03, "csc_radius_arcsec": 2, "classes": "HMB"}
     about = {"simulated": False, "archive": "a", "software": "", "answered": ""}
-    page = render("figures.html", {"about": about, **figures_context(["pdf"], {}, values, {})})
+    page = render("figures.html", {"about": about, **figures_context(["pdf"], {}, {}, values, {})})
     assert "figures/states.pdf" in page and "<img" not in page
 
 
 def test_the_notebook_s_numbers_stand_beside_the_run_s():
     summary = {"csc": {"rows": 5, "with_flux": 4}, "pairs": {"circle": 3}}
-    context = notebook_context(summary, 2, ["png"], [])
+    context = notebook_context(summary, 2, {})
     found = {row["what"]: (row["published"], row["value"]) for row in context["numbers"]}
     assert found["Chandra sources"] == ("407,806", "5")
     assert found["with a broad-band flux"] == ("343,779", "4")

@@ -11,6 +11,7 @@ import pytest
 from astropy import units as u
 from astropy.table import QTable, Table
 from hostile_names import HOSTILE_NAMES
+from made_up_metadata import THINGS
 
 from xgamma.tables.columns import ENERGY_FLUX, Column
 from xgamma.tables.files import read_columns, read_parquet, write_ecsv, write_parquet
@@ -36,16 +37,6 @@ FRAME = pd.DataFrame(
         "inside": [True, False, True],
     }
 )
-ABOUT = TableMetadata(
-    name="things",
-    description="One row per thing.",
-    archive="live",
-    simulated=False,
-    catalogues=("A Catalogue: a at heasarc, release 2.1", "B: b at gaia"),
-    answered="2026-11-20/2026-11-26",
-    software="xgamma 0.1.0",
-    cite=("xgamma", 'A Catalogue: A. Author 2020, "Title"'),
-)
 FACTS = {
     "name": "things",
     "description": "One row per thing.",
@@ -62,7 +53,7 @@ VOTABLE = "{http://www.ivoa.net/xml/VOTable/v1.3}"
 
 @pytest.fixture
 def parquet(tmp_path):
-    write_parquet(tmp_path / "things.parquet", FRAME, COLUMNS, ABOUT)
+    write_parquet(tmp_path / "things.parquet", FRAME, COLUMNS, THINGS)
     return tmp_path / "things.parquet"
 
 
@@ -86,7 +77,7 @@ def assert_quantities(table: QTable):
 def test_the_same_facts_give_the_same_bytes(tmp_path, form):
     write = {"parquet": write_parquet, "ecsv": write_ecsv}[form]
     for name in ("one", "other"):
-        write(tmp_path / name, FRAME, COLUMNS, ABOUT)
+        write(tmp_path / name, FRAME, COLUMNS, THINGS)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
@@ -100,7 +91,7 @@ def test_astropy_reads_parquet_with_units_and_facts(parquet):
 
 
 def test_astropy_reads_ecsv_with_units_and_facts(tmp_path):
-    write_ecsv(tmp_path / "things.ecsv", FRAME, COLUMNS, ABOUT)
+    write_ecsv(tmp_path / "things.ecsv", FRAME, COLUMNS, THINGS)
     table = QTable.read(tmp_path / "things.ecsv")
     assert dict(table.meta) == FACTS
     assert_quantities(table)

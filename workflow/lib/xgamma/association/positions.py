@@ -20,6 +20,7 @@ from xgamma.sky import position_angle, separation
 __all__ = [
     "K95",
     "LARGEST_DISTANCE",
+    "R95_OF_R68",
     "Ellipses",
     "Offsets",
     "error_ellipses",
@@ -42,8 +43,8 @@ _SHARE_FLAGGED, _SHARE_WEAK, _SHARE_STRONG = 0.47, 0.30, 0.10
 _WEAK_SIGNIFICANCE = 15.0
 # analysis flags 1, 2, 6, 7 of 4FGL, as bits
 _DOUBTFUL_FLAGS = 0b1100011
-# 95 % radius of a two-dimensional Gaussian in units of its 68 % radius
-_R95_OF_R68 = float(np.sqrt(np.log(0.05) / np.log(0.32)))
+R95_OF_R68 = float(np.sqrt(np.log(0.05) / np.log(0.32)))
+"""95 % radius of a two-dimensional Gaussian in units of its 68 % radius."""
 # 95 % of a disk lie within this part of its radius
 _DISK_95 = float(np.sqrt(0.95))
 # the ellipse of the same object, if a source with one is as near as this
@@ -124,7 +125,7 @@ def error_ellipses(fermi: pd.DataFrame, extended: pd.DataFrame) -> Ellipses:
     for row in np.flatnonzero(~has_ellipse):
         template = templates.get(names[row])
         if template is not None:
-            factor = {"2D Gaussian": _R95_OF_R68, "Disk": _DISK_95}.get(template.model_form, 1.0)
+            factor = {"2D Gaussian": R95_OF_R68, "Disk": _DISK_95}.get(template.model_form, 1.0)
             major[row] = factor * template.model_semi_major
             minor[row] = factor * template.model_semi_minor
             angle[row] = np.nan_to_num(template.model_position_angle)

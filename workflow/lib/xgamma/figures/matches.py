@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from xgamma.association.positions import K95
 from xgamma.classes import GROUPS
 from xgamma.figures.sky_axes import longitude_axis, wrap_longitude
 from xgamma.figures.style import (
@@ -255,14 +256,13 @@ def plot_separations(pairs: pd.DataFrame) -> Figure:
     )
     left, right = figure.subplots(1, 2, sharey=True)
     edges = np.linspace(0, 1, 21 if len(squared) >= 1000 else 11)
-    decay = -np.log(1 - 0.95)
     x = np.linspace(0, 1, 100)
     for axes, weights, title in (
         (left, np.ones(len(squared)), "every pair weighs 1"),
         (right, per_source, "every Fermi source weighs 1"),
     ):
         axes.axhline(1.0, color=INK, ls="--", lw=1, zorder=4)
-        axes.plot(x, decay * np.exp(-decay * x) / 0.95, color=INK, ls=":", lw=1.2, zorder=4)
+        axes.plot(x, K95 * np.exp(-K95 * x) / 0.95, color=INK, ls=":", lw=1.2, zorder=4)
         axes.set_xlim(0, 1)
         axes.set_xlabel("(distance / 95 % ellipse)$^2$")
         if not len(squared):

@@ -38,6 +38,7 @@ __all__ = [
     "content_digest",
     "differing_products",
     "fetch_record",
+    "file_digest",
     "read_provenance",
     "run_provenance",
     "run_record",
@@ -247,7 +248,7 @@ def run_provenance(
             )
         sources = all_sources(path, made_from)
         described[path] = {
-            "sha256": _file_digest(file),
+            "sha256": file_digest(file),
             "bytes": file.stat().st_size,
             "answers": sorted({key for source in sources for key in keys.get(source, ())}),
         }
@@ -268,7 +269,8 @@ def _keys(answers: Iterable[Mapping[str, Any]]) -> set[str]:
     return {answer[name] for answer in answers for name in ("key", "count_key") if name in answer}
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: str | Path) -> str:
+    """SHA-256 of a file's bytes."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -285,7 +287,7 @@ def check_products(results: str | Path, provenance: Mapping[str, Any]) -> None:
         path = Path(results) / name
         if not path.is_file():
             what = "is missing"
-        elif path.stat().st_size != described["bytes"] or _file_digest(path) != described["sha256"]:
+        elif path.stat().st_size != described["bytes"] or file_digest(path) != described["sha256"]:
             what = "is not what provenance.json describes"
         else:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from xgamma.site.documents import document
 from xgamma.site.templates import compact
 from xgamma.tables.columns import Column, conform
 
-__all__ = ["GROUPS", "figures_context", "notebook_context", "small_table"]
+__all__ = ["GROUPS", "figures_context", "notebook_context", "png_size", "small_table"]
 
 GROUPS = {
     "Probabilities": ("states", "probability", "reliability", "known_sources"),
@@ -33,12 +33,11 @@ GROUPS = {
 """Titles of the page of figures, and the figures below each."""
 
 _CAPTIONS = Path(__file__).parent / "captions"
-# an image of these kinds can stand in a page; the first that there is does
-_SHOWN = ("png", "svg")
 
 
 def figures_context(
     formats: Sequence[str],
+    files: Mapping[str, str],
     sizes: Mapping[str, tuple[int, int]],
     values: Mapping[str, Any],
     tables: Mapping[str, Mapping[str, Any]],
@@ -49,14 +48,15 @@ def figures_context(
     ----------
     formats : sequence of str
         In which the figures are.
+    files : mapping
+        Figure -> its file, of those that lie beside the page.
     sizes : mapping
-        Figure -> width and height in pixels, of those that lie beside the page; zeros if unknown.
+        Figure -> width and height in pixels of these; zeros if unknown.
     values : mapping
         Of the config, for captions.
     tables : mapping
         Figure -> the table below it, as `small_table` gives it.
     """
-    kind = next((one for one in _SHOWN if one in formats), None)
     groups = []
     for title, names in GROUPS.items():
         figures = []
@@ -66,7 +66,7 @@ def figures_context(
             figures.append(
                 {
                     "name": name,
-                    "file": f"{name}.{kind}" if name in sizes else "",
+                    "file": files.get(name, ""),
                     "elsewhere": f"figures/{name}.{formats[0]}",
                     "description": description(f"figures/{name}.png"),
                     "caption": document(words, {}),
@@ -215,7 +215,7 @@ _FIGURES = (
 
 
 def notebook_context(
-    summary: Mapping[str, Any], likely: int, formats: Sequence[str], shown: Collection[str]
+    summary: Mapping[str, Any], likely: int, files: Mapping[str, str]
 ) -> dict[str, Any]:
     """Values of the page beside the notebook.
 
@@ -225,12 +225,9 @@ def notebook_context(
         summary.json.
     likely : int
         Fermi sources with a likely counterpart, in tables/counterparts.
-    formats : sequence of str
-        In which the figures are.
-    shown : collection of str
-        Figures that lie beside the page.
+    files : mapping
+        Figure -> its file, of those that lie beside the page.
     """
-    kind = next((one for one in _SHOWN if one in formats), None)
     numbers = []
     for what, published, path, why in _NUMBERS:
         value = _looked_up(summary, path) if path else likely
@@ -246,8 +243,7 @@ def notebook_context(
         "numbers": numbers,
         "tables": [{"published": a, "file": b, "why": c} for a, b, c in _TABLES],
         "figures": [
-            {"file": f"{name}.{kind}" if name in shown else "", "what": what, "why": why}
-            for name, what, why in _FIGURES
+            {"file": files.get(name, ""), "what": what, "why": why} for name, what, why in _FIGURES
         ],
     }
 

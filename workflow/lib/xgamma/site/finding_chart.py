@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from xgamma.association.positions import LARGEST_DISTANCE, R95_OF_R68
 from xgamma.coverage.cells import ORDER
 from xgamma.site.charts import Frame, ellipse, line, number, polygons, svg, text
 
@@ -30,10 +31,6 @@ SHAPES = ("disc", "square", "diamond", "triangle")
 LABELLED_P = 0.05
 """Candidates as likely as this have their rank beside them."""
 
-# 68 % of a two-dimensional Gaussian lie within this part of its 95 % ellipse
-_R68_OF_R95 = float(np.sqrt(np.log(0.32) / np.log(0.05)))
-# candidates are searched to this, in units of the 95 % ellipse
-_SEARCHED = 3.0
 _SIZE, _LEFT, _TOP, _BELOW = 560.0, 52.0, 12.0, 46.0
 # more cells than this are drawn as fewer larger ones
 _MOST_CELLS = 1200
@@ -60,6 +57,8 @@ class Neighbourhood:
         Rows of tables/fermi_sources of other Fermi sources near.
     proposed : tuple of float, optional
         4FGL's position of the associated source, ICRS degrees.
+    half_deg : float
+        Half the width of the chart, of `chart_half_deg`.
     """
 
     source: Mapping[str, object]
@@ -67,13 +66,14 @@ class Neighbourhood:
     cells: pd.DataFrame
     others: pd.DataFrame
     proposed: tuple[float, float] | None
+    half_deg: float
 
 
 def chart_half_deg(major: float, candidates: pd.DataFrame) -> float:
     """Half the width of the chart: the 95 % ellipse, and the candidates that count."""
     likely = candidates[candidates["p"] >= LABELLED_P]
     farthest = float(likely["sep_deg"].max()) if len(likely) else 0.0
-    return float(np.clip(1.12 * farthest, 1.3 * major, 1.05 * _SEARCHED * major))
+    return float(np.clip(1.12 * farthest, 1.3 * major, 1.05 * LARGEST_DISTANCE * major))
 
 
 def finding_chart(near: Neighbourhood, label: str) -> Markup:
@@ -89,7 +89,7 @@ def finding_chart(near: Neighbourhood, label: str) -> Markup:
     major = float(source["semi_major_axis_95"])
     frame = Frame(
         float(source["fermi_ra"]), float(source["fermi_dec"]),
-        chart_half_deg(major, candidates), _SIZE, _LEFT, _TOP,
+        near.half_deg, _SIZE, _LEFT, _TOP,
     )  # fmt: skip
     unit, per_deg = ("deg", 1.0) if frame.half_deg > 1 else ("arcmin", 60.0)
     inside = [
@@ -101,7 +101,7 @@ def finding_chart(near: Neighbourhood, label: str) -> Markup:
                 factor * float(source["semi_minor_axis_95"]),
                 float(source["position_angle_95"]), name,
             )
-            for factor, name in ((1.0, "fermi fermi-95"), (_R68_OF_R95, "fermi fermi-68"))
+            for factor, name in ((1.0, "fermi fermi-95"), (1 / R95_OF_R68, "fermi fermi-68"))
         ),
         *_candidates(frame, candidates),
     ]  # fmt: skip
@@ -241,9 +241,7 @@ def inset(
     major = candidate["csc_error_r0"]
     if major > 0:
         minor = candidate["csc_error_r1"] if candidate["csc_error_r1"] > 0 else major
-        angle = candidate["csc_error_angle"] if candidate["csc_error_angle"] == candidate[
-            "csc_error_angle"
-        ] else 0.0  # fmt: skip
+        angle = float(np.nan_to_num(candidate["csc_error_angle"]))
         inside.append(
             ellipse(frame, frame.ra, frame.dec, major / 3600, minor / 3600, angle, "chandra")
         )

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from xgamma.association.states import LIKELY, STATES
 from xgamma.classes import ordered_classes
 from xgamma.site.plane_map import MARKS, covered_strips, interactive_map, slug, still_map
-from xgamma.site.source_pages import in_order, page_files
+from xgamma.site.source_pages import by_probability, in_order, page_files
 from xgamma.tables.printable import printable
 
 __all__ = ["front_context"]
@@ -105,8 +105,6 @@ def _rows(
     frame = counterparts.merge(
         sources[["fermi_name", "coverage"]], on="fermi_name", how="left", validate="1:1"
     )
-    frame["unlikely"] = -frame["p_counterpart"].fillna(-1.0)
-    frame = frame.sort_values(["unlikely", "fermi_name"], kind="stable")
     wanted = [
         "fermi_name", "association", "fermi_class", "state", "p_counterpart", "csc_name",
         "fermi_l", "fermi_b", "fermi_flux", "coverage",
@@ -114,7 +112,7 @@ def _rows(
     # the table has room for one survey
     objects = f"{surveys[0]}_id" if surveys else ""
     rows = []
-    for row in frame[[*wanted, *([objects] if objects else [])]].to_dict("records"):
+    for row in by_probability(frame)[[*wanted, *([objects] if objects else [])]].to_dict("records"):
         file = files.get(row["fermi_name"])
         also = names.get(row["fermi_name"], "")
         rows.append(

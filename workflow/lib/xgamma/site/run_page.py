@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from xgamma.provenance.products import description
@@ -76,15 +75,3 @@ def run_context(
         ],
         "software": sorted(software.items()),
     }
-
-
-def digests_of(paths: Sequence[str | Path]) -> dict[str, str]:
-    """Table -> SHA-256 of its file."""
-    import hashlib
-
-    found = {}
-    for path in paths:
-        with open(path, "rb") as stream:
-            name = "/".join(Path(path).parts[-2:])
-            found[name] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return found

@@ -24,11 +24,12 @@ from xgamma.site.finding_chart import (
     finding_chart,
     inset,
 )
+from xgamma.site.plane_map import slug
 from xgamma.sky import match_within, separation
 from xgamma.stages.conclude import counting_probabilities
 from xgamma.stages.counterparts import product_name
 
-__all__ = ["SEEN", "SourcePages", "in_order", "page_files"]
+__all__ = ["SEEN", "SourcePages", "by_probability", "in_order", "page_files"]
 
 SEEN = STATES[1:]
 """Sources with one of these states have a page."""
@@ -81,6 +82,13 @@ def page_files(names: Sequence[str]) -> dict[str, str]:
     return files
 
 
+def by_probability(counterparts: pd.DataFrame) -> pd.DataFrame:
+    """Rows of tables/counterparts, the likeliest first, those without a candidate last."""
+    return counterparts.sort_values(
+        ["p_counterpart", "fermi_name"], ascending=[False, True], na_position="last"
+    )
+
+
 def in_order(counterparts: pd.DataFrame) -> list[str]:
     """Names of the sources that have a page, those with the likeliest counterpart first.
 
@@ -89,10 +97,8 @@ def in_order(counterparts: pd.DataFrame) -> list[str]:
     counterparts : DataFrame
         tables/counterparts.
     """
-    seen = counterparts.loc[counterparts["state"].isin(SEEN), "fermi_name"].sort_values()
-    p = counterparts.set_index("fermi_name")["p_counterpart"].reindex(seen).fillna(-1.0)
-    order = np.lexsort((seen.to_numpy().astype(str), -p.to_numpy()))
-    return seen.to_numpy()[order].tolist()
+    ordered = by_probability(counterparts)
+    return ordered.loc[ordered["state"].isin(SEEN), "fermi_name"].tolist()
 
 
 @dataclass(frozen=True)
@@ -236,6 +242,7 @@ class SourcePages:
         return {
             "rows": {row["fermi_name"]: row for row in rows.to_dict("records")},
             "candidates": candidates,
+            "half_deg": half,
             "cells": _split(near, order, self.cells),
             "others": _split(beside, order, self.neighbours),
             "terms": dict(iter(terms.groupby("fermi_name", sort=False))),
@@ -269,13 +276,13 @@ class SourcePages:
         others = others[others["fermi_name"] != name]
         ra, dec = of["proposed"].loc[name] if name in of["proposed"].index else (np.nan, np.nan)
         proposed = (float(ra), float(dec)) if np.isfinite(ra) and np.isfinite(dec) else None
-        near = Neighbourhood(row, candidates, of["cells"][name], others, proposed)
+        half = of["half_deg"][name]
+        near = Neighbourhood(row, candidates, of["cells"][name], others, proposed, half)
         listed = _listed(candidates)
         rows = [self._candidate(candidate, of) for candidate in listed.to_dict("records")]
         conclusion = of["counterparts"][name]
         control = of["controls"].get(name)
         with_page = others[others["fermi_name"].isin(self.files)]
-        half = chart_half_deg(row["semi_major_axis_95"], candidates)
         away = np.maximum(
             np.abs(with_page["fermi_dec"] - row["fermi_dec"]),
             np.abs((with_page["fermi_ra"] - row["fermi_ra"] + 180) % 360 - 180)
@@ -292,6 +299,7 @@ class SourcePages:
                 if conclusion[f"{survey}_id"]
             ],
             "surveys": list(self.surveys),
+            "slug": slug(conclusion["state"]),
             "meaning": _MEANINGS[conclusion["state"]],
             "warnings": [w for w in conclusion["warnings"].split("; ") if w],
             "chart": finding_chart(near, _chart_words(name, candidates)),

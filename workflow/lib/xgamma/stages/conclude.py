@@ -30,6 +30,7 @@ __all__ = [
     "counterpart_table",
     "counting_probabilities",
     "evidence_table",
+    "none_of_them",
 ]
 
 # the class of the evidence for each of `KIND_COLUMNS`: both kinds of pulsar are neutron stars
@@ -150,7 +151,7 @@ def evidence_table(
     association : DataFrame
         `xgamma.stages.associate.CANDIDATE_COLUMNS`.
     rest : Series
-        By Fermi source, the probability that it is none of its candidates.
+        Of `none_of_them`.
     csc : DataFrame
         The catalogue.
     surveys : mapping
@@ -292,6 +293,17 @@ def counterpart_columns(surveys: Mapping[str, Mapping[str, Any]]) -> list[Column
     ]
 
 
+def none_of_them(fermi: pd.DataFrame) -> pd.Series:
+    """By Fermi source, the probability that it is none of its candidates.
+
+    Parameters
+    ----------
+    fermi : DataFrame
+        `FERMI_TABLE`.
+    """
+    return fermi.set_index("fermi_name")[["p_outside", "p_below", "p_none"]].sum(axis=1)
+
+
 def counting_probabilities(
     candidates: pd.DataFrame, evidence: pd.DataFrame, fermi: pd.DataFrame, evidence_counts: bool
 ) -> pd.DataFrame:
@@ -307,12 +319,11 @@ def counting_probabilities(
     """
     pair = ["fermi_name", "csc_name"]
     with_p = candidates.merge(evidence[[*pair, "evidence_ratio"]], on=pair, how="left")
-    rest = fermi.set_index("fermi_name")[["p_outside", "p_below", "p_none"]].sum(axis=1)
     with_p["p_association_evidence"] = with_evidence(
         with_p["p_association"].to_numpy(),
         with_p["evidence_ratio"].to_numpy(),
         with_p["fermi_name"].to_numpy(),
-        with_p["fermi_name"].map(rest).to_numpy(float),
+        with_p["fermi_name"].map(none_of_them(fermi)).to_numpy(float),
     )
     counting = "p_association_evidence" if evidence_counts else "p_association"
     return with_p.assign(p_counterpart=with_p[counting])
