@@ -480,7 +480,7 @@ def archive_at(
         }
         for name in ("heasarc", "gaia", "irsa")
     }
-    return {"simulated": True, **services}
+    return {"simulated": True, "services": services}
 
 
 class ShardsSeen:

@@ -93,7 +93,7 @@ class TestDemoRows:
         for name, upload, only in (("uploads", True, []), ("circles", False, in_circles)):
             archive = archive_at(url_of_demo_rows, one_service=True, modes={"gaia": "async"})
             for service in ("heasarc", "gaia", "irsa"):
-                archive[service]["upload"] = upload
+                archive["services"][service]["upload"] = upload
             config = {"archive": name, "archives": {name: archive}}
             targets = [f"results/{name}/{below}/{one}" for one in only]
             settings = served.configure(f"{name}.yaml", config)

@@ -221,8 +221,8 @@ def test_nothing_runs_where_nothing_changes(bench, tmp_path):
     for key, value in (("timeout_s", 7), ("attempts", 2), ("max_rows", 10**6), ("reuse", False)):
         bench.set(f"tap.{key}", value)
     for key, value in (("max_requests", 5), ("mode", "async"), ("upload", False)):
-        bench.set(f"archives.{ARCHIVE}.gaia.{key}", value)
-    bench.set("archives.live.gaia.url", "https://example.org/tap")
+        bench.set(f"archives.{ARCHIVE}.services.gaia.{key}", value)
+    bench.set("archives.live.services.gaia.url", "https://example.org/tap")
     bench.set("demo.seed", 5)
     upside_down = {key: bench.config[key] for key in reversed(bench.config)}
     text = "# a comment\n" + yaml.safe_dump(upside_down, sort_keys=False)
@@ -280,7 +280,7 @@ PLANS = [
     ("enrichment.shards", OTHER_SHARDS, ""),
     ("figures.dpi, figures.formats", {"figures.dpi": 60}, ""),
     ("subsample.classes", {"subsample.classes": ["PSR", "psr"]}, ""),
-    ("a service's releases", {f"archives.{ARCHIVE}.heasarc.releases": {"csc": "2.1"}}, ""),
+    ("a service's releases", {f"archives.{ARCHIVE}.services.heasarc.releases": {"csc": "2.1"}}, ""),
     ("a module of one figure", {}, "lib/xgamma/figures/plane.py"),
     ("a script", {}, "scripts/group_by_fermi.py"),
     (LIBRARY, {}, f"lib/{LIBRARY}"),
@@ -339,7 +339,7 @@ def test_one_edit_after_the_other_and_all_back(bench, server, tmp_path):
     # an edit of one survey makes and asks nothing of the other's
     bench.set_all({"surveys.gaia.columns": {**columns, "b": "gaia_b"}})
     with ChaosProxy(server.url) as proxy:
-        bench.set_all({f"archives.{ARCHIVE}.irsa.url": f"{proxy.url}/irsa/tap"})
+        bench.set_all({f"archives.{ARCHIVE}.services.irsa.url": f"{proxy.url}/irsa/tap"})
         edits = "a survey's columns: more", "a survey's table or endpoint"
         requests = bench.check(*edits, shards="all", described="gaia irsa", elsewhere=proxy)
         assert requests == len(bench.in_manifest("gaia"))
@@ -355,7 +355,11 @@ def test_one_edit_after_the_other_and_all_back(bench, server, tmp_path):
     blocks = {key: at_first[key] for key in ("enrichment", "surveys")}
     surveys = {"gaia": bench.config["surveys"]["gaia"], "twomass": blocks["surveys"]["twomass"]}
     gaia = {"surveys": {"gaia": blocks["surveys"]["gaia"]}}
-    url = {f"archives.{ARCHIVE}.irsa.url": at_first["archives"][ARCHIVE]["irsa"]["url"]}
+    url = {
+        f"archives.{ARCHIVE}.services.irsa.url": at_first["archives"][ARCHIVE]["services"]["irsa"][
+            "url"
+        ]
+    }
     bench.plan("sky.latitude_cut_deg: back", {"sky": at_first["sky"]})
     bench.plan("crossmatch.min_flux: back", {"crossmatch": at_first["crossmatch"]})
     bench.plan("enrichment: back", {"enrichment": blocks["enrichment"]})
@@ -388,7 +392,7 @@ def test_a_misspelt_survey_spoils_nothing(bench):
     """What describes the catalogues was removed for it, and all that rests on them made anew."""
     bench.set_all({"surveys.x": SURVEY_NOWHERE})
     run = bench.project.run()
-    assert run.jobs == ["describe_service_heasarc_surveys"]
+    assert run.jobs == ["describe_service_heasarc-surveys"]
     assert "heasarc: TAP_SCHEMA lists no columns of table nowhere; " in run.output
     del bench.config["surveys"]["x"]
     bench.write()
@@ -415,7 +419,7 @@ def test_named_sources_leave_the_plane_alone(bench):
 def test_heasarc_elsewhere(bench, server):
     """It stays there, since nothing below asks it."""
     with ChaosProxy(server.url) as proxy:
-        bench.set_all({f"archives.{ARCHIVE}.heasarc.url": f"{proxy.url}/heasarc/tap"})
+        bench.set_all({f"archives.{ARCHIVE}.services.heasarc.url": f"{proxy.url}/heasarc/tap"})
         edit = "HEASARC's endpoint, with the same rows"
         assert bench.check(edit, shards="none", described="heasarc", elsewhere=proxy) == 0
         # the columns, and three catalogues and the join, each with its count

@@ -67,7 +67,7 @@ def options(
     """
     archive = archive_at("" if isinstance(url, Mapping) else url, one_service=True, max_requests=1)
     for service, address in url.items() if isinstance(url, Mapping) else ():
-        archive[service]["url"] = address
+        archive["services"][service]["url"] = address
     settings = {
         "archive": name,
         "archives": {name: archive},
@@ -129,7 +129,7 @@ def test_no_network(project):
     """Names under .invalid are known nowhere: one line for three jobs that fail."""
     archive = archive_at("http://xgamma.invalid")
     for service in ("heasarc", "gaia", "irsa"):
-        archive[service]["url"] = f"http://{service}.invalid/tap"
+        archive["services"][service]["url"] = f"http://{service}.invalid/tap"
     settings = {"archive": "offline", "archives": {"offline": archive}}
     run = project.run("--configfile", project.configure("offline.yaml", settings))
     check_failed_plainly(project, run, "offline")

@@ -23,11 +23,9 @@ rule fetch_outlines:
     conda:
         ENVIRONMENT
     resources:
+        **outline_slots(),
         mem_mb=scaled_by_attempt(1500),
         runtime=scaled_by_attempt(FETCH_MINUTES),
-        heasarc=outline_slots("heasarc"),
-        gaia=outline_slots("gaia"),
-        irsa=outline_slots("irsa"),
     params:
         url=CONFIG.coverage.obscore.url,
         table=CONFIG.coverage.obscore.table,
@@ -64,6 +62,7 @@ rule map_coverage:
     params:
         source=CONFIG.coverage.source,
         public_by=CONFIG.coverage.public_by,
+        radius_arcmin=CONFIG.xray.observations.radius_arcmin,
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         extended=digest_of_resource(EXTENDED_LIST),
         code=code_digest("map_coverage"),

@@ -5,8 +5,13 @@
 #        plane/{catalog}.parquet; catalogs/chosen.parquet, if sources are named.
 
 
-# A file for each service: an edit that concerns one of them makes nothing of another's anew. The
-# surveys that HEASARC has, if any, are apart from its catalogues.
+def the_described(wildcards):
+    """The service that a description is of."""
+    return service_described(wildcards.description, CONFIG.catalogs_service)
+
+
+# A file for each service: an edit that concerns one of them makes nothing of another's anew.
+# Surveys at the service that has the catalogues are apart from these.
 rule describe_service:
     input:
         sky=demo_sky,
@@ -21,17 +26,16 @@ rule describe_service:
     conda:
         ENVIRONMENT
     resources:
+        **slots_at(lambda wildcards: [the_described(wildcards)]),
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(FETCH_MINUTES),
-        heasarc=lambda wildcards: description_slots(wildcards, "heasarc"),
-        gaia=lambda wildcards: description_slots(wildcards, "gaia"),
-        irsa=lambda wildcards: description_slots(wildcards, "irsa"),
     params:
-        url=lambda wildcards: url(service_described(wildcards.description)),
+        url=lambda wildcards: url(the_described(wildcards)),
+        spelt=lambda wildcards: spelt(the_described(wildcards)),
         surveys=lambda wildcards: {
             name: survey
             for name, survey in SURVEY_TABLES.items()
-            if description_of(survey) == wildcards.description
+            if description_name(name) == wildcards.description
         },
         kept_answers=kept_answers,
         code=code_digest("describe_service"),
@@ -45,7 +49,7 @@ rule fetch_catalog:
     input:
         # not ancient: Snakemake 9.27 then overlooks an edited param or a missing product of this
         # rule whenever the description is made anew in the same run
-        columns=f"{RESULTS}/services/heasarc.ecsv",
+        columns=f"{RESULTS}/services/{CONFIG.catalogs_service}.ecsv",
         sky=demo_sky,
         # of the Fermi sources all are needed, to know which ones are meant
         chosen=lambda wildcards: [] if wildcards.catalog == "fermilpsc" else CHOSEN,
@@ -60,11 +64,12 @@ rule fetch_catalog:
     conda:
         ENVIRONMENT
     resources:
+        **slots_at(the_catalogs),
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(FETCH_MINUTES),
-        heasarc=service_slots("heasarc", "heasarc"),
     params:
-        url=url("heasarc"),
+        url=url(CONFIG.catalogs_service),
+        spelt=spelt(CONFIG.catalogs_service),
         kept_answers=kept_answers,
         code=code_digest("fetch_catalog"),
     message:

@@ -2,8 +2,8 @@
 # Needs: config (loaded by main.smk), the library, HERE and IS_LOCAL of library.smk.
 # Makes: CONFIG, RESULTS, CHOSEN, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES,
 #        IDENTIFIED_SURVEYS, DESCRIBED, DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), url(),
-#        demo_sky(), demo_sky_record(), service_slots(), description_slots(), outline_slots(),
-#        survey_slots(), scaled_by_attempt(), stays_here(), shards_of_manifest(), codes(),
+#        demo_sky(), demo_sky_record(), slots_at(), outline_slots(), description_name(),
+#        scaled_by_attempt(), stays_here(), shards_of_manifest(), codes(),
 #        about(), records_of().
 
 import atexit
@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from xgamma.archive.surveys import description_of, service_described
+from xgamma.config.archives import SERVICE_NAME
 from xgamma.config.settings import load_config
 from xgamma.config.sources import with_source_names
 from xgamma.config.surveys import SURVEY_NAME
@@ -88,7 +89,7 @@ else:
 
 wildcard_constraints:
     catalog="chanmaster|csc|fermilpsc",
-    description="heasarc|heasarc_surveys|gaia|irsa",
+    description=f"{SERVICE_NAME}(-surveys)?",
     survey=SURVEY_NAME,
     shard=SHARD_PATTERN,
     digest=DIGEST_PATTERN,
@@ -157,6 +158,16 @@ def url(service):
     return CONFIG.services[service].url
 
 
+def spelt(service):
+    """How a service spells tables that are called otherwise here, as a param of who asks it."""
+    return CONFIG.spelt_tables(service)
+
+
+def asked_at(service):
+    """What of a service's settings its rows depend on."""
+    return [url(service), spelt(service)] if spelt(service) else url(service)
+
+
 def demo_sky(wildcards):
     """The simulated sky's file, for rules that ask the demo archive; else nothing."""
     return f"{CONFIG.archive_folder}/archive/sky.duckdb" if IN_PROCESS else []
@@ -168,30 +179,50 @@ def demo_sky_record(wildcards):
     return sky.replace("sky.duckdb", "sky.json") if sky else []
 
 
-def service_slots(resource, *asked):
-    """The part of a service's slots that a job takes."""
-    return 0 if CONFIG.replay_of else scheduling.slots_taken(CONFIG.services, resource, asked)
+def slots_at(asked):
+    """The part of each service's slots that a job takes, as resources by the services' names.
+
+    Parameters
+    ----------
+    asked : callable
+        From wildcards the services that the job asks in turn.
+    """
+
+    def taken(service):
+        if CONFIG.replay_of:
+            return 0
+        return lambda wildcards: scheduling.slots_taken(CONFIG.services, service, asked(wildcards))
+
+    return {service: taken(service) for service in CONFIG.services}
 
 
-def description_slots(wildcards, resource):
-    """`service_slots` for a job that asks a service to describe itself."""
-    return service_slots(resource, service_described(wildcards.description))
+def the_catalogs(wildcards):
+    """The service that has the Fermi and X-ray catalogues, as `slots_at` takes it."""
+    return [CONFIG.catalogs_service]
 
 
-def outline_slots(resource):
-    """The part of a service's slots that a job takes that asks for outlines.
+def every_service(wildcards):
+    """All services of the archive, as `slots_at` takes them."""
+    return [*CONFIG.services]
+
+
+def outline_slots():
+    """The part of each service's slots that a job takes that asks for outlines.
 
     None, unless that service is at the same host: then all, which is one request at a time.
     """
     if not scheduling.asks_for_outlines(CONFIG):
-        return 0
+        return {}
     services = {**CONFIG.services, "obscore": CONFIG.outline_service}
-    return scheduling.slots_taken(services, resource, ["obscore"])
+    return {
+        service: scheduling.slots_taken(services, service, ["obscore"])
+        for service in CONFIG.services
+    }
 
 
-def survey_slots(wildcards, resource):
-    """`service_slots` for a job that asks the service that has the survey."""
-    return service_slots(resource, CONFIG.surveys[wildcards.survey].service)
+def description_name(survey):
+    """Under which name the tables of the service that has a survey are described."""
+    return description_of(SURVEY_TABLES[survey], CONFIG.catalogs_service)
 
 
 def scaled_by_attempt(first):
@@ -234,8 +265,8 @@ IDENTIFIED_SURVEYS = {
     }
     for name, survey in CONFIG.surveys.items()
 }
-# What services describe: HEASARC its catalogues always, each the surveys that it has.
-DESCRIBED = sorted({"heasarc", *map(description_of, SURVEY_TABLES.values())})
+# What services describe: the catalogues always, each the surveys that it has.
+DESCRIBED = sorted({CONFIG.catalogs_service, *map(description_name, SURVEY_TABLES)})
 DESCRIPTIONS = expand(f"{RESULTS}/services/{{description}}.ecsv", description=DESCRIBED)
 
 
@@ -245,11 +276,11 @@ def about(*tables, surveys=False):
     Parameters
     ----------
     tables : str
-        HEASARC's on which they rest.
+        The catalogues on which they rest.
     surveys : bool
         Whether they rest on the surveys too.
     """
-    asked = [(table, "heasarc") for table in tables]
+    asked = [(table, CONFIG.catalogs_service) for table in tables]
     if surveys:
         asked += [(survey.table, survey.service) for survey in CONFIG.surveys.values()]
     return {

@@ -1,5 +1,5 @@
 # Which Chandra sources lie inside the error circles of the Fermi sources of the plane.
-# Needs: the HEASARC service, services/heasarc.ecsv, catalogs/{csc,fermilpsc}.parquet.
+# Needs: the service that has both, its services/*.ecsv, catalogs/{csc,fermilpsc}.parquet.
 # Makes: crossmatch/{joined.parquet, joined.provenance.json},
 #        crossmatch/{pairs.parquet, excluded.ecsv, verification.json},
 #        tables/{csc_fermi_pairs.ecsv, grouped_csc_fermi_pairs.csv, .ecsv}.
@@ -7,7 +7,7 @@
 
 rule crossmatch:
     input:
-        columns=f"{RESULTS}/services/heasarc.ecsv",
+        columns=f"{RESULTS}/services/{CONFIG.catalogs_service}.ecsv",
         sky=demo_sky,
         chosen=CHOSEN,
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet" if CHOSEN else [],
@@ -22,17 +22,18 @@ rule crossmatch:
     conda:
         ENVIRONMENT
     resources:
+        **slots_at(the_catalogs),
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(FETCH_MINUTES),
-        heasarc=service_slots("heasarc", "heasarc"),
     params:
-        url=url("heasarc"),
+        url=url(CONFIG.catalogs_service),
+        spelt=spelt(CONFIG.catalogs_service),
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,
         kept_answers=kept_answers,
         code=code_digest("crossmatch"),
     message:
-        "joining Fermi and Chandra sources at HEASARC"
+        f"joining Fermi and Chandra sources at {CONFIG.catalogs_service}"
     script:
         "../scripts/crossmatch.py"
 

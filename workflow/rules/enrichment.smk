@@ -37,7 +37,7 @@ checkpoint shard_sources:
         by=CONFIG.enrichment.shards.by,
         order=CONFIG.enrichment.shards.order,
         surveys=SURVEY_TABLES,
-        urls={survey.service: url(survey.service) for survey in CONFIG.surveys.values()},
+        urls={survey.service: asked_at(survey.service) for survey in CONFIG.surveys.values()},
         kept_answers=kept_answers,
         enrichment_code=code_digest("enrich_shard"),
         code=code_digest("shard_sources"),
@@ -56,7 +56,7 @@ rule enrich_shard:
     input:
         targets=ancient(f"{RESULTS}/enrichment/targets.parquet"),
         columns=lambda wildcards: ancient(
-            f"{RESULTS}/services/{description_of(SURVEY_TABLES[wildcards.survey])}.ecsv"
+            f"{RESULTS}/services/{description_name(wildcards.survey)}.ecsv"
         ),
         sky=lambda wildcards: ancient(demo_sky(wildcards)),
     output:
@@ -70,11 +70,9 @@ rule enrich_shard:
     conda:
         ENVIRONMENT
     resources:
+        **slots_at(lambda wildcards: [CONFIG.surveys[wildcards.survey].service]),
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(FETCH_MINUTES),
-        heasarc=lambda wildcards: survey_slots(wildcards, "heasarc"),
-        gaia=lambda wildcards: survey_slots(wildcards, "gaia"),
-        irsa=lambda wildcards: survey_slots(wildcards, "irsa"),
     params:
         url=lambda wildcards: url(CONFIG.surveys[wildcards.survey].service),
         survey=lambda wildcards: SURVEY_TABLES[wildcards.survey],
@@ -91,7 +89,7 @@ rule merge_enrichment:
         fermi=f"{RESULTS}/catalogs/fermilpsc.parquet",
         shards=shards_of_manifest,
         descriptions=sorted(
-            {f"{RESULTS}/services/{description_of(one)}.ecsv" for one in SURVEY_TABLES.values()}
+            {f"{RESULTS}/services/{description_name(survey)}.ecsv" for survey in SURVEY_TABLES}
         ),
         # ancient: the pairs are made anew if another answer gives others
         records=ancient(records_of("crossmatch/joined")),
@@ -111,6 +109,7 @@ rule merge_enrichment:
         runtime=scaled_by_attempt(10),
     params:
         surveys=SURVEY_TABLES,
+        described={survey: description_name(survey) for survey in SURVEY_TABLES},
         about=about("fermilpsc", "csc", surveys=True),
         code=code_digest("merge_enrichment"),
     message:

@@ -113,11 +113,9 @@ rule drift:
     conda:
         ENVIRONMENT
     resources:
+        **slots_at(every_service),
         mem_mb=scaled_by_attempt(2000),
         runtime=scaled_by_attempt(FETCH_MINUTES),
-        heasarc=service_slots("heasarc", *CONFIG.services),
-        gaia=service_slots("gaia", *CONFIG.services),
-        irsa=service_slots("irsa", *CONFIG.services),
     params:
         replay=CONFIG.replay_of is not None,
         simulated_sky=IN_PROCESS,

@@ -41,6 +41,8 @@ rule summarize:
         nearest=CONFIG.enrichment.nearest,
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
         surveys=SURVEY_TABLES,
+        catalogs=CONFIG.catalogs_service,
+        spelt=spelt(CONFIG.catalogs_service),
         code=code_digest("summarize"),
     message:
         "summarizing"
@@ -81,11 +83,9 @@ rule preflight:
     conda:
         ENVIRONMENT
     resources:
+        **slots_at(every_service),
         mem_mb=scaled_by_attempt(1000),
         runtime=scaled_by_attempt(10),
-        heasarc=service_slots("heasarc", *CONFIG.services),
-        gaia=service_slots("gaia", *CONFIG.services),
-        irsa=service_slots("irsa", *CONFIG.services),
     params:
         surveys=SURVEY_TABLES,
     message:

@@ -1,5 +1,6 @@
-"""Join Fermi and Chandra sources at HEASARC."""
+"""Join Fermi and Chandra sources where both are."""
 
+from xgamma.archive.catalogues import catalogues_of
 from xgamma.archive.connect import connect
 from xgamma.archive.services import read_description
 from xgamma.config.settings import load_config
@@ -13,13 +14,15 @@ from xgamma.tables.files import read_parquet, write_parquet
 with job(snakemake) as results:
     p = snakemake.params
     sky = snakemake.input.get("sky")
-    client = connect(load_config(snakemake.config), "heasarc", sky, results=results)
+    config = load_config(snakemake.config)
+    client = connect(config, config.catalogs_service, sky, results=results)
     available = read_description(snakemake.input.columns)
     fermi = None
     if snakemake.input.chosen:
         fermi = read_parquet(snakemake.input.fermi, ["name", "bii"])
         fermi, _ = narrowed(fermi, p.latitude_cut_deg, read_parquet(snakemake.input.chosen))
-    joined, answers = fetch_pairs(client, p.latitude_cut_deg, p.min_flux, available, fermi)
+    known = catalogues_of(p.spelt)
+    joined, answers = fetch_pairs(client, p.latitude_cut_deg, p.min_flux, available, fermi, known)
     write_parquet(snakemake.output.joined, joined, PAIR_COLUMNS)
     settings = {
         "url": p.url,

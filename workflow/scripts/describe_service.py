@@ -1,5 +1,6 @@
 """List the columns of every table of a service that is used; stop if a required one is missing."""
 
+from xgamma.archive.catalogues import catalogues_of
 from xgamma.archive.connect import connect
 from xgamma.archive.services import DESCRIPTION_COLUMNS, describe_service
 from xgamma.archive.surveys import service_described
@@ -9,10 +10,10 @@ from xgamma.run.job import job
 from xgamma.tables.files import write_ecsv
 
 with job(snakemake) as results:
-    p, service = snakemake.params, service_described(snakemake.wildcards.description)
-    sky = snakemake.input.get("sky")
-    client = connect(load_config(snakemake.config), service, sky, results=results)
-    described, answers = describe_service(client, p.surveys)
+    p, config = snakemake.params, load_config(snakemake.config)
+    service = service_described(snakemake.wildcards.description, config.catalogs_service)
+    client = connect(config, service, snakemake.input.get("sky"), results=results)
+    described, answers = describe_service(client, p.surveys, catalogues_of(p.spelt))
     write_ecsv(snakemake.output.columns, described, DESCRIPTION_COLUMNS)
     record = fetch_record(
         results,

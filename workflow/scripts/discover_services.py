@@ -2,8 +2,8 @@
 
 from xgamma.archive.registry import (
     REGISTRY_COLUMNS,
-    REGISTRY_KEYWORDS,
     registered_services,
+    registry_keywords,
     search_registry,
 )
 from xgamma.run.job import job
@@ -13,7 +13,7 @@ from xgamma.tables.whole_files import write_text
 
 with job(snakemake):
     urls = snakemake.params.urls
-    found = {name: search_registry(REGISTRY_KEYWORDS[name]) for name in urls}
+    found = {name: search_registry(registry_keywords(name)) for name in urls}
     frame, sentences = registered_services(urls, found)
     write_ecsv(snakemake.output.registry, frame, REGISTRY_COLUMNS)
     write_text(snakemake.output.text, "\n".join(sentences) + "\n")

@@ -4,6 +4,7 @@ import datetime
 
 import pandas as pd
 
+from xgamma.archive.catalogues import catalogues_of
 from xgamma.archive.connect import connect
 from xgamma.config.settings import load_config
 from xgamma.errors import XgammaError
@@ -28,8 +29,10 @@ with job(snakemake) as results:
     for name in settings.services:
         # keeps nothing: the answers that are kept are those that the products rest on
         clients[name] = connect(settings, name, sky)
+    catalogs = settings.catalogs_service
+    known = catalogues_of(settings.spelt_tables(catalogs))
     rows, changes = {}, [pd.DataFrame(columns=[c.name for c in CHANGE_COLUMNS])]
-    for asked in ask_again(clients, results, provenance):
+    for asked in ask_again(clients, catalogs, known, results, provenance):
         rows[asked.table] = (len(asked.kept), len(asked.fresh))
         changes.append(table_changes(asked.table, asked.kept, asked.fresh, asked.key))
     changes = pd.concat(changes, ignore_index=True)

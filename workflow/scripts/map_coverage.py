@@ -39,6 +39,7 @@ with job(snakemake):
         latitude_cut_deg=cut,
         public_by=p.public_by,
         moc=moc,
+        radius_arcmin=p.radius_arcmin,
         outlines=read_parquet(i.outlines) if p.source == "obscore" else None,
     )
     if chosen is not None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from xgamma.archive.services import DESCRIPTION_COLUMNS
-from xgamma.archive.surveys import SurveyTable, description_of
+from xgamma.archive.surveys import SurveyTable
 from xgamma.provenance.table_metadata import Origin
 from xgamma.run.job import job
 from xgamma.stages.group_by_fermi import group_pairs
@@ -28,7 +28,7 @@ with job(snakemake):
         shards = [(read_parquet(f), read_columns(f)) for f in files]
         table = SurveyTable.of(survey)
         counterparts[name], merged = merge_shards(shards, table, fermi_class)
-        columns[name] = described_columns(merged, table, described[description_of(survey)])
+        columns[name] = described_columns(merged, table, described[p.described[name]])
         # beside the shards, and no inputs: thousands would slow every start
         records = [*i.records, *(Path(f).with_suffix(".provenance.json") for f in files)]
         origin = Origin.of(p.about, records, surveys=[survey["table"]])

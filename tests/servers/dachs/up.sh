@@ -97,8 +97,12 @@ mv "$STATE/gavo.rc.new" "$STATE/gavo.rc"
 # list public.csc as csc in TAP_SCHEMA (an RD in inputs shadows the packaged one)
 sys_tap=/usr/lib/python3/dist-packages/gavo/resources/inputs/__system__/tap.rd
 [ -e "$sys_tap" ] || die "$sys_tap is missing; is python3-gavo 2.7 installed?"
-sed 's/getQName()\.lower()/getQName().lower().removeprefix("public.")/' \
-    "$sys_tap" > "$STATE/gavo/inputs/__system__/tap.rd"
+# and those of vizier as VizieR calls them, some with the quotes that ADQL needs
+lower='getQName().lower().removeprefix("public.")'
+lower+='.replace("vizier.erass1", "J/A+A/682/A34/erass1-m")'
+lower+=".replace(\"vizier.gaiadr3\", '\"I/355/gaiadr3\"')"
+lower+='.replace("vizier.xmmssc", "gavo.vizier.xmm-ssc")'
+sed "s#getQName()\.lower()#$lower#" "$sys_tap" > "$STATE/gavo/inputs/__system__/tap.rd"
 if [ "$(id -u)" = 0 ]; then chown -R gavo:gavo "$STATE"; fi
 if ! as test -x "$STATE/gavo"; then die "user $RUNUSER cannot reach $STATE (a parent folder is closed)"; fi
 
@@ -179,6 +183,10 @@ fi
 as sed -i "s/^port = .*/port = $PGPORT/" "$STATE/gavo/etc/dsn"
 
 # --- 5. tables ------------------------------------------------------------
+# what queries call them (see bin/gavo); a table under a view cannot be replaced
+views=('public."J/A+A/682/A34/erass1-m" vizier.erass1' 'public."I/355/gaiadr3" vizier.gaiadr3'
+    'vizier."xmm-ssc" vizier.xmmssc')
+for view in "${views[@]}"; do sql "drop view if exists ${view% *}" 2>/dev/null || true; done
 CHANGED=0
 for rddir in "$here"/rds/*/; do
     name=$(basename "$rddir")
@@ -231,6 +239,12 @@ for rddir in "$here"/rds/*/; do
         echo "$stamp" >"$STATE/loaded/$schema.$dd"
         step "  $n rows"
     done
+done
+
+for view in "${views[@]}"; do
+    [ -n "$(sql "select to_regclass('${view##* }')")" ] || continue
+    sql "create schema if not exists vizier; grant usage on schema vizier to public;
+        create view ${view% *} as select * from ${view##* }; grant select on ${view% *} to public"
 done
 
 # --- 6. serve -------------------------------------------------------------

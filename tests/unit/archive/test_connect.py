@@ -22,15 +22,17 @@ BUSY = Reply(b"busy", 503, "text/plain")
 MIRROR_TABLES = {"t": {"table": "other_t", "release": "1", "columns": {"n": "other_n"}}}
 
 
-def settings_of(url, *, mode="sync", upload=True, mirrors=(), replay_of=None, **tap):
+def settings_of(url, *, mode="sync", upload=True, tables=None, mirrors=(), replay_of=None, **tap):
     """The settings of an archive whose HEASARC is at `url`."""
     settings = load_config({})
-    service = Service(url=url, mode=mode, upload=upload, mirrors=tuple(mirrors))
+    service = Service(
+        url=url, mode=mode, upload=upload, tables=tables or {}, mirrors=tuple(mirrors)
+    )
     return dataclasses.replace(
         settings,
         archive="replay" if replay_of else "a",
         replay=Replay(archive=replay_of or "demo"),
-        archives={"a": Archive(simulated=False, heasarc=service, gaia=service, irsa=service)},
+        archives={"a": Archive(simulated=False, services={"heasarc": service, "gaia": service})},
         tap=dataclasses.replace(settings.tap, **tap),
     )
 
@@ -67,6 +69,20 @@ def test_the_service_is_asked_at_its_url_in_its_mode(one_row, mode):
 @pytest.mark.parametrize("upload", [True, False])
 def test_whether_the_service_takes_uploads(one_row, upload):
     assert client_of(one_row, upload=upload).upload is upload
+
+
+def test_the_service_is_asked_in_the_words_that_its_map_has(one_row, folder):
+    def ask(tables):
+        client = client_of(one_row, tables=tables)
+        return client.query(
+            lambda names: f"SELECT {names.column('t', '_n')} FROM {names.table('t')}"
+        )
+
+    asked = ask({"t": {"table": '"I/1"', "columns": {"_n": "Num"}}}).record["adql"]
+    assert asked == 'SELECT Num FROM "I/1"'
+    assert ask({}).record["adql"] == 'SELECT "_n" FROM t'
+    # what another map named is another question
+    assert len(list((folder / RESULTS / "answers").rglob("*.json"))) == 2
 
 
 def test_the_mirrors_are_asked_in_turn_in_their_modes_and_words(one_row, pauses):
@@ -216,7 +232,7 @@ def test_a_simulated_service_is_replayed_without_its_sky(sky):
 def test_no_field_is_left_out_of_these_tests():
     """A new one has to reach the client too, unless it is for Snakemake or for checks."""
     assert {field.name for field in dataclasses.fields(Service)} - {"max_requests", "releases"} == {
-        *("url", "mode", "upload", "mirrors")
+        *("url", "mode", "upload", "tables", "mirrors")
     }
     assert {field.name for field in dataclasses.fields(Tap)} == {
         *("timeout_s", "sync_timeout_s", "deadline_s", "attempts", "max_bytes", "max_rows"),

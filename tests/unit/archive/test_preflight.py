@@ -85,7 +85,7 @@ def findings(heasarc, gaia, *, tap=(), sources=(), **gaia_settings):
         settings,
         archive="a",
         sources=sources,
-        archives={"a": Archive(simulated=False, **services)},
+        archives={"a": Archive(simulated=False, services=services)},
         tap=dataclasses.replace(settings.tap, attempts=1, **dict(tap)),
     )
     lines = [str(one) for one in preflight(settings, {"gaia": GAIA})]
@@ -150,13 +150,15 @@ def no(path):
             "sync",
             "sync",
             "STOP gaia: {url} answers in N s; async works, sync does not: HTTP 404 Not Found; an "
-            "upload of 3 rows came back whole in N s; in the config: archives.a.gaia.mode: async",
+            "upload of 3 rows came back whole in N s; in the config: "
+            "archives.a.services.gaia.mode: async",
         ),
         (
             "async",
             "async",
             "STOP gaia: {url} answers in N s; sync works, async does not: HTTP 404 Not Found; an "
-            "upload of 3 rows came back whole in N s; in the config: archives.a.gaia.mode: sync",
+            "upload of 3 rows came back whole in N s; in the config: "
+            "archives.a.services.gaia.mode: sync",
         ),
         (
             "async",
@@ -191,7 +193,7 @@ def test_sync_that_is_too_slow_is_no_sync_that_works(heasarc, gaia):
     gaia.meddle = meddle
     service, _ = of_gaia(heasarc, gaia, tap={"sync_timeout_s": 1.0})
     assert "async works, sync does not: too slow; " in service
-    assert service.endswith("in the config: archives.a.gaia.mode: async")
+    assert service.endswith("in the config: archives.a.services.gaia.mode: async")
 
 
 def rounded(table):
@@ -219,7 +221,7 @@ def test_an_upload_that_comes_back_short_or_changed(heasarc, gaia, change, words
     service, survey = of_gaia(heasarc, gaia)
     assert service == (
         f"STOP gaia: {gaia.url} answers in N s; sync and async work; {words}; in the config: "
-        "archives.a.gaia.upload: false"
+        "archives.a.services.gaia.upload: false"
     )
     assert survey.endswith("3 rows around 1 positions in N s"), "as such a config asks"
     assert not any("TAP_UPLOAD.targets AS t WHERE" in query for query in gaia.queries)
@@ -233,7 +235,7 @@ def test_uploads_that_are_refused(heasarc, gaia):
     service, survey = of_gaia(heasarc, gaia)
     assert service == (
         f"STOP gaia: {gaia.url} answers in N s; sync and async work; an upload of three rows: "
-        "uploads are not supported; in the config: archives.a.gaia.upload: false"
+        "uploads are not supported; in the config: archives.a.services.gaia.upload: false"
     )
     assert survey.startswith("ok ")
     # as the config has it, there is nothing to find fault with
@@ -309,12 +311,13 @@ def test_catalogues_that_lack_something(heasarc, gaia):
     del heasarc.answer.columns["csc"]
     assert findings(heasarc, gaia)[2] == (
         "STOP heasarc csc: its TAP_SCHEMA lists no such table; in the config: "
-        "archives.a.heasarc.url, if it is not HEASARC's"
+        "archives.a.services.heasarc.url, if that is another's"
     )
 
 
 WAY_OUT = (
-    "; in the config: archives.a.gaia.url, if that is not where it is (snakemake --cores 1 "
+    "; in the config: archives.a.services.gaia.url, if that is not where it is (snakemake --cores "
+    "1 "
     "discover_services --config archive=a lists where services are)"
 )
 

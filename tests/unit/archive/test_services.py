@@ -12,7 +12,6 @@ from xgamma.archive.catalogues import CATALOGUES
 from xgamma.archive.client import TapClient
 from xgamma.archive.registry import (
     REGISTRY_COLUMNS,
-    REGISTRY_KEYWORDS,
     registered_services,
     search_registry,
 )
@@ -107,8 +106,11 @@ def test_a_survey_that_heasarc_has_is_described_apart_from_the_catalogues(client
     )
     assert list(available_of(frame)) == [("heasarc", "csc")]
     assert frame.loc[frame["used"], "column"].tolist() == ["b_flux_ap", "dec", "name", "ra"]
-    assert {description_of(one) for one in (GAIA, survey)} == {"gaia", "heasarc_surveys"}
-    assert service_described("heasarc_surveys") == service_described("heasarc") == "heasarc"
+    assert {description_of(one, "heasarc") for one in (GAIA, survey)} == {"gaia", "heasarc-surveys"}
+    described = [service_described(name, "heasarc") for name in ("heasarc-surveys", "heasarc")]
+    assert described == ["heasarc", "heasarc"]
+    # of another service of any name, whatever has the catalogues
+    assert service_described("heasarc-surveys", "gaia") == "heasarc-surveys"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_optional_columns_and_aliases(clients, tables):
     tables["csc"].remove("error_ellipse_r1")
     frame, _ = describe_service(clients["heasarc"], {"gaia": GAIA})
     assert frame.loc[frame["column"] == "FLAGS", "used"].tolist() == [True]
-    assert missing_optional(available_of(frame), {}) == [
+    assert missing_optional(available_of(frame), "heasarc", {}) == [
         "csc.error_ellipse_r1",
         "fermilpsc.energy_flux_error",
     ]
@@ -162,7 +164,7 @@ def test_an_optional_column_of_a_survey(clients, tables):
     )
     assert irsa.loc[irsa["column"] == "J_M", "used"].tolist() == [True]
     available = available_of(heasarc) | available_of(irsa)
-    assert missing_optional(available, {"twomass": survey}) == ["fp_psc.jdate"]
+    assert missing_optional(available, "heasarc", {"twomass": survey}) == ["fp_psc.jdate"]
     with pytest.raises(XgammaError, match=r"^irsa: table fp_psc has no column jdate; it"):
         describe_service(clients["irsa"], {"twomass": {**survey, "optional": []}})
 
@@ -368,10 +370,8 @@ def test_registered_services():
     frame, sentences = registered_services(urls, found)
     assert sentences == [
         "heasarc: https://heasarc.example/xamin/vo/tap is registered as ivo://h/one",
-        "gaia: https://gaia.example/tap is not among the 3 registered TAP services for "
-        f"'{REGISTRY_KEYWORDS['gaia']}'",
-        "irsa: https://irsa.example/TAP is not among the 0 registered TAP services for "
-        f"'{REGISTRY_KEYWORDS['irsa']}'",
+        "gaia: https://gaia.example/tap is not among the 3 registered TAP services for 'gaia esa'",
+        "irsa: https://irsa.example/TAP is not among the 0 registered TAP services for 'irsa'",
     ]
     rows = list(zip(frame["service"], frame["ivoid"], frame["configured"], strict=True))
     assert rows == [
@@ -382,7 +382,7 @@ def test_registered_services():
 
 
 def test_an_empty_registry_gives_an_empty_table():
-    urls = dict.fromkeys(REGISTRY_KEYWORDS, "https://x.example/tap")
+    urls = dict.fromkeys(("heasarc", "gaia", "vizier_at_cds"), "https://x.example/tap")
     frame, sentences = registered_services(urls, {name: [] for name in urls})
     assert len(frame) == 0 and len(sentences) == 3
     assert list(frame.columns) == [c.name for c in REGISTRY_COLUMNS]

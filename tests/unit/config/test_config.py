@@ -41,7 +41,7 @@ def message(raw) -> str:
 
 
 def archive_at(url: str, **settings) -> dict:
-    """An archive whose three services are at one URL."""
+    """An archive whose three services are at one URL, as earlier versions had them."""
     service = {"url": url, **settings}
     return {"simulated": False, "heasarc": service, "gaia": service, "irsa": service}
 
@@ -158,7 +158,8 @@ REFUSED = [
     (
         {True: 1},
         "config: True is 1, but there is no such key; the keys there are archive, replay, "
-        "archives, demo, sources, sky, crossmatch, coverage, association, enrichment, surveys, "
+        "archives, demo, sources, sky, xray, crossmatch, coverage, association, enrichment, "
+        "surveys, "
         "subsample, figures, tap",
     ),
     (
@@ -252,57 +253,65 @@ REFUSED = [
     (
         {"archive": "a", "archives": {"a": archive_at("ftp://a/tap")}},
         "\n".join(
-            f"config: archives.a.{service}.url is 'ftp://a/tap'; a TAP service's base URL starts "
+            f"config: archives.a.services.{service}.url is 'ftp://a/tap'; a TAP service's base URL "
+            "starts "
             "with http:// or https:// and ends before /sync or /async"
             for service in ("heasarc", "gaia", "irsa")
         ),
     ),
     (
         {"archive": "a", "archives": {"a": {**archive_at("http://a/tap"), "irsa": {}}}},
-        "config: archives.a.irsa.url is missing; a service is a block with url, max_requests, "
-        "mode, upload, releases and mirrors",
+        "config: archives.a.services.irsa.url is missing; a service is a block with url, "
+        "max_requests, "
+        "mode, upload, tables, releases and mirrors",
     ),
     (
         {"archive": "a", "archives": {"a": {"simulated": False, "heasarc": {"url": "http://a"}}}},
-        "config: archives.a.gaia is missing; an archive is a block with simulated, heasarc, gaia "
-        "and irsa\n"
-        "config: archives.a.irsa is missing; an archive is a block with simulated, heasarc, gaia "
-        "and irsa",
+        "config: surveys.gaia.service is 'gaia'; the services of archives.a are heasarc\n"
+        "config: surveys.twomass.service is 'irsa'; the services of archives.a are heasarc",
     ),
     # mirrors
     (
         mirrored({"release": "2.0"}),
-        "config: archives.a.heasarc.mirrors[0].tables.csc.release is '2.0', but heasarc holds "
+        "config: archives.a.services.heasarc.mirrors[0].tables.csc.release is '2.0', but heasarc "
+        "holds "
         "release '2.1'; a mirror holds the same release",
     ),
     (
         mirrored({"release": 2.1}),
-        "config: archives.a.heasarc.mirrors[0].tables.csc.release is 2.1; a release is text; a "
+        "config: archives.a.services.heasarc.mirrors[0].tables.csc.release is 2.1; a release is "
+        "text; a "
         "number such as 2.1 needs quotes",
     ),
     (
         mirrored(releases={"fermilpsc": "4FGL-DR4"}),
-        "config: archives.a.heasarc.releases.csc is missing; without it nobody can tell whether "
+        "config: archives.a.services.heasarc.releases.csc is missing; without it nobody can tell "
+        "whether "
         "the mirror one holds the same release",
     ),
     (
         mirrored(releases={"csc": 2.1}),
-        "config: archives.a.heasarc.releases.csc is 2.1; a release is text; a number such as 2.1 "
+        "config: archives.a.services.heasarc.releases.csc is 2.1; a release is text; a number such "
+        "as 2.1 "
         "needs quotes",
     ),
     (
         mirrored(names=("one", "two", "one")),
-        "config: archives.a.heasarc.mirrors[0].name is 'one'; each mirror needs a name of its own\n"
-        "config: archives.a.heasarc.mirrors[2].name is 'one'; each mirror needs a name of its own",
+        "config: archives.a.services.heasarc.mirrors[0].name is 'one'; each mirror needs a name of "
+        "its own\n"
+        "config: archives.a.services.heasarc.mirrors[2].name is 'one'; each mirror needs a name of "
+        "its own",
     ),
     (
         mirrored(url="http://a/tap/"),
-        "config: archives.a.heasarc.mirrors[0].url is 'http://a/tap/'; that is heasarc itself, and "
+        "config: archives.a.services.heasarc.mirrors[0].url is 'http://a/tap/'; that is heasarc "
+        "itself, and "
         "no mirror",
     ),
     (
         mirrored(url="mirror.example/tap"),
-        "config: archives.a.heasarc.mirrors[0].url is 'mirror.example/tap'; a TAP service's base "
+        "config: archives.a.services.heasarc.mirrors[0].url is 'mirror.example/tap'; a TAP "
+        "service's base "
         "URL starts with http:// or https:// and ends before /sync or /async",
     ),
     (
@@ -311,43 +320,52 @@ REFUSED = [
     ),
     (
         mirrored(names=("One",)),
-        "config: archives.a.heasarc.mirrors[0].name is 'One'; a mirror's name is of a-z, 0-9, _ "
+        "config: archives.a.services.heasarc.mirrors[0].name is 'One'; a mirror's name is of a-z, "
+        "0-9, _ "
         "and -, and starts with a letter",
     ),
     (
         mirrored({"columns": None}),
-        "config: archives.a.heasarc.mirrors[0].tables.csc.columns is null; it is a block of "
+        "config: archives.a.services.heasarc.mirrors[0].tables.csc.columns is null; it is a block "
+        "of "
         "columns, service's name and mirror's name",
     ),
     (
         mirrored({"columns": {"ra": "2CXO"}}),
-        "config: archives.a.heasarc.mirrors[0].tables.csc.columns.ra is '2CXO'; a column of a "
+        "config: archives.a.services.heasarc.mirrors[0].tables.csc.columns.ra is '2CXO'; a column "
+        "of a "
         "mirror is of letters, digits and _, or in double quotes within single ones",
     ),
     (
         mirrored({"columns": {"ra, dec": "x"}}),
-        "config: archives.a.heasarc.mirrors[0].tables.csc.columns.ra, dec is no name to use; a "
-        "column at a service is of letters, digits and _, and starts with a letter",
+        "config: archives.a.services.heasarc.mirrors[0].tables.csc.columns.ra, dec is no name to "
+        "use; a "
+        "column at a service is of letters, digits and _, or in double quotes within single ones",
     ),
     (
         mirrored({"table": "IX/70/csc21mas"}),
-        "config: archives.a.heasarc.mirrors[0].tables.csc.table is 'IX/70/csc21mas'; a table's "
-        "name is of letters, digits and _, or in double quotes within single ones",
+        "config: archives.a.services.heasarc.mirrors[0].tables.csc.table is 'IX/70/csc21mas'; a "
+        "table's "
+        "name is of letters, digits and _, with at most two dots, or in double quotes within "
+        "single ones",
     ),
     (
         mirrored({"rows": -1}),
-        "config: archives.a.heasarc.mirrors[0].tables.csc.rows is -1; a number of rows is a whole "
+        "config: archives.a.services.heasarc.mirrors[0].tables.csc.rows is -1; a number of rows is "
+        "a whole "
         "number in [0, 1000000000000], or null if it is not known",
     ),
     (
         mirrored({"coloums": {}}),
-        "config: archives.a.heasarc.mirrors[0].tables.csc.coloums is a block of keys, but there is "
-        "no such key; did you mean archives.a.heasarc.mirrors[0].tables.csc.columns?",
+        "config: archives.a.services.heasarc.mirrors[0].tables.csc.coloums is a block of keys, but "
+        "there is "
+        "no such key; did you mean archives.a.services.heasarc.mirrors[0].tables.csc.columns?",
     ),
     (
         {"archive": "a", "archives": {"a": archive_at("http://a/tap", mirrors=[{"name": "one"}])}},
         "\n".join(
-            f"config: archives.a.{service}.mirrors[0].{key} is missing; a mirror is a block with "
+            f"config: archives.a.services.{service}.mirrors[0].{key} is missing; a mirror is a "
+            "block with "
             "name, url, mode and tables"
             for service in ("heasarc", "gaia", "irsa")
             for key in ("url", "tables")
@@ -356,25 +374,28 @@ REFUSED = [
     ),
     (
         mirrored({"table": None, "release": None}),
-        "config: archives.a.heasarc.mirrors[0].tables.csc.table is null; a table's name is of "
-        "letters, digits and _, or in double quotes within single ones\n"
-        "config: archives.a.heasarc.mirrors[0].tables.csc.release is null; a release is text; a "
+        "config: archives.a.services.heasarc.mirrors[0].tables.csc.table is null; a table's name "
+        "is of "
+        "letters, digits and _, with at most two dots, or in double quotes within single ones\n"
+        "config: archives.a.services.heasarc.mirrors[0].tables.csc.release is null; a release is "
+        "text; a "
         "number such as 2.1 needs quotes",
     ),
     # surveys
     (
         {"surveys": {"gaia": {**GAIA, "service": "mast"}}},
-        "config: surveys.gaia.service is 'mast'; a survey's service is heasarc, gaia or irsa",
+        "config: surveys.gaia.service is 'mast'; the services of archives.demo are heasarc, gaia, "
+        "irsa",
     ),
     (
         {"surveys": {"gaia": {**GAIA, "table": "gaia_source; DROP TABLE csc"}}},
         "config: surveys.gaia.table is 'gaia_source; DROP TABLE csc'; a table's name is of "
-        "letters, digits and _, with at most one dot",
+        "letters, digits and _, with at most two dots, or in double quotes within single ones",
     ),
     (
         {"surveys": {"gaia": {**GAIA, "id": "1d"}}},
-        "config: surveys.gaia.id is '1d'; a column at a service is of letters, digits and _, and "
-        "starts with a letter",
+        "config: surveys.gaia.id is '1d'; a column at a service is of letters, digits and _, or in "
+        "double quotes within single ones",
     ),
     (
         {"surveys": {"gaia": {**GAIA, "position": ["ra"]}}},
@@ -384,7 +405,7 @@ REFUSED = [
     (
         {"surveys": {"gaia": {**GAIA, "columns": {"ra, dec": "ra_dec"}}}},
         "config: surveys.gaia.columns.ra, dec is no name to use; a column at a service is of "
-        "letters, digits and _, and starts with a letter",
+        "letters, digits and _, or in double quotes within single ones",
     ),
     (
         {"surveys": {"gaia": {**GAIA, "columns": {"ruwe": "RUWE"}}}},
@@ -470,14 +491,15 @@ def test_simulated_services_are_said_to_be_simulated():
 def test_the_demo_needs_no_server():
     elsewhere = {**archive_at("http://localhost/tap"), "simulated": True}
     assert message({"archives": {"demo": elsewhere}}).split("\n")[0] == (
-        "config: archives.demo.heasarc.url is 'http://localhost/tap'; the demo's URLs are under "
+        "config: archives.demo.services.heasarc.url is 'http://localhost/tap'; the demo's URLs are "
+        "under "
         "http://demo.invalid/, so give an archive elsewhere another name"
     )
 
 
 def test_an_archive_that_is_not_asked_is_checked_too():
     raw = {"archives": {**load_yaml()["archives"], "mine": archive_at("nowhere")}}
-    assert message(raw).startswith("config: archives.mine.heasarc.url is 'nowhere'; ")
+    assert message(raw).startswith("config: archives.mine.services.heasarc.url is 'nowhere'; ")
 
 
 def test_defaults_fill_what_is_left_out():
@@ -490,7 +512,7 @@ def test_defaults_fill_what_is_left_out():
 def test_only_the_chosen_archive_is_in_the_result():
     # so that an edit of one archive changes no parameter of another's run
     other = copy.deepcopy(load_yaml())
-    other["archives"]["live"]["gaia"]["max_requests"] = 1
+    other["archives"]["live"]["services"]["gaia"]["max_requests"] = 1
     assert load_config(other) == load_config(load_yaml())
     live = load_config({"archive": "live"})
     assert (live.archive, live.simulated) == ("live", False)
@@ -528,10 +550,11 @@ def test_a_simulated_mirror_of_a_simulated_service():
     raw = mirrored(url="http://demo.invalid/tap", simulated=True)
     assert load_config(raw).services["heasarc"].mirrors[0].url == "http://demo.invalid/tap"
     demo = load_yaml()["archives"]["demo"]
-    demo["heasarc"] |= {"releases": {"csc": "2.1"}, "mirrors": mirrored()["archives"]["a"][
-        "heasarc"]["mirrors"]}  # fmt: skip
+    mirrors = mirrored()["archives"]["a"]["heasarc"]["mirrors"]
+    demo["services"]["heasarc"] |= {"releases": {"csc": "2.1"}, "mirrors": mirrors}
     assert message({"archives": {"demo": demo}}) == (
-        "config: archives.demo.heasarc.mirrors[0].url is 'http://b/tap'; the demo's URLs are "
+        "config: archives.demo.services.heasarc.mirrors[0].url is 'http://b/tap'; the demo's URLs "
+        "are "
         "under http://demo.invalid/, so give an archive elsewhere another name"
     )
 
@@ -653,6 +676,8 @@ def test_config_yaml_writes_every_key():
     raw = load_yaml()
     for key in keys():
         key = key.replace("archives.<name>", "archives.live").replace("<service>", "heasarc")
+        if ".<service>.tables.<table>." in key:
+            continue  # the demo's and the archives' own services need no map
         key = key.replace("<table>", "csc").replace("[]", ".0")
         node = raw
         for part in key.replace("surveys.<name>", "surveys.twomass").split("."):
@@ -685,3 +710,83 @@ def test_no_column_of_a_survey_takes_the_name_of_a_fixed_one():
     for column in FIXED_COLUMNS:
         raw = {"surveys": {"gaia": {**GAIA, "columns": {"x": column}}}}
         assert message(raw).startswith(f"config: surveys.gaia.columns.x is {column!r}; ")
+
+
+def with_services(*names: str, catalogs: str = "centre") -> dict:
+    """An archive `a` with services of these names."""
+    services = {name: {"url": f"http://{name}/tap"} for name in names}
+    return {"simulated": False, "catalogs": catalogs, "services": services}
+
+
+def surveyed(archive: dict, **services: str) -> dict:
+    surveys = {name: {**GAIA, "service": service} for name, service in services.items()}
+    return {"archive": "a", "archives": {"a": archive}, "surveys": surveys}
+
+
+def test_services_of_any_name_and_number():
+    archive = with_services("centre", "cds_1", "mine", "eso", "unused")
+    config = load_config(surveyed(archive, stars="cds_1", more="mine", last="eso"))
+    assert [*config.services] == ["centre", "cds_1", "mine", "eso", "unused"]
+    assert config.catalogs_service == "centre"
+    assert config.services["eso"].url == "http://eso/tap"
+
+
+@pytest.mark.parametrize(
+    ("archive", "survey", "said"),
+    [
+        (
+            with_services("centre", "cds"),
+            "csd",
+            "surveys.s.service is 'csd'; the services of archives.a are centre, cds; did you mean "
+            "cds?",
+        ),
+        (
+            with_services("cds"),
+            "cds",
+            "archives.a.catalogs is 'centre'; the services there are cds",
+        ),
+        (
+            with_services("centre", "runtime"),
+            "centre",
+            "archives.a.services.runtime is no name to use: a product or resource of Snakemake "
+            "is called so",
+        ),
+        (
+            with_services("centre", "C-D-S"),
+            "centre",
+            "archives.a.services.C-D-S is no name to use; a service's name is of a-z, 0-9 and _, "
+            "and starts with a letter",
+        ),
+    ],
+)
+def test_services_that_do_not_fit(archive, survey, said):
+    assert message(surveyed(archive, s=survey)) == f"config: {said}"
+
+
+def test_a_config_of_an_earlier_version_means_what_it_meant():
+    """Services stood beside `simulated`; Snakemake merges such a file with config.yaml."""
+    new = load_yaml()["archives"]["live"]
+    old = {"simulated": False, **new["services"]}
+    assert load_config({"archive": "a", "archives": {"a": old}}).services == (
+        load_config({"archive": "live"}).services
+    )
+    merged = {**new, "gaia": {"max_requests": 1}}
+    gaia = load_config({"archive": "a", "archives": {"a": merged}}).services["gaia"]
+    assert (gaia.max_requests, gaia.url) == (1, new["services"]["gaia"]["url"])
+    assert message({"archive": "a", "archives": {"a": {**old, "gaia": {"urll": "http://b"}}}}) == (
+        "config: archives.a.services.gaia.urll is 'http://b', but there is no such key; did you "
+        "mean archives.a.services.gaia.url?\n"
+        "config: archives.a.services.gaia.url is missing; a service is a block with url, "
+        "max_requests, mode, upload, tables, releases and mirrors"
+    )
+
+
+@pytest.mark.parametrize("table", ['"J/A+A/682/A34/erass1-m"', 'vizier.public."II/328/allwise"'])
+def test_names_that_need_quotes(table):
+    survey = {
+        **GAIA, "table": table, "id": '"2MASS"', "position": ["_RAJ2000", "_DEJ2000"],
+        "columns": {"_r": "distance", '"e_W1mag"': "error"}, "optional": ["_r"], "identify": {},
+    }  # fmt: skip
+    (taken,) = load_config({"surveys": {"gaia": survey}}).surveys.values()
+    assert (taken.table, taken.id, taken.ra) == (table, '"2MASS"', "_RAJ2000")
+    assert taken.columns == {"_r": "distance", '"e_W1mag"': "error"}

@@ -43,9 +43,9 @@ def test_a_host_that_has_outlines_too_gets_one_request_at_a_time(url, slots):
         ),
         ({"url": "https://a/tap/sync"}, "coverage.obscore.url is 'https://a/tap/sync'; a TAP"),
         ({"url": ""}, "coverage.obscore.url is ''; a TAP service's base URL starts with http"),
-        ({"table": "a.b.c"}, "coverage.obscore.table is 'a.b.c'; a table's name"),
+        ({"table": "a.b.c.d"}, "coverage.obscore.table is 'a.b.c.d'; a table's name"),
         ({"where": "a = 1\nOR b = 2"}, "it is a condition in ADQL, on one line"),
-        ({"columns": "*"}, "the keys there are url, mode, table, where"),
+        ({"limits": "*"}, "the keys there are url, mode, table, where"),
     ],
 )
 def test_what_is_refused(obscore, problem):

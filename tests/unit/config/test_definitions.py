@@ -140,7 +140,10 @@ def test_a_range_ends_where_it_says(block, key, inside, outside):
 )
 def test_a_base_url_ends_before_what_is_added_to_it(url, is_one):
     service = {"url": url}
-    archive = {"simulated": False, "heasarc": service, "gaia": service, "irsa": service}
+    archive = {
+        "simulated": False,
+        "services": {"heasarc": service, "gaia": service, "irsa": service},
+    }
     raw = {"archive": "a", "archives": {"a": archive}}
     if is_one:
         assert load_config(raw).services["gaia"].url == url.rstrip("/")
@@ -157,9 +160,11 @@ def test_problems_come_in_the_order_of_the_file():
     places = [line.split(" is ")[0] for line in problems(raw)]
     assert places == [
         "config: archives.c.zzz",
-        *(f"config: archives.c.{service}" for service in ("heasarc", "gaia", "irsa")),
+        "config: archives.c.services",
         "config: archives.a.zzz",
-        "… and 9 more",
+        "config: archives.a.services",
+        "config: archives.b.zzz",
+        "… and 3 more",
     ]
 
 
@@ -176,10 +181,10 @@ def test_a_name_that_is_no_text_is_named():
 def test_what_is_completed_shares_nothing_with_the_defaults():
     first = completed({})
     first["figures"]["formats"].append("pdf")
-    first["archives"]["live"]["gaia"]["mirrors"].clear()
+    first["archives"]["live"]["services"]["gaia"]["mirrors"].clear()
     first["surveys"]["gaia"]["columns"].clear()
     assert completed({})["figures"]["formats"] == ["png"]
-    assert len(completed({})["archives"]["live"]["gaia"]["mirrors"]) == 2
+    assert len(completed({})["archives"]["live"]["services"]["gaia"]["mirrors"]) == 2
     assert completed({})["surveys"]["gaia"]["columns"]
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from xgamma.coverage.footprints import (
     detector_reach_deg,
+    disc,
     flux_limit,
     in_catalogue_share,
     relative_exposure,
@@ -42,6 +43,11 @@ def test_acis_i_sees_all_within_its_square_and_nothing_past_its_corners():
     assert roll_share("ACIS-I", 11.85 * ARCMIN) > 0
     # half the diagonal of 16.9 arcmin
     assert (roll_share("ACIS-I", np.array([11.95, 12, 30, 600]) * ARCMIN) == 0).all()
+
+
+def test_a_disc_sees_all_within_its_radius():
+    assert detector_reach_deg(disc(15)) == 15 * ARCMIN
+    assert roll_share(disc(15), np.array([0, 14.9, 15.1, 40]) * ARCMIN).tolist() == [1, 1, 0, 0]
 
 
 def test_the_share_of_a_square_is_that_of_its_arcs():

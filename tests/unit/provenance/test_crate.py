@@ -40,7 +40,10 @@ def provenance(**changes):
         "archive": "live",
         "answers_of": "live",
         "simulated": False,
-        "config": {"surveys": {"gaia": survey, "mine": own}},
+        "config": {
+            "archives": {"live": {"catalogs": "heasarc"}},
+            "surveys": {"gaia": survey, "mine": own},
+        },
         "answers": answers,
         "products": products,
         **changes,

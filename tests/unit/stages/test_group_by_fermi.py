@@ -207,7 +207,11 @@ def test_text_identifiers_and_columns_that_are_not_taken(caplog):
     """A survey configured without some of the columns gives nulls, and a line that says so."""
     found = long_table(fermi_name=["4FGL A"] * 2, rank=[1, 2], id=["18261506-1450543", "1"])
     kept = {"phot_g_mean_flux": "flux", "classprob_dsc_combmod_star": "star"}
-    surveys = {**SURVEYS, "gaia": {**SURVEYS["gaia"], "columns": kept}, "other": SURVEYS["gaia"]}
+    surveys = {
+        **SURVEYS,
+        "gaia": {**SURVEYS["gaia"], "columns": kept},
+        "other": {"table": "o", "columns": {}},
+    }
     gaia = found.assign(flux=[1.0, 2.0], star=[0.5, 0.6])
     made = add_counterparts(
         group_pairs(PAIRS), {"twomass": found, "gaia": gaia, "other": found}, surveys
@@ -217,7 +221,11 @@ def test_text_identifiers_and_columns_that_are_not_taken(caplog):
     assert row["gaia_mean_g_flux"] == [1.0, 2.0]
     assert row["gaia_mean_g_mag"] == row["gaia_variability"] == [None, None]
     assert row["gaia_classes"] == [[None, None, 0.5], [None, None, 0.6]]
-    assert list(made.columns) == NOTEBOOK_COLUMNS + PLACE_COLUMNS
+    # a survey that the notebook does not have stands at the end
+    others = ["names", "glons", "glats"]
+    of_other = [*(f"other_{one}" for one in others), "sep_from_fermi_other", "sep_from_csc_other"]
+    assert list(made.columns) == [*NOTEBOOK_COLUMNS, *PLACE_COLUMNS, *of_other]
+    assert row["other_names"] == ["18261506-1450543", "1"]
     assert caplog.record_tuples == [
         (
             "xgamma.merge_enrichment",
@@ -294,10 +302,11 @@ def test_a_survey_is_found_by_its_table_if_none_has_its_name(nested, caplog):
     surveys = {"infrared": SURVEYS["twomass"], "dr3": gaia, "again": SURVEYS["gaia"]}
     counterparts = {"infrared": twomass_table(), "dr3": found, "again": gaia_table().iloc[:0]}
     made = add_counterparts(group_pairs(PAIRS), counterparts, surveys)
-    pd.testing.assert_frame_equal(nested_csv(made), nested)
+    pd.testing.assert_frame_equal(nested_csv(made)[nested.columns], nested)
     assert caplog.messages == []
     # one that has the name goes first, whatever it searches and wherever it stands
     surveys["gaia"], counterparts["gaia"] = {"table": "dr4", "columns": {}}, twomass_table(1)
+    surveys["dr3"] = {**gaia, "columns": {}}
     made = add_counterparts(group_pairs(PAIRS), counterparts, surveys)
     assert nested_csv(made).loc["4FGL A", "gaia_names"] == [""]
 
@@ -309,7 +318,7 @@ def test_a_survey_that_the_config_lacks_has_empty_lists_and_a_line_says_so(caplo
     assert len(twomass) == 5 and all(cell == [] for name in twomass for cell in made[name])
     assert caplog.messages == [
         "grouped table: its lists of twomass sources are empty: no survey of the config is called "
-        "twomass or searches fp_psc"
+        "twomass or searches its table"
     ]
 
 
@@ -324,3 +333,18 @@ def test_equally_long_counterpart_lists_stay_lists():
     made = add_counterparts(group_pairs(PAIRS), {"gaia": found}, surveys)
     assert made["gaia_names"].ndim == 1
     assert all(type(cell) is list and len(cell) == 3 for cell in made["gaia_glons"])
+
+
+def test_a_further_survey_has_its_columns_in_its_units():
+    columns = {"_W1mag": "w1_mag", '"W2mag"': "wise_w2_mag"}
+    surveys = {"wise": {"table": '"II/328/allwise"', "columns": columns}}
+    found = long_table(fermi_name=["4FGL A"] * 2, rank=[1, 2], id=[7, 8])
+    found = found.assign(w1_mag=[9.5, 10.5], wise_w2_mag=[9.0, 10.0])
+    made = add_counterparts(group_pairs(PAIRS), {"wise": found}, surveys)
+    row = made.set_index("fermi_name").loc["4FGL A"]
+    assert row["wise_names"] == ["7", "8"]
+    assert (row["wise_w1_mag"], row["wise_w2_mag"]) == ([9.5, 10.5], [9.0, 10.0])
+    long = [Column("w1_mag", "float", "mag"), Column("wise_w2_mag", "float", "mag")]
+    described = {one.name: one.unit for one in grouped_columns({"wise": long}, surveys)}
+    assert list(described) == list(made.columns)
+    assert (described["wise_w1_mag"], described["sep_from_csc_wise"]) == ("mag", "arcsec")

@@ -14,6 +14,7 @@ from xgamma.tables.whole_files import write_json
 SETTINGS = {
     "archive": "demo",
     "simulated": True,
+    "catalogs": "heasarc",
     "latitude_cut_deg": 10,
     "min_flux": 0,
     "radius_deg": 0.03,

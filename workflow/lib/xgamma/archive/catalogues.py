@@ -10,7 +10,7 @@ Source Catalog itself, limits in HEASARC's spelling as aliases.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 
 from xgamma.answers.checks import check_asked, check_positions, check_unique, check_units
 from xgamma.errors import XgammaError
+from xgamma.sky import galactic
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 from xgamma.tap.mirror_names import Names
 
@@ -30,6 +31,7 @@ __all__ = [
     "Catalogue",
     "ServiceColumn",
     "catalogue_adql",
+    "catalogues_of",
     "check_columns",
     "check_rows",
     "count_adql",
@@ -66,12 +68,16 @@ class ServiceColumn:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A table at HEASARC, the columns that we take, and those without which a row is none."""
+    """A table at HEASARC, the columns that we take, and those without which a row is none.
+
+    `factors` are what values of columns are multiplied by, as another X-ray catalogue needs it.
+    """
 
     table: str
     columns: tuple[ServiceColumn, ...]
     key: str
     not_null: tuple[str, ...] = ()
+    factors: Mapping[str, float] = field(default_factory=dict)
 
 
 def _text(name: str, description: str, **options) -> ServiceColumn:
@@ -243,6 +249,33 @@ CATALOGUES = {
 }
 
 
+def catalogues_of(spelt: Mapping[str, Any]) -> dict[str, Catalogue]:
+    """`CATALOGUES`, with what another X-ray catalogue and its observations must have.
+
+    Parameters
+    ----------
+    spelt : mapping
+        Table -> how the service spells it: `xgamma.config.settings.Config.spelt_tables`. Of a
+        table with "only", the columns that are named there are required, and no other, but not
+        Galactic coordinates, which are computed if need be; one with an empty name is not there.
+    """
+    found = dict(CATALOGUES)
+    for name in CATALOGUES.keys() & spelt.keys():
+        entry = spelt[name]
+        if not entry["table"]:
+            del found[name]
+            continue
+        columns = found[name].columns
+        if entry.get("only"):
+            named = set(entry["columns"])
+            columns = tuple(
+                replace(column, required=column.name in named - {"lii", "bii"}, aliases=())
+                for column in columns
+            )
+        found[name] = replace(found[name], columns=columns, factors=entry.get("factors", {}))
+    return found
+
+
 def resolve_columns(catalogue: Catalogue, available: Iterable[str]) -> dict[str, str | None]:
     """Our column name -> the service's, None where it is missing.
 
@@ -336,6 +369,13 @@ def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
         if column.name not in frame.columns:
             frame[column.name] = column.null
     frame = conform(frame, columns)
+    for name, factor in catalogue.factors.items():
+        frame[name] = frame[name] * factor
+    if "lii" in frame and frame["lii"].isna().any():
+        # a catalogue need not have them
+        lon, lat = galactic(frame["ra"].to_numpy(float), frame["dec"].to_numpy(float))
+        frame["lii"] = frame["lii"].fillna(pd.Series(lon, index=frame.index))
+        frame["bii"] = frame["bii"].fillna(pd.Series(lat, index=frame.index))
     for column in columns:
         if column.kind == "text":
             # HEASARC pads with blanks; an identifier never starts or ends with one

@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import datetime
 import hashlib
+import json
 import logging
 import threading
 import time
@@ -39,7 +40,7 @@ from xgamma.tap.faults import (
     retry_after_s,
 )
 from xgamma.tap.jobs import JobLost
-from xgamma.tap.mirror_names import MirrorLacks, Names
+from xgamma.tap.mirror_names import MirrorLacks, Names, bare
 from xgamma.tap.patience import Limits, Received
 from xgamma.tap.votable import log_notes, says_overflow, server_info
 
@@ -80,12 +81,15 @@ class TapClient:
     Parameters
     ----------
     name : str
-        Which service: heasarc, gaia or irsa.
+        Which service, as the config calls it.
     url : str
     mode : {'sync', 'async'}
         A synchronous query that takes too long is asked again as a job.
     upload : bool
         False: the service takes no tables, callers ask position by position.
+    tables : mapping, optional
+        How the service spells tables and columns that the config calls otherwise, as
+        `xgamma.tap.mirror_names.Names` takes it.
     mirrors : iterable of mapping
         {name, url, mode, tables}; asked in their order when the service is down.
     answers : path-like, optional
@@ -118,6 +122,7 @@ class TapClient:
         *,
         mode: str = "sync",
         upload: bool = True,
+        tables: Mapping[str, Mapping[str, Any]] | None = None,
         mirrors: Iterable[Mapping[str, Any]] = (),
         answers: str | Path | None = None,
         replay: bool = False,
@@ -128,15 +133,22 @@ class TapClient:
     ):
         self.name, self.url, self.upload = name, url, upload
         self._limits = Limits(**limits)
+        if tables and trust_mark is not None:
+            # rows of the columns that another map named are not used again
+            text = json.dumps([trust_mark, tables], sort_keys=True)
+            trust_mark = hashlib.sha256(text.encode()).hexdigest()[:16]
         self.kept = KeptAnswers(
             name, url, answers, self._limits, replay=replay, reuse=reuse, trust_mark=trust_mark
         )
         mirrors = list(mirrors)
-        # of a replay too: what a mirror has answered is in its names
-        self._mirror_names = {mirror["name"]: Names(mirror["tables"]) for mirror in mirrors}
+        # whose answer it is -> its names; of a replay too
+        self._names: dict[str | None, Names] = {None: Names(tables, others_too=True)}
+        self._names |= {mirror["name"]: Names(mirror["tables"]) for mirror in mirrors}
         self._endpoints: list[Endpoint] = []
         if not replay:
-            self._endpoints.append(Endpoint(name, url, mode, self._limits, adapter=adapter))
+            self._endpoints.append(
+                Endpoint(name, url, mode, self._limits, names=self._names[None], adapter=adapter)
+            )
             self._endpoints += [
                 Endpoint(
                     name,
@@ -144,11 +156,16 @@ class TapClient:
                     mirror["mode"],
                     self._limits,
                     mirror=mirror["name"],
-                    tables=mirror["tables"],
+                    names=self._names[mirror["name"]],
                 )
                 for mirror in mirrors
             ]
         self._counted_mirrors: set[tuple[str, str]] = set()
+
+    @property
+    def names(self) -> Names:
+        """How the configured service spells tables and columns."""
+        return self._names[None]
 
     def declares_upload(self) -> bool | None:
         """What the capabilities say about uploads; None if they do not say."""
@@ -175,7 +192,7 @@ class TapClient:
         """
         votables = {name: upload_votable(table) for name, table in (uploads or {}).items()}
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in votables.items()}
-        asked = _spelt(adql, Names())
+        asked = _spelt(adql, self._names[None])
         key = query_key(self.name, self.url, asked, digests)
         if (kept := self.kept.find(key, asked)) is not None:
             return kept
@@ -255,7 +272,8 @@ class TapClient:
 
         def adql(names: Names) -> str:
             spellings = [s for table in tables for s in _spellings(names.table(table))]
-            listed = ", ".join(f"'{spelling}'" for spelling in spellings)
+            escaped = (spelling.replace("'", "''") for spelling in spellings)
+            listed = ", ".join(f"'{spelling}'" for spelling in escaped)
             return (
                 "SELECT table_name AS table_name, column_name AS column_name, "
                 "datatype AS datatype, unit AS unit, ucd AS ucd, description AS description "
@@ -270,28 +288,32 @@ class TapClient:
                 f"columns: is its url in the config the right one?"
             )
         frame = frame[_COLUMN_FIELDS].astype("str")
-        # some services give names with the quotes that ADQL would need
-        frame["column"] = frame["column"].str.strip('"')
-        if answer.record["mirror"]:
-            frame = self._from_mirror(answer.record["mirror"], frame, tables)
+        frame = self._in_configured_names(answer.record["mirror"], frame, tables)
         frame = frame.sort_values(["table", "column"], ignore_index=True)
         return dataclasses.replace(answer, frame=frame)
 
-    def _from_mirror(self, mirror: str, frame: pd.DataFrame, tables: list[str]) -> pd.DataFrame:
-        """A mirror's list of columns under the configured service's names."""
-        names = self._mirror_names.get(mirror)
+    def _in_configured_names(
+        self, mirror: str | None, frame: pd.DataFrame, tables: list[str]
+    ) -> pd.DataFrame:
+        """A list of columns under the names that the config has of tables and columns."""
+        names = self._names.get(mirror)
         if names is None:
             raise TapError(
                 f"kept answers: {self.name}: the mirror {mirror} gave the columns, and its map is "
                 f"no longer in the config"
             )
-        configured = {_bare(names.table(table)): table for table in tables}
-        frame["table"] = frame["table"].map(_bare).map(configured)
-        frame = frame.dropna(subset=["table"])
-        frame["column"] = [
-            names.configured_columns(table).get(column.lower())
+        configured = {bare(names.table(table)): table for table in tables}
+        # some services give names with the quotes that ADQL would need, others without
+        in_config = [configured.get(bare(table), bare(table)) for table in frame["table"]]
+        frame = frame.assign(table=pd.Series(in_config, frame.index, dtype="str"))
+        if mirror:
+            frame = frame[frame["table"].isin(tables)]
+        columns = [
+            names.configured_column(table, bare(column))
             for table, column in zip(frame["table"], frame["column"], strict=True)
         ]
+        # not a list: an empty one has no type
+        frame = frame.assign(column=pd.Series(columns, frame.index, dtype="str"))
         return frame.dropna(subset=["column"])
 
     def _ask_in_turn(self, adql: Adql, uploads: Mapping[str, bytes]) -> tuple[Endpoint, Received]:
@@ -366,13 +388,9 @@ def _spelt(adql: Adql, names: Names) -> str:
     return adql if isinstance(adql, str) else adql(names)
 
 
-def _bare(table: str) -> str:
-    return table.replace('"', "")
-
-
 def _spellings(table: str) -> list[str]:
     """A table as ADQL needs it, and without quotes, as some services list it."""
-    return list(dict.fromkeys((table, _bare(table))))
+    return list(dict.fromkeys((table, bare(table))))
 
 
 def _refuse_overflow(endpoint: Endpoint, received: Received, adql: str) -> None:

@@ -26,7 +26,7 @@ def connect(
     ----------
     settings : Config
     service : str
-        'heasarc', 'gaia' or 'irsa'.
+        Its name in the config.
     sky : str, optional
         The simulated sky's file, for services that it answers for.
     results : Path, optional
@@ -49,6 +49,7 @@ def connect(
         configured.url,
         mode=configured.mode,
         upload=configured.upload,
+        tables=settings.spelt_tables(service),
         mirrors=[dataclasses.asdict(mirror) for mirror in configured.mirrors],
         answers=settings.answers_folder(results) if results else None,
         replay=is_replay,

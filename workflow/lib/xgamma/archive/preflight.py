@@ -17,7 +17,7 @@ import pandas as pd
 from astropy.table import Table
 
 from xgamma.answers.answer import Answer, parse_count
-from xgamma.archive.catalogues import CATALOGUES, Catalogue, count_adql, resolve_columns
+from xgamma.archive.catalogues import Catalogue, catalogues_of, count_adql, resolve_columns
 from xgamma.archive.client import ServiceDown, TapClient, TapError
 from xgamma.archive.connect import connect
 from xgamma.archive.surveys import missing_of_survey, required_of_survey, surveys_of
@@ -26,7 +26,7 @@ from xgamma.errors import XgammaError
 from xgamma.sky import galactic
 from xgamma.tables.names import named_run
 from xgamma.tables.printable import one_line, shortened
-from xgamma.tap.mirror_names import Names
+from xgamma.tap.mirror_names import bare
 
 __all__ = ["Finding", "preflight"]
 
@@ -63,9 +63,9 @@ _OWN_WORK_S = 80.0
 # the same of a run for a few named sources
 _OWN_WORK_NAMED_S = 30.0
 # the columns; three catalogues and the join, each with its count
-_HEASARC_REQUESTS = 1 + 2 * 4
+_CATALOG_REQUESTS = 1 + 2 * 4
 # the columns; the Fermi sources and the join, each with its count; and two catalogues around them
-_HEASARC_REQUESTS_NAMED = 1 + 2 * 2
+_CATALOG_REQUESTS_NAMED = 1 + 2 * 2
 _CATALOGUES_AROUND = 2
 # the columns and the capabilities
 _SURVEY_REQUESTS = 2
@@ -201,7 +201,7 @@ def preflight(
     pace = _Pace()
     for service in settings.services:
         own_surveys = {n: s for n, s in surveys.items() if surveys_of(service, {n: s})}
-        if service == "heasarc" or own_surveys:
+        if service == settings.catalogs_service or own_surveys:
             yield from _of_service(settings, service, own_surveys, sky, pace)
     yield _plan(settings, surveys, pace)
 
@@ -213,8 +213,9 @@ def _of_service(
     sky: str | None,
     pace: _Pace,
 ) -> Iterator[Finding]:
-    line, block = _Line(service), f"archives.{settings.archive}.{service}"
-    catalogues = [*CATALOGUES.values()] if service == "heasarc" else []
+    line, block = _Line(service), f"archives.{settings.archive}.services.{service}"
+    is_catalogs = service == settings.catalogs_service
+    catalogues = [*catalogues_of(settings.spelt_tables(service)).values()] if is_catalogs else []
     tables = sorted({c.table for c in catalogues} | {s["table"] for s in surveys.values()})
     asker, described = _reach(settings, service, tables, sky, pace, line)
     if asker is None:
@@ -243,7 +244,7 @@ def _client(settings: Config, service: str, mode: str, sky: str | None) -> TapCl
     limits = {key: min(most, getattr(settings.tap, key)) for key, most in _LIMITS.items()}
     brief = dataclasses.replace(
         settings,
-        archives={settings.archive: dataclasses.replace(archive, **{service: configured})},
+        archives={settings.archive: dataclasses.replace(archive, services={service: configured})},
         tap=dataclasses.replace(settings.tap, **limits),
     )
     return connect(brief, service, sky)
@@ -254,7 +255,7 @@ def _reach(
 ) -> tuple[_Asker | None, pd.DataFrame | None]:
     """Whoever can ask the service, in the config's mode if that works, and its tables' columns."""
     configured = settings.services[service]
-    block, end = f"archives.{settings.archive}.{service}", time.monotonic() + _SERVICE_S
+    block, end = f"archives.{settings.archive}.services.{service}", time.monotonic() + _SERVICE_S
     reached: dict[str, tuple[_Asker, Answer, float]] = {}
     failed: dict[str, XgammaError] = {}
     other = {"sync": "async", "async": "sync"}[configured.mode]
@@ -346,11 +347,12 @@ def _of_catalogue(
     block: str,
     pace: _Pace,
 ) -> Finding:
-    """The columns and the number of rows of a table of HEASARC's."""
-    line = _Line(f"heasarc {catalogue.table}")
+    """The columns and the number of rows of one of the catalogues."""
+    line = _Line(f"{asker.client.name} {catalogue.table}")
     if not available:
-        line.stop("its TAP_SCHEMA lists no such table", f"{block}.url, if it is not HEASARC's")
+        line.stop("its TAP_SCHEMA lists no such table", f"{block}.url, if that is another's")
         return line.finding()
+    names = asker.client.names
     resolved = resolve_columns(catalogue, available)
     lacking = {c.name: c.required for c in catalogue.columns if resolved[c.name] is None}
     if needed := [name for name, required in lacking.items() if required]:
@@ -362,21 +364,25 @@ def _of_catalogue(
         line, len(resolved), [name for name in lacking if name not in needed], bool(needed)
     )
     try:
-        answer, _ = asker.query(count_adql(catalogue, Names()))
+        answer, _ = asker.query(count_adql(catalogue, names))
     except XgammaError as error:
         line.failed("its number of rows", error)
         return line.finding()
-    _say_rows(line, catalogue.table, parse_count(answer.frame), settings.simulated)
-    if not settings.sources or catalogue is CATALOGUES["fermilpsc"]:
+    is_spelt = catalogue.table in settings.spelt_tables(settings.catalogs_service)
+    published = (None, "") if is_spelt else _PUBLISHED_ROWS[catalogue.table]
+    _say_rows(line, published, parse_count(answer.frame), settings.simulated)
+    if not settings.sources or catalogue.table == "fermilpsc":
         pace.catalogue_rows += parse_count(answer.frame) or 0
     if catalogue.table == "csc" and not needed:
-        columns = ", ".join(column for column in resolved.values() if column)
+        columns = ", ".join(names.column("csc", one) for one in resolved.values() if one)
         try:
-            answer, seconds = asker.query(f"SELECT TOP {_SOME_ROWS} {columns} FROM csc")
+            answer, seconds = asker.query(
+                f"SELECT TOP {_SOME_ROWS} {columns} FROM {names.table('csc')}"
+            )
         except XgammaError as error:
             line.failed(f"its first {_SOME_ROWS:,} rows", error)
         else:
-            more_s = max(0.0, seconds - pace.request_s["heasarc"])
+            more_s = max(0.0, seconds - pace.request_s[settings.catalogs_service])
             pace.row_s = more_s / max(1, len(answer.frame))
     return line.finding()
 
@@ -388,14 +394,16 @@ def _say_columns(line: _Line, number: int, optional: list[str], needed: bool) ->
         line.ok(f"all {number} columns")
 
 
-def _say_rows(line: _Line, table: str, rows: int | None, simulated: bool) -> None:
-    published, words = _PUBLISHED_ROWS[table]
+def _say_rows(
+    line: _Line, known: tuple[int | None, str], rows: int | None, simulated: bool
+) -> None:
+    published, words = known
     if not rows:
         line.stop("it is empty" if rows == 0 else "its number of rows is no number")
     elif simulated:
         line.ok(f"{rows:,} rows, simulated")
     elif published is None:
-        line.ok(f"{rows:,} rows ({words})")
+        line.ok(f"{rows:,} rows ({words})" if words else f"{rows:,} rows")
     elif rows == published:
         line.ok(f"{rows:,} rows, as many as {words}")
     else:
@@ -404,13 +412,21 @@ def _say_rows(line: _Line, table: str, rows: int | None, simulated: bool) -> Non
 
 def _of_join(asker: _Asker) -> Finding:
     """A few rows of the join on which the run rests."""
-    line = _Line("heasarc csc, fermilpsc")
+    line = _Line(f"{asker.client.name} csc, fermilpsc")
+    names = asker.client.names
+    tables = {"f": "fermilpsc", "c": "csc"}
+
+    def column(alias: str, name: str) -> str:
+        return f"{alias}.{names.column(tables[alias], name)}"
+
+    radius = column("f", "semi_major_axis_95")
+    listed = ", ".join(f"{names.table(table)} AS {alias}" for alias, table in tables.items())
     try:
         _, seconds = asker.query(
-            "SELECT TOP 3 f.name AS fermi_name, c.name AS csc_name FROM fermilpsc AS f, csc AS c"
-            " WHERE f.bii BETWEEN -1.0 AND 1.0 AND f.semi_major_axis_95 > 0"
-            " AND CONTAINS(POINT('ICRS', c.ra, c.dec),"
-            " CIRCLE('ICRS', f.ra, f.dec, f.semi_major_axis_95)) = 1"
+            f"SELECT TOP 3 {column('f', 'name')} AS fermi_name, {column('c', 'name')} AS csc_name"
+            f" FROM {listed} WHERE {column('f', 'bii')} BETWEEN -1.0 AND 1.0 AND {radius} > 0"
+            f" AND CONTAINS(POINT('ICRS', {column('c', 'ra')}, {column('c', 'dec')}),"
+            f" CIRCLE('ICRS', {column('f', 'ra')}, {column('f', 'dec')}, {radius})) = 1"
         )
     except XgammaError as error:
         line.failed("their join by position", error)
@@ -434,6 +450,7 @@ def _of_survey(
         line.stop("its TAP_SCHEMA lists no such table", f"surveys.{name}.table")
         return line.finding()
     lower = {column.lower() for column in available}
+    names = asker.client.names
     needed = [column for column in required_of_survey(survey) if column.lower() not in lower]
     if needed:
         line.stop(f"lacks {', '.join(needed)}", *_mend(name, survey, needed))
@@ -444,14 +461,17 @@ def _of_survey(
     position = {survey[axis] for axis in ("ra", "dec")}
     extra = [c for c in survey["columns"] if c not in missing and c not in position]
     columns = dict.fromkeys((survey["id"], survey["ra"], survey["dec"], *extra))
-    select = ", ".join(f"s.{column} AS column_{i}" for i, column in enumerate(columns))
+    select = ", ".join(
+        f"s.{names.column(table, column)} AS column_{i}" for i, column in enumerate(columns)
+    )
+    place = ", ".join(f"s.{names.column(table, survey[axis])}" for axis in ("ra", "dec"))
     ra, dec = _POSITIONS[0]
     joined = ", TAP_UPLOAD.targets AS t" if uploads else ""
     circle = "t.target_ra, t.target_dec, t.radius_deg" if uploads else f"{ra}, {dec}, {_RADIUS_DEG}"
     try:
         answer, seconds = asker.query(
-            f"SELECT TOP 3 {select} FROM {table} AS s{joined} WHERE 1 = CONTAINS("
-            f"POINT('ICRS', s.{survey['ra']}, s.{survey['dec']}), CIRCLE('ICRS', {circle}))",
+            f"SELECT TOP 3 {select} FROM {names.table(table)} AS s{joined} WHERE 1 = CONTAINS("
+            f"POINT('ICRS', {place}), CIRCLE('ICRS', {circle}))",
             {"targets": Table(_UPLOAD)} if uploads else None,
         )
     except XgammaError as error:
@@ -471,11 +491,11 @@ def _of_survey(
 
 def _mend(name: str, survey: Mapping[str, Any], needed: list[str]) -> Iterator[str]:
     """The keys of the config that name columns which are not there."""
-    if survey["id"] in needed:
+    if bare(survey["id"]) in needed:
         yield f"surveys.{name}.id: a column that it has"
-    if {survey["ra"], survey["dec"]} & {*needed}:
+    if {bare(survey["ra"]), bare(survey["dec"])} & {*needed}:
         yield f"surveys.{name}.position: two columns that it has"
-    if more := [column for column in needed if column in survey["columns"]]:
+    if more := [column for column in survey["columns"] if bare(column) in needed]:
         optional = ", ".join([*survey.get("optional", ()), *more])
         yield f"surveys.{name}.optional: [{optional}]"
 
@@ -489,7 +509,7 @@ def _plan(settings: Config, surveys: Mapping[str, Mapping[str, Any]], pace: _Pac
     part *= (simulated_part if settings.simulated else 1.0) / math.sin(math.radians(_CUT_DEG))
     targets = round(part * (_FERMI_SOURCES + _PAIRS))
     shards = _shards(settings, round(part * _FERMI_SOURCES))
-    requests = _requests(settings, surveys, _HEASARC_REQUESTS, shards, targets)
+    requests = _requests(settings, surveys, _CATALOG_REQUESTS, shards, targets)
     words = _about(requests)
     unknown = [name for name in requests if name not in pace.request_s]
     if not unknown:
@@ -513,7 +533,7 @@ def _plan(settings: Config, surveys: Mapping[str, Mapping[str, Any]], pace: _Pac
         f"{words}, {shortest / 60:.0f} to {math.ceil(longest / 60):.0f} minutes, if own work takes "
         f"{_OWN_WORK_S:.0f} s, rows come as fast as the first {_SOME_ROWS:,} of csc, and each of "
         f"{targets:,} targets takes between nothing and what one of those above took; queues, and "
-        f"HEASARC's search for the pairs, come on top",
+        f"the search for the pairs at {settings.catalogs_service}, come on top",
     )
 
 
@@ -522,10 +542,11 @@ def _plan_of_named(
 ) -> Finding:
     """The same for named sources. Rows are few but for those of the Fermi catalogue."""
     sources = len(settings.sources)
-    heasarc = _HEASARC_REQUESTS_NAMED
-    heasarc += _CATALOGUES_AROUND * (1 if settings.services["heasarc"].upload else sources)
+    catalogs = _CATALOG_REQUESTS_NAMED
+    has_upload = settings.services[settings.catalogs_service].upload
+    catalogs += _CATALOGUES_AROUND * (1 if has_upload else sources)
     targets = round(sources * (1 + _PAIRS / _FERMI_SOURCES))
-    requests = _requests(settings, surveys, heasarc, sources, targets)
+    requests = _requests(settings, surveys, catalogs, sources, targets)
     words = f"{named_run(settings.sources)}: {_about(requests)}"
     unknown = [name for name in requests if name not in pace.request_s]
     if unknown or math.isnan(pace.row_s):
@@ -544,12 +565,12 @@ def _plan_of_named(
 def _requests(
     settings: Config,
     surveys: Mapping[str, Mapping[str, Any]],
-    heasarc: int,
+    catalogs: int,
     shards: int,
     targets: int,
 ) -> dict[str, int]:
     """How many requests each service gets."""
-    requests = {"heasarc": heasarc}
+    requests = {settings.catalogs_service: catalogs}
     for service in dict.fromkeys(survey["service"] for survey in surveys.values()):
         each = shards if settings.services[service].upload else targets
         number = _SURVEY_REQUESTS + each * len(surveys_of(service, surveys))

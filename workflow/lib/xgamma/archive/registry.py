@@ -12,10 +12,10 @@ from xgamma.tables.columns import Column, conform
 from xgamma.tap.faults import plain_words
 from xgamma.tap.transport import BoundedAdapter
 
-__all__ = ["REGISTRY_COLUMNS", "REGISTRY_KEYWORDS", "registered_services", "search_registry"]
+__all__ = ["REGISTRY_COLUMNS", "registered_services", "registry_keywords", "search_registry"]
 
-# what to look for in the IVOA registry, per service
-REGISTRY_KEYWORDS = {"heasarc": "heasarc", "gaia": "gaia esa", "irsa": "irsa"}
+# what to look for in the IVOA registry where a service's name is not enough
+_KEYWORDS = {"gaia": "gaia esa"}
 
 # the registry is asked for a few rows: seconds at most, unless something is wrong
 _TIMEOUT_S, _MAX_BYTES = 60.0, 50e6
@@ -28,6 +28,11 @@ REGISTRY_COLUMNS = [
     Column("access_url", "text", "", "Base URL of its TAP service"),
     Column("configured", "bool", "", "True if this is the URL in the config"),
 ]
+
+
+def registry_keywords(service: str) -> str:
+    """The words by which the registry is searched for a service of this name."""
+    return _KEYWORDS.get(service, service.replace("_", " "))
 
 
 def search_registry(keywords: str) -> list[dict[str, str]]:
@@ -121,12 +126,12 @@ def registered_services(
             f"{service}: {url} is registered as {', '.join(sorted(matches))}"
             if matches
             else f"{service}: {url} is not among the {len(found[service])} registered TAP "
-            f"services for '{REGISTRY_KEYWORDS[service]}'"
+            f"services for '{registry_keywords(service)}'"
         )
         rows += [
             {
                 "service": service,
-                "keywords": REGISTRY_KEYWORDS[service],
+                "keywords": registry_keywords(service),
                 "configured": _bare(r["access_url"]) == _bare(url),
                 **r,
             }

@@ -14,6 +14,7 @@ from xgamma.archive.surveys import missing_of_survey, required_of_survey, survey
 from xgamma.errors import XgammaError
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.files import read_ecsv
+from xgamma.tap.mirror_names import bare
 
 __all__ = ["DESCRIPTION_COLUMNS", "describe_service", "missing_optional", "read_description"]
 
@@ -32,9 +33,11 @@ DESCRIPTION_COLUMNS = [
 
 
 def describe_service(
-    client: Any, surveys: Mapping[str, Mapping[str, Any]]
+    client: Any,
+    surveys: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Catalogue] = CATALOGUES,
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The columns of surveys' tables, or of HEASARC's catalogues: types, units, descriptions.
+    """The columns of surveys' tables, or of the catalogues: types, units, descriptions.
 
     Parameters
     ----------
@@ -42,6 +45,8 @@ def describe_service(
     surveys : mapping
         Survey -> its settings, see `xgamma.archive.surveys`; those of other services are left
         out. If none is left, the catalogues are described.
+    known : mapping
+        The catalogues, as `xgamma.archive.catalogues.catalogues_of` gives them.
 
     Returns
     -------
@@ -57,7 +62,7 @@ def describe_service(
         is not complete does not say that the service lacks the column.
     """
     own_surveys = surveys_of(client.name, surveys)
-    catalogues = () if own_surveys else CATALOGUES.values()
+    catalogues = () if own_surveys else known.values()
     required = {
         c.table: [column.name for column in c.columns if column.required] for c in catalogues
     }
@@ -68,7 +73,7 @@ def describe_service(
     for survey in own_surveys:
         # what the user names is required, unless the user says otherwise
         required.setdefault(survey["table"], []).extend(required_of_survey(survey))
-        optional.setdefault(survey["table"], []).extend(survey.get("optional", ()))
+        optional.setdefault(survey["table"], []).extend(map(bare, survey.get("optional", ())))
     answer = client.columns(sorted(required))
     frame, mirror = answer.frame, answer.record["mirror"]
     will_upload = own_surveys and client.upload and not answer.kept
@@ -83,7 +88,10 @@ def describe_service(
         )
     for table in sorted(required):
         available = frame.loc[frame["table"] == table, "column"].tolist()
-        require_columns(client.name, table, required[table], available)
+        # as the service spells them: that is what a user can look up
+        spelt = [bare(client.names.column(table, name)) for name in available]
+        wanted = [bare(client.names.column(table, name)) for name in required[table]]
+        require_columns(client.name, client.names.table(table), wanted, spelt)
         if mirror:
             _require_optional(client.name, mirror, table, available, own_surveys)
     used = {
@@ -111,7 +119,7 @@ def _require_optional(
     missing = [
         name
         for catalogue in CATALOGUES.values()
-        if (service, table) == ("heasarc", catalogue.table)
+        if not surveys and table == catalogue.table
         for name in _lacking(catalogue, available)
     ] + [
         name
@@ -140,7 +148,9 @@ def read_description(*paths: str | Path) -> dict[tuple[str, str], list[str]]:
 
 def missing_optional(
     available: Mapping[tuple[str, str], Iterable[str]],
+    catalogs: str,
     surveys: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Catalogue] = CATALOGUES,
 ) -> list[str]:
     """The optional columns that the tables lack, as table.column, sorted.
 
@@ -148,13 +158,15 @@ def missing_optional(
     ----------
     available : mapping
         (service, table) -> columns, as `read_description` gives it.
+    catalogs : str
+        The service that has the catalogues.
     surveys : mapping
         Survey -> its settings.
     """
     of_catalogues = [
         f"{catalogue.table}.{name}"
-        for catalogue in CATALOGUES.values()
-        for name in _lacking(catalogue, available["heasarc", catalogue.table])
+        for catalogue in known.values()
+        for name in _lacking(catalogue, available.get((catalogs, catalogue.table), ()))
     ]
     of_surveys = [
         f"{survey['table']}.{name}"

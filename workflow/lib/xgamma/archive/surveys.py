@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from xgamma.tap.mirror_names import bare
+
 __all__ = [
     "COLUMNS_DIFFER",
     "SurveyTable",
@@ -26,9 +28,10 @@ COLUMNS_DIFFER = (
 )
 """Why rows of two answers are not put into one table; the way out follows it."""
 
-# Nearly everything is made from HEASARC's catalogues: a survey there that is added, edited or
-# misspelt may not make their description anew.
-_APART = {"heasarc": "heasarc_surveys"}
+
+# Nearly everything is made from the catalogues: a survey at their service that is added, edited or
+# misspelt may not make their description anew. No service has a name with a dash.
+_APART = "{}-surveys"
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,23 @@ class SurveyTable:
         return cls(**table, missing=missing)
 
 
-def description_of(survey: Mapping[str, Any]) -> str:
-    """The name of the description in which a survey's table is: its service's, or one apart."""
-    return _APART.get(survey["service"], survey["service"])
+def description_of(survey: Mapping[str, Any], catalogs: str) -> str:
+    """The name of the description in which a survey's table is: its service's, or one apart.
+
+    Parameters
+    ----------
+    survey : mapping
+        Its settings.
+    catalogs : str
+        The service that has the catalogues.
+    """
+    service = survey["service"]
+    return _APART.format(catalogs) if service == catalogs else service
 
 
-def service_described(description: str) -> str:
+def service_described(description: str, catalogs: str) -> str:
     """The service that a description is of."""
-    services = {apart: service for service, apart in _APART.items()}
-    return services.get(description, description)
+    return catalogs if description == _APART.format(catalogs) else description
 
 
 def surveys_of(service: str, surveys: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -77,15 +88,18 @@ def surveys_of(service: str, surveys: Mapping[str, Mapping[str, Any]]) -> list[M
 
 
 def required_of_survey(survey: Mapping[str, Any]) -> list[str]:
-    """The columns of a survey that its service must have: all that are named, less the optional."""
+    """The columns of a survey that its service must have: all that are named, less the optional.
+
+    Without quotes, as services list them.
+    """
     named = (survey["id"], survey["ra"], survey["dec"], *survey["columns"])
-    return [column for column in named if column not in survey.get("optional", ())]
+    return [bare(column) for column in named if column not in survey.get("optional", ())]
 
 
 def missing_of_survey(
     survey: Mapping[str, Any], available: Mapping[tuple[str, str], Iterable[str]]
 ) -> list[str]:
-    """The optional columns of a survey that its service lacks, sorted.
+    """The optional columns of a survey that its service lacks, sorted, spelt as in the config.
 
     Parameters
     ----------
@@ -95,4 +109,4 @@ def missing_of_survey(
         (service, table) -> columns that are there; case does not matter.
     """
     columns = {name.lower() for name in available[survey["service"], survey["table"]]}
-    return sorted(name for name in survey.get("optional", ()) if name.lower() not in columns)
+    return sorted(name for name in survey.get("optional", ()) if bare(name).lower() not in columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from xgamma.config.kinds import Block, Boolean, Choice, ListOf, Named, Text, Who
 __all__ = [
     "ARCHIVES",
     "ARCHIVE_NAME",
+    "NAMED_EARLIER",
     "SERVICE_COLUMN",
     "SERVICE_TABLE",
     "TAP_URL",
@@ -18,24 +20,29 @@ __all__ = [
     "Mirror",
     "MirrorTable",
     "Service",
+    "with_services",
 ]
 
 ARCHIVE_NAME = "[a-z][a-z0-9_-]*"
 """What the name of an archive is like."""
 
-_IDENTIFIER = "[A-Za-z][A-Za-z0-9_]*"
+# with a leading underscore, which ADQL wants in quotes: they are added when it is asked
+_IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 _QUOTED = f'("[^"]+"|{_IDENTIFIER})'
 
 SERVICE_TABLE = Text(
-    rf"{_IDENTIFIER}(\.{_IDENTIFIER})?",
-    "a table's name is of letters, digits and _, with at most one dot",
-    "letters, digits, `_`, at most one dot",
+    rf"{_QUOTED}(\.{_QUOTED}){{0,2}}",
+    "a table's name is of letters, digits and _, with at most two dots, or in double quotes within "
+    "single ones",
+    "as ADQL needs it",
 )
 SERVICE_COLUMN = Text(
-    _IDENTIFIER,
-    "a column at a service is of letters, digits and _, and starts with a letter",
-    "letters, digits, `_`",
+    _QUOTED,
+    "a column at a service is of letters, digits and _, or in double quotes within single ones",
+    "as ADQL needs it",
 )
+SERVICE_NAME = "[a-z][a-z0-9_]*"
+"""What the name of a service is like: a file and a resource of Snakemake's are called so."""
 _RELEASE = Text(
     r".*\S.*", "a release is text; a number such as 2.1 needs quotes", "the service's release"
 )
@@ -47,16 +54,38 @@ TAP_URL = Text(
 )
 
 
+_SPELT_COLUMN = Text(
+    _QUOTED,
+    "a column of a mirror is of letters, digits and _, or in double quotes within single ones",
+)
+
+
+@dataclass(frozen=True)
+class SpeltTable:
+    """A table that a service has under another name than the config, and its columns."""
+
+    table: str = setting(
+        SERVICE_TABLE,
+        what="The table's name there: `'\"I/355/gaiadr3\"'` where it needs double quotes.",
+    )
+    columns: dict[str, str] = setting(
+        Named(
+            SERVICE_COLUMN,
+            _SPELT_COLUMN,
+            "it is a block of columns, their names in the config and there",
+            "name in the config: name there",
+        ),
+        default={},
+        what="How it spells the columns; those that are not here are spelt as in the config.",
+    )
+
+
 @dataclass(frozen=True)
 class MirrorTable:
     """A table at a mirror, and how its columns are spelt there."""
 
     table: str = setting(
-        Text(
-            rf"{_QUOTED}(\.{_QUOTED}){{0,2}}",
-            "a table's name is of letters, digits and _, or in double quotes within single ones",
-            "as ADQL needs it",
-        ),
+        SERVICE_TABLE,
         what="The table's name at the mirror: `'\"I/355/gaiadr3\"'` where it needs double quotes.",
     )
     release: str = setting(
@@ -76,11 +105,7 @@ class MirrorTable:
     columns: dict[str, str] = setting(
         Named(
             SERVICE_COLUMN,
-            Text(
-                _QUOTED,
-                "a column of a mirror is of letters, digits and _, or in double quotes within "
-                "single ones",
-            ),
+            _SPELT_COLUMN,
             "it is a block of columns, service's name and mirror's name",
             "service column: mirror column",
             at_least=1,
@@ -156,6 +181,18 @@ class Service:
         what="Whether the service takes our list of targets (TAP_UPLOAD). If not, it is asked "
         "cone by cone: slower, the same result.",
     )
+    tables: dict[str, dict[str, Any]] = setting(
+        Named(
+            SERVICE_TABLE,
+            Block(SpeltTable, "a table is a block with {keys}", make=dict),
+            "it is a block of tables, each by its name in the config",
+            "table: keys below",
+            placeholder="<table>",
+        ),
+        default={},
+        what="Tables that it has under other names than the rest of the config and this workflow "
+        "use, as a copy of the Gaia archive elsewhere. See [Services](#services).",
+    )
     releases: dict[str, str] = setting(
         Named(SERVICE_TABLE, _RELEASE, "it is a block of releases by table", "table: text"),
         default={},
@@ -180,26 +217,62 @@ class Service:
         return self.url.startswith(DEMO_URL)
 
 
-_SERVICE: dict[str, Any] = {
-    "kind": Block(Service, "a service is a block with {keys}", "the keys below"),
-    "what": "The TAP service that holds the tables of HEASARC (Chandra, Fermi), of the Gaia "
-    "archive, of IRSA (2MASS).",
-    "row": "<service>",
-}
-
-
 @dataclass(frozen=True)
 class Archive:
-    """Three services, and whether their sky is simulated."""
+    """Services, and whether their sky is simulated."""
 
     simulated: bool = setting(
         Boolean(),
         what="Whether the sky is simulated; every figure says so. Required, so that nobody takes "
         "one for the other.",
     )
-    heasarc: Service = setting(**_SERVICE)
-    gaia: Service = setting(**_SERVICE)
-    irsa: Service = setting(**_SERVICE)
+    catalogs: str = setting(
+        Text(
+            SERVICE_NAME, "it is the name of one of the archive's services", "a name of `services`"
+        ),
+        default="heasarc",
+        what="Which of the services has the tables of Fermi and Chandra, or of the X-ray catalogue "
+        "that `xray` names.",
+    )
+    services: dict[str, Service] = setting(
+        Named(
+            Text(
+                SERVICE_NAME,
+                "a service's name is of a-z, 0-9 and _, and starts with a letter",
+            ),
+            Block(Service, "a service is a block with {keys}", "the keys below"),
+            "it is a block of services by name",
+            "names of a-z, 0-9, `_`",
+            at_least=1,
+            placeholder="<service>",
+        ),
+        what="The TAP services, as many as you like, by names of your choice: a survey says by "
+        "such a name who has it. Files and limits are called so too.",
+    )
+
+
+NAMED_EARLIER = ("heasarc", "gaia", "irsa")
+"""The services that every archive had, beside `simulated`, before their names were free."""
+
+
+def with_services(archive: Any) -> Any:
+    """An archive as YAML gives it, with services that stand beside `services` put there.
+
+    Config files of earlier versions have them so. What they say goes before what `services` says:
+    that may come from the file that they are merged with.
+    """
+    if not isinstance(archive, Mapping):
+        return archive
+    earlier = {name: archive[name] for name in NAMED_EARLIER if name in archive}
+    services = archive.get("services", {})
+    if not earlier or not isinstance(services, Mapping):
+        return archive
+    rest = {key: value for key, value in archive.items() if key not in earlier}
+    both = {
+        name: {**services.get(name, {}), **block} if isinstance(block, Mapping) else block
+        for name, block in earlier.items()
+    }
+    return {**rest, "services": {**services, **both}}
 
 
 ARCHIVES = Named(

@@ -10,7 +10,7 @@ from xgamma.association.parameters import PARAMETERS
 from xgamma.classes import CLASSES
 from xgamma.config.wording import nearest, value_text
 
-__all__ = ["DEMO_URL", "FIXED_COLUMNS", "REPLAY", "SERVICES", "clashes"]
+__all__ = ["DEMO_URL", "FIXED_COLUMNS", "REPLAY", "clashes"]
 
 DEMO_URL = "http://demo.invalid/"
 """Where simulated services are that jobs answer themselves, without a server.
@@ -18,11 +18,29 @@ DEMO_URL = "http://demo.invalid/"
 The name can never exist on the network (RFC 2606).
 """
 
-SERVICES = ("heasarc", "gaia", "irsa")
-"""The services of every archive."""
-
 REPLAY = "replay"
 """The archive that is none: the kept answers of another one."""
+
+# services/registry.ecsv is what the IVOA registry knows; the others are resources of Snakemake's
+_TAKEN_NAMES = frozenset(
+    [
+        "registry",
+        "cores",
+        "disk",
+        "disk_mb",
+        "disk_mib",
+        "gpu",
+        "gpus",
+        "mem",
+        "mem_mb",
+        "mem_mib",
+        "nodes",
+        "runtime",
+        "tasks",
+        "threads",
+        "tmpdir",
+    ]
+)
 
 FIXED_COLUMNS = (
     "around",
@@ -59,6 +77,7 @@ def clashes(config: dict[str, Any]) -> Iterator[str]:
         One line for each problem: the key, its value, and what is allowed.
     """
     yield from _unknown_archives(config)
+    yield from _unknown_services(config)
     for name, archive in config["archives"].items():
         yield from _archive_clashes(name, archive)
     for name, survey in config["surveys"].items():
@@ -102,6 +121,23 @@ def _unknown_archives(config: dict[str, Any]) -> Iterator[str]:
         yield "archives.replay is no name to use; archive: replay repeats what another one answered"
 
 
+def _unknown_services(config: dict[str, Any]) -> Iterator[str]:
+    """Word a survey's service that the archive in use has not."""
+    in_use = config["replay"]["archive"] if config["archive"] == REPLAY else config["archive"]
+    archive = config["archives"].get(in_use)
+    if archive is None:
+        return
+    services = archive["services"]
+    for name, survey in config["surveys"].items():
+        if survey["service"] not in services:
+            near = nearest(survey["service"], services)
+            hint = f"; did you mean {near}?" if near else ""
+            yield (
+                f"surveys.{name}.service is {value_text(survey['service'])}; the services of "
+                f"archives.{in_use} are {', '.join(services)}{hint}"
+            )
+
+
 def _unknown_classes(classes: list[str]) -> Iterator[str]:
     """Word classes that 4FGL does not have: no source would ever be of them."""
     identified = [name for name in CLASSES if name.isupper()]
@@ -132,11 +168,23 @@ def _unknown_values(fixed: dict[str, float]) -> Iterator[str]:
 
 def _archive_clashes(name: str, archive: dict[str, Any]) -> Iterator[str]:
     """Word what does not fit together in an archive: its mirrors, and whether it is simulated."""
-    urls = {f"{service}.url": archive[service]["url"] for service in SERVICES}
-    for service in SERVICES:
-        mirrors = archive[service]["mirrors"]
-        urls |= {f"{service}.mirrors[{i}].url": one["url"] for i, one in enumerate(mirrors)}
-        yield from _mirror_clashes(f"archives.{name}.{service}", service, archive[service])
+    urls = {}
+    for service, block in archive["services"].items():
+        place = f"services.{service}"
+        urls[f"{place}.url"] = block["url"]
+        urls |= {f"{place}.mirrors[{i}].url": one["url"] for i, one in enumerate(block["mirrors"])}
+        yield from _mirror_clashes(f"archives.{name}.{place}", service, block)
+        if service in _TAKEN_NAMES:
+            yield (
+                f"archives.{name}.{place} is no name to use: a product or resource of Snakemake "
+                "is called so"
+            )
+    catalogs = archive["catalogs"]
+    if catalogs not in archive["services"]:
+        yield (
+            f"archives.{name}.catalogs is {value_text(catalogs)}; the services there are "
+            f"{', '.join(archive['services'])}"
+        )
     if not archive["simulated"] and any(url.startswith(DEMO_URL) for url in urls.values()):
         yield f"archives.{name}.simulated is false; under {DEMO_URL} the sky is simulated"
     for key, url in urls.items():

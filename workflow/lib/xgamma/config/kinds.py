@@ -194,14 +194,14 @@ class Text(Kind):
         self, pattern: str, allowed: str, cell: str = "", *, without_end: str = ""
     ) -> None:
         super().__init__(allowed, cell)
-        self._pattern = pattern
+        self.pattern = pattern
         self._without_end = without_end
 
     def accepts(self, value: Any) -> bool:
         return (
             isinstance(value, str)
             and value.isprintable()
-            and re.fullmatch(self._pattern, value) is not None
+            and re.fullmatch(self.pattern, value) is not None
         )
 
     def typed(self, value: Any) -> str:

@@ -20,8 +20,9 @@ from xgamma.config.archives import (
     Archive,
     Mirror,
     Service,
+    with_services,
 )
-from xgamma.config.check import REPLAY, SERVICES, clashes
+from xgamma.config.check import REPLAY, clashes
 from xgamma.config.kinds import (
     Block,
     Boolean,
@@ -38,6 +39,7 @@ from xgamma.config.kinds import (
 from xgamma.config.shipped import SHIPPED_ARCHIVES, SHIPPED_SURVEYS
 from xgamma.config.sources import sources_folder
 from xgamma.config.surveys import SURVEYS, Identify, Survey
+from xgamma.config.xray import Observations, Xray, xray_clashes
 from xgamma.errors import XgammaError
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "Identify",
     "Mirror",
     "Obscore",
+    "Observations",
     "Replay",
     "Service",
     "Shards",
@@ -61,6 +64,7 @@ __all__ = [
     "Subsample",
     "Survey",
     "Tap",
+    "Xray",
     "completed",
     "load_config",
 ]
@@ -413,6 +417,7 @@ class Config:
         "[some sources](../docs/sources.md).",
     )
     sky: Sky = block(Sky)
+    xray: Xray = block(Xray)
     crossmatch: Crossmatch = block(Crossmatch)
     coverage: Coverage = block(Coverage)
     association: Association = block(Association)
@@ -439,8 +444,18 @@ class Config:
 
     @property
     def services(self) -> dict[str, Service]:
-        """The services 'heasarc', 'gaia' and 'irsa' of the archive; of a replay, as above."""
-        return {name: getattr(self._answering, name) for name in SERVICES}
+        """The services of the archive, by name; of a replay, as above."""
+        return dict(self._answering.services)
+
+    @property
+    def catalogs_service(self) -> str:
+        """The name of the service that has the Fermi and X-ray catalogues."""
+        return self._answering.catalogs
+
+    def spelt_tables(self, service: str) -> dict[str, dict[str, Any]]:
+        """How a service spells tables that the workflow calls otherwise, as `Names` takes it."""
+        of_xray = self.xray.spelt_tables if service == self.catalogs_service else {}
+        return {**self.services[service].tables, **of_xray}
 
     @property
     def outline_service(self) -> Service | None:
@@ -513,8 +528,11 @@ def completed(raw: Any) -> Any:
     -------
     object
         A dict with every key that has a default, numbers that came as text read; what is wrong
-        stays as it was.
+        stays as it was. Services of an earlier version's config are where they belong now.
     """
+    if isinstance(raw, Mapping) and isinstance(raw.get("archives"), Mapping):
+        archives = {name: with_services(block) for name, block in raw["archives"].items()}
+        raw = {**raw, "archives": archives}
     return SETTINGS.complete(raw)
 
 
@@ -540,7 +558,8 @@ def load_config(raw: Mapping[str, Any]) -> Config:
         looked at once each of them is in order.
     """
     complete = completed(raw)
-    problems = list(SETTINGS.problems(complete, (), SETTINGS)) or list(clashes(complete))
+    problems = list(SETTINGS.problems(complete, (), SETTINGS))
+    problems = problems or [*clashes(complete), *xray_clashes(complete)]
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))
     config = SETTINGS.typed(complete)

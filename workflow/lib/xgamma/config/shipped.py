@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xgamma.config.check import DEMO_URL, SERVICES
+from xgamma.config.check import DEMO_URL
 
 __all__ = ["SHIPPED_ARCHIVES", "SHIPPED_SURVEYS"]
 
@@ -16,14 +16,15 @@ _GAVO = "http://dc.g-vo.org/tap"
 
 _DEMO = {
     "simulated": True,
-    **{
+    "catalogs": "heasarc",
+    "services": {
         service: {
             "url": f"{DEMO_URL}{service}/tap",
             "max_requests": 4,
             "mode": "sync",
             "upload": True,
         }
-        for service in SERVICES
+        for service in ("heasarc", "gaia", "irsa")
     },
 }
 
@@ -155,7 +156,11 @@ _IRSA = {
 
 SHIPPED_ARCHIVES: dict[str, Any] = {
     "demo": _DEMO,
-    "live": {"simulated": False, "heasarc": _HEASARC, "gaia": _GAIA, "irsa": _IRSA},
+    "live": {
+        "simulated": False,
+        "catalogs": "heasarc",
+        "services": {"heasarc": _HEASARC, "gaia": _GAIA, "irsa": _IRSA},
+    },
 }
 """The default of `archives`, as YAML would give it."""
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xgamma.config.archives import SERVICE_COLUMN, SERVICE_TABLE
-from xgamma.config.check import SERVICES
+from xgamma.config.archives import SERVICE_COLUMN, SERVICE_NAME, SERVICE_TABLE
 from xgamma.config.kinds import (
     Block,
-    Choice,
     ListOf,
     Named,
     Number,
@@ -89,8 +87,12 @@ class Survey:
 
     name: str
     service: str = setting(
-        Choice(SERVICES, "a survey's service is {words}"),
-        what="Which service of the archive holds it.",
+        Text(
+            SERVICE_NAME,
+            "a survey's service is the name of one of the archive's services",
+            "a name of `services`",
+        ),
+        what="Which of the archive's `services` holds it.",
     )
     table: str = setting(SERVICE_TABLE, what="The table's name there.")
     id: str = setting(SERVICE_COLUMN, what="The column that names a row.")

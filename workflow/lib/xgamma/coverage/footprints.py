@@ -10,6 +10,7 @@ HRC-I 30 arcmin, HRC-S 99 by 6 arcmin.
 from __future__ import annotations
 
 import functools
+import re
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,7 @@ __all__ = [
     "FLUX_PER_COUNT_RATE",
     "LEAST_COUNTS",
     "detector_reach_deg",
+    "disc",
     "flux_limit",
     "in_catalogue_share",
     "relative_exposure",
@@ -55,12 +57,25 @@ _STEP_ARCMIN = 0.05
 _ROLL_ANGLES = 720
 
 
+def disc(radius_arcmin: float) -> str:
+    """What a detector with a round field of view, centred on the aim point, is called here."""
+    return f"disc of {radius_arcmin:g} arcmin"
+
+
+def _disc_radius_arcmin(detector: str) -> float | None:
+    """The radius of such a detector; None for others."""
+    found = re.fullmatch(r"disc of (.+) arcmin", detector)
+    return float(found[1]) if found else None
+
+
 def _shapes(detector: str) -> tuple[tuple[float, ...], ...]:
     return _SHAPES.get(detector, _OTHER)
 
 
 def detector_reach_deg(detector: str) -> float:
     """Largest distance from the aim point, in degrees, that a detector can see."""
+    if radius := _disc_radius_arcmin(detector):
+        return radius / 60
     return max(
         float(np.hypot(half_x + abs(x), half_y + abs(y))) / 60
         for _, half_x, half_y, x, y in _shapes(detector)
@@ -78,6 +93,8 @@ def sure_radius_deg(detector: str) -> float:
 def _share_by_angle(detector: str) -> Floats:
     """Share of roll angles at 0, 0.05, 0.10 ... arcmin off axis."""
     off_axis = np.arange(0.0, detector_reach_deg(detector) * 60 + _STEP_ARCMIN, _STEP_ARCMIN)
+    if radius := _disc_radius_arcmin(detector):
+        return (off_axis <= radius).astype(float)
     angle = (np.arange(_ROLL_ANGLES) + 0.5) * (2 * np.pi / _ROLL_ANGLES)
     x, y = off_axis[:, None] * np.cos(angle), off_axis[:, None] * np.sin(angle)
     share = np.zeros(len(off_axis))
@@ -93,7 +110,7 @@ def roll_share(detector: str, off_axis_deg: ArrayLike) -> Floats:
     Parameters
     ----------
     detector : str
-        'ACIS-I', 'ACIS-S', 'HRC-I' or 'HRC-S'; of any other the middle 8.3 arcmin count.
+        'ACIS-I', 'ACIS-S', 'HRC-I', 'HRC-S' or a `disc`; of any other the middle 8.3 arcmin count.
     off_axis_deg : array_like, shape (n,)
         Distance from the aim point, degrees.
 

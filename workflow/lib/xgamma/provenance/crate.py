@@ -129,8 +129,10 @@ def _file(path: str, described: Mapping[str, Any]) -> dict[str, Any]:
 
 def _sources(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The tables that the archives hold, as entities by identifier."""
-    surveys = provenance["config"]["surveys"].values()
-    services = dict.fromkeys(_CATALOGUES, "heasarc")
+    config = provenance["config"]
+    surveys = config["surveys"].values()
+    catalogs = config["archives"][provenance["answers_of"]]["catalogs"]
+    services = dict.fromkeys(_CATALOGUES, catalogs)
     services |= {survey["table"]: survey["service"] for survey in surveys}
     if provenance["simulated"]:
         # its rows come with the simulation; all other tables are made up

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from xgamma.archive.around import fetch_around
-from xgamma.archive.catalogues import CATALOGUES, fetch_catalogue
+from xgamma.archive.catalogues import Catalogue, fetch_catalogue
 from xgamma.archive.services import DESCRIPTION_COLUMNS, describe_service, read_description
 from xgamma.archive.surveys import SurveyTable, missing_of_survey, service_described
 from xgamma.stages.crossmatch import fetch_pairs
@@ -45,7 +45,11 @@ class Asked:
 
 
 def ask_again(
-    clients: Mapping[str, Any], results: Path, provenance: Mapping[str, Any]
+    clients: Mapping[str, Any],
+    catalogs: str,
+    known: Mapping[str, Catalogue],
+    results: Path,
+    provenance: Mapping[str, Any],
 ) -> Iterator[Asked]:
     """All that was fetched, asked for again, one table after the other.
 
@@ -54,6 +58,10 @@ def ask_again(
     clients : mapping
         Service -> `xgamma.archive.client.TapClient`; those that keep nothing leave what is kept
         alone.
+    catalogs : str
+        The service that has the catalogues.
+    known : mapping
+        These, as `xgamma.archive.catalogues.catalogues_of` gives them.
     results : Path
         The archive's folder.
     provenance : mapping
@@ -72,8 +80,8 @@ def ask_again(
         # the format shows some text in another way, so both have to come from it
         fresh_files = [Path(folder) / Path(path).name for path in described]
         for path, file in zip(described, fresh_files, strict=True):
-            client = clients[service_described(file.stem)]
-            fresh, _ = describe_service(client, settings[path]["surveys"])
+            client = clients[service_described(file.stem, catalogs)]
+            fresh, _ = describe_service(client, settings[path]["surveys"], known)
             write_ecsv(file, fresh, DESCRIPTION_COLUMNS)
         available = read_description(*fresh_files)
         both = [
@@ -82,10 +90,10 @@ def ask_again(
         ]
     yield Asked("columns", *both, ("service", "table", "column"))
 
-    for name, catalogue in CATALOGUES.items():
+    for name, catalogue in known.items():
         path = f"catalogs/{name}.parquet"
         circles = (settings[path] or {}).get("circles")
-        asked = (clients["heasarc"], catalogue, available["heasarc", catalogue.table])
+        asked = (clients[catalogs], catalogue, available[catalogs, catalogue.table])
         if circles is None:
             fresh, _ = fetch_catalogue(*asked)
         else:
@@ -99,7 +107,7 @@ def ask_again(
     if named := settings[path].get("sources"):
         fermi = read_parquet(results / "catalogs/fermilpsc.parquet", ["name", "bii"])
         fermi = fermi[fermi["name"].isin(named)]
-    fresh, _ = fetch_pairs(clients["heasarc"], cut, min_flux, available, fermi)
+    fresh, _ = fetch_pairs(clients[catalogs], cut, min_flux, available, fermi, known)
     yield Asked("pairs", read_parquet(results / path), fresh, ("fermi_name", "csc_name"))
 
     # around the targets that were kept, or each new pair would come up as new stars too

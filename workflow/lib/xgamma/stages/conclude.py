@@ -19,7 +19,7 @@ from xgamma.identification.evidence import (
 )
 from xgamma.sky import galactic
 from xgamma.stages.associate import KIND_COLUMNS
-from xgamma.stages.counterparts import product_name
+from xgamma.stages.counterparts import product_name, survey_called
 from xgamma.stages.identify import Identified
 from xgamma.stages.tabulate import CANDIDATE_TABLE, FERMI_TABLE, agreements
 from xgamma.tables.columns import Column, conform
@@ -103,10 +103,10 @@ class _Best:
     """The likeliest object of one survey for each Chandra source, and its columns."""
 
     def __init__(
-        self, identified: Identified, table: str, surveys: Mapping[str, Mapping[str, Any]]
+        self, identified: Identified, which: str, surveys: Mapping[str, Mapping[str, Any]]
     ) -> None:
         count = len(identified.names)
-        self.name = next((n for n, s in surveys.items() if s["table"].lower() == table), None)
+        self.name = survey_called(which, surveys)
         self.row = np.full(count, -1)
         self.probability = np.full(count, np.nan)
         if self.name is None:
@@ -158,8 +158,8 @@ def evidence_table(
         Survey -> its settings.
     """
     names = pd.Index(identified.names)
-    gaia = _Best(identified, "gaiadr3.gaia_source", surveys)
-    twomass = _Best(identified, "fp_psc", surveys)
+    gaia = _Best(identified, "gaia", surveys)
+    twomass = _Best(identified, "twomass", surveys)
     rows = csc.drop_duplicates("name").set_index("name").reindex(names)
     flux = [rows[n].to_numpy(float) for n in ("b_flux_ap", "b_flux_ap_lo", "b_flux_ap_hi")]
     g, j = gaia.values("phot_g_mean_mag"), twomass.values("j_m")

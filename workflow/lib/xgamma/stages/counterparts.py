@@ -13,7 +13,13 @@ from typing import Any
 from xgamma.archive.surveys import SurveyTable
 from xgamma.tables.columns import Column, kind_of
 
-__all__ = ["FIELD", "VARIABILITY_FLAG", "counterpart_columns", "product_name"]
+__all__ = [
+    "FIELD",
+    "VARIABILITY_FLAG",
+    "counterpart_columns",
+    "product_name",
+    "survey_called",
+]
 
 VARIABILITY_FLAG = "phot_variable_flag"
 """Gaia's name of its flag: VARIABLE or NOT_AVAILABLE; the latter is not 'constant'."""
@@ -109,6 +115,23 @@ def counterpart_columns(
         *taken,
         *_SEPARATION_COLUMNS,
     ]
+
+
+# The tables of Gaia and 2MASS at their archives, for a config that calls the surveys otherwise
+_TABLES = {"gaia": "gaiadr3.gaia_source", "twomass": "fp_psc"}
+
+
+def survey_called(which: str, surveys: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The config's survey that is 'gaia' or 'twomass'; None if there is none.
+
+    That is the one of this name, wherever it is searched; if there is none, the first one that
+    searches the archive's own table.
+    """
+    if which in surveys:
+        return which
+    return next(
+        (name for name, one in surveys.items() if one["table"].lower() == _TABLES[which]), None
+    )
 
 
 def product_name(columns: Mapping[str, str], service_name: str) -> str | None:

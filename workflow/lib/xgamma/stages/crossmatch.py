@@ -6,7 +6,7 @@ source. The same join is done again from the fetched catalogues (`xgamma.stages.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ import pandas as pd
 
 from xgamma.answers.answer import Answer
 from xgamma.answers.checks import check_asked, check_positions, check_unique, check_units
-from xgamma.archive.catalogues import ALL_ROWS, CATALOGUES, resolve_columns
+from xgamma.archive.catalogues import ALL_ROWS, CATALOGUES, Catalogue, resolve_columns
 from xgamma.errors import XgammaError
 from xgamma.sky import within_latitude
 from xgamma.stages.pairs import PAIR_COLUMNS, finish_pairs
@@ -122,6 +122,7 @@ def fetch_pairs(
     min_flux: float | None,
     available: dict[tuple[str, str], list[str]],
     fermi: pd.DataFrame | None = None,
+    catalogues: Mapping[str, Catalogue] = CATALOGUES,
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """Ask for the join, have its rows counted, and finish the pairs.
 
@@ -135,6 +136,8 @@ def fetch_pairs(
         (service, table) -> columns, as `xgamma.archive.services.read_description` gives it.
     fermi : DataFrame, optional
         name, bii: these sources alone, whatever their latitude.
+    catalogues : mapping
+        The catalogues, as `xgamma.archive.catalogues.catalogues_of` gives them.
 
     Returns
     -------
@@ -150,7 +153,7 @@ def fetch_pairs(
         has a source without a name or a valid position.
     """
     columns = {
-        name: resolve_columns(CATALOGUES[name], available[client.name, CATALOGUES[name].table])
+        name: resolve_columns(catalogues[name], available[client.name, catalogues[name].table])
         for name in ("fermilpsc", "csc")
     }
     # in all but the two limits, joins of which one may be part of another are the same
@@ -160,18 +163,21 @@ def fetch_pairs(
         sources = sorted(fermi["name"])
         # a join of the plane that reaches as far has their rows
         latitude_cut_deg = float(fermi["bii"].abs().max())
-    answer = _kept_pairs(client, latitude_cut_deg, min_flux, question, sources)
+    their_flux = min_flux
+    if min_flux is not None and (factor := catalogues["csc"].factors.get("b_flux_ap")):
+        their_flux = min_flux / factor * (1 - 1e-12)
+    answer = _kept_pairs(client, latitude_cut_deg, their_flux, question, sources)
     if is_new := answer is None:
         answer = client.query_counted(
             partial(
                 crossmatch_adql,
                 latitude_cut_deg,
-                min_flux,
+                their_flux,
                 columns["fermilpsc"],
                 columns["csc"],
                 sources=sources,
             ),
-            partial(crossmatch_count_adql, latitude_cut_deg, min_flux, sources=sources),
+            partial(crossmatch_count_adql, latitude_cut_deg, their_flux, sources=sources),
         )
     known = {"f": columns["fermilpsc"], "c": columns["csc"]}
     asked = {
@@ -185,7 +191,10 @@ def fetch_pairs(
     check_units(*here, answer.units, units)
     for kind in ("fermi", "csc"):
         check_positions(*here, answer.frame, f"{kind}_name", f"{kind}_ra", f"{kind}_dec")
-    pairs = finish_pairs(answer.frame)
+    pairs = finish_pairs(_in_our_units(answer.frame, catalogues["csc"].factors))
+    if min_flux is not None and catalogues["csc"].factors:
+        # the service's limit was a little lower, for a product of two numbers is rounded
+        pairs = pairs[pairs["csc_flux"] > min_flux].reset_index(drop=True)
     for name in ("fermi_name", "csc_name"):
         if (blank := pairs[name] == "").any():
             raise XgammaError(
@@ -196,9 +205,15 @@ def fetch_pairs(
     if is_new:
         client.kept.trust([answer.record])
         if not sources:
-            covers = {"latitude_cut_deg": latitude_cut_deg, "min_flux": min_flux}
+            covers = {"latitude_cut_deg": latitude_cut_deg, "min_flux": their_flux}
             client.kept.note(question, "all", [(answer.record, covers)])
     return pairs, [answer.record]
+
+
+def _in_our_units(joined: pd.DataFrame, factors: Mapping[str, float]) -> pd.DataFrame:
+    """The joined rows with the factors of the X-ray catalogue's columns."""
+    ours = {name: factors[theirs] for name, (_, theirs) in _SELECTED.items() if theirs in factors}
+    return joined.assign(**{name: joined[name] * by for name, by in ours.items() if name in joined})
 
 
 def _kept_pairs(

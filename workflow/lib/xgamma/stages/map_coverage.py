@@ -23,7 +23,7 @@ from xgamma.coverage.cells import (
     from_outlines,
     witnessed,
 )
-from xgamma.coverage.footprints import flux_limit, in_catalogue_share
+from xgamma.coverage.footprints import disc, flux_limit, in_catalogue_share
 from xgamma.sky import galactic, match_within, within_latitude
 from xgamma.tables.columns import Column
 
@@ -61,6 +61,8 @@ EXTENDED_COLUMNS = [
 ]
 """The columns that are used of the shipped list of extended Fermi sources."""
 
+# Without any observation: the catalogue itself says how deep it is, so any exposure does.
+_NOMINAL_S = 1e4
 _MJD_OF_1970 = 40587
 # In the name of an instrument: gratings, and continuous clocking.
 _NO_IMAGES = ("HETG", "LETG", "CC")
@@ -76,6 +78,7 @@ def map_coverage(
     public_by: str,
     moc: mocpy.MOC | None = None,
     outlines: pd.DataFrame | None = None,
+    radius_arcmin: float = 0.0,
 ) -> Cells:
     """Cells that Chandra has seen at |b| up to the cut and a margin.
 
@@ -97,6 +100,8 @@ def map_coverage(
         `xgamma.archive.obscore.OUTLINE_COLUMNS`: what observations have seen, in their place. The
         list of observations then tells of each only what that table does not: grating, detector,
         status, dates.
+    radius_arcmin : float
+        Of the field of view, if it is a disc; 0: by Chandra's detectors.
     """
     limit = latitude_cut_deg + MARGIN_DEG
     csc = csc[within_latitude(csc["bii"], limit)]
@@ -108,11 +113,13 @@ def map_coverage(
     chanmaster = chanmaster[_near_plane(chanmaster["ra"], chanmaster["dec"], limit)]
     ra, dec, exposure = (chanmaster[name].to_numpy(float) for name in ("ra", "dec", "exposure"))
     detector = chanmaster["detector"].to_numpy(object)
+    if radius_arcmin:
+        detector = np.full(len(chanmaster), disc(radius_arcmin), dtype=object)
     listed = _in_catalogue(chanmaster, public_by)
     pointings = Pointings(ra, dec, detector, exposure)
     first = witnessed(pointings.cells(listed), source_ra, source_dec, None)
     if moc is not None:
-        usual = float(np.median(first.exposure)) if len(first) else 0.0
+        usual = float(np.median(first.exposure)) if (first.exposure > 0).any() else _NOMINAL_S
         return witnessed(from_moc(moc, first, usual), source_ra, source_dec, None)
     plane = fermi[within_latitude(fermi["bii"], latitude_cut_deg)]
     xray = XraySources.placed(source_ra, source_dec, csc["b_flux_ap"].to_numpy(float), first)

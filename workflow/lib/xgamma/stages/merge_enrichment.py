@@ -1,8 +1,8 @@
-"""The long table of a survey, and the grouped table with the nearest sources of Gaia and 2MASS.
+"""The long table of a survey, and the grouped table with the nearest sources of all surveys.
 
 The long table (one row per source found) holds the rows of all shards and is the truth; the
 grouped one is for reading. Its column names are those of the notebook that the workflow
-implements.
+implements; what other surveys than Gaia and 2MASS have stands at the end.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from xgamma.stages.counterparts import (
     VARIABILITY_FLAG,
     counterpart_columns,
     product_name,
+    survey_called,
 )
 from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, PLACE_COLUMNS
 from xgamma.tables.columns import Column, conform, empty_frame
@@ -105,9 +106,6 @@ _NESTED = {
         ),
     ],
 }
-# what the two surveys search, for a config that gives them other names
-_SEARCHED_TABLE = {"gaia": "gaiadr3.gaia_source", "twomass": "fp_psc"}
-
 COUNTERPART_COLUMNS = [
     *(column for column in GROUPED_COLUMNS if column not in PLACE_COLUMNS),
     *(
@@ -202,9 +200,8 @@ def grouped_columns(
     surveys : mapping
         As for `add_counterparts`.
     """
-    units = {}
-    for which, nested_columns in _NESTED.items():
-        survey = _survey_of(which, surveys)
+    units, more = {}, []
+    for which, survey, nested_columns in _lists_of(surveys):
         if survey is None:
             continue
         stated = {column.name: column.unit for column in long_columns[survey]}
@@ -212,20 +209,50 @@ def grouped_columns(
             if nested.at_service:
                 name = product_name(surveys[survey]["columns"], nested.at_service[0])
                 units[nested.name] = stated.get(name, "")
+        if which not in _NESTED:
+            more += [Column(one.name, "list", one.unit, one.description) for one in nested_columns]
     return [
-        replace(column, unit=units.get(column.name, column.unit)) for column in COUNTERPART_COLUMNS
+        replace(column, unit=units.get(column.name, column.unit))
+        for column in (*COUNTERPART_COLUMNS, *more)
     ]
 
 
-def _survey_of(which: str, surveys: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The config's survey for the columns of 'gaia' or 'twomass'; None if there is none.
+def _lists_of(
+    surveys: Mapping[str, Mapping[str, Any]],
+) -> list[tuple[str, str | None, list[_Nested]]]:
+    """'gaia', 'twomass' and all other surveys: each with the config's survey and its lists.
 
-    That is the one of this name; if there is none, the first one that searches the same table.
+    Of the first two there may be none in the config.
     """
-    if which in surveys:
-        return which
-    table = _SEARCHED_TABLE[which]
-    return next((name for name, one in surveys.items() if one["table"].lower() == table), None)
+    lists = [(which, survey_called(which, surveys), columns) for which, columns in _NESTED.items()]
+    known = {survey for _, survey, _ in lists}
+    others = [name for name in surveys if name not in known]
+    return [*lists, *((name, name, _further(name, surveys[name]["columns"])) for name in others)]
+
+
+def _further(survey: str, columns: Mapping[str, str]) -> list[_Nested]:
+    """The columns of lists of a survey that the notebook does not have."""
+    return [
+        _Nested(f"{survey}_names", "", f"Identifiers of {survey}, nearest first", "id"),
+        _Nested(f"{survey}_glons", "deg", "Galactic longitudes", "l"),
+        _Nested(f"{survey}_glats", "deg", "Galactic latitudes", "b"),
+        *(
+            _Nested(
+                product if product.startswith(f"{survey}_") else f"{survey}_{product}",
+                "",
+                f"{product} of {survey}",
+                at_service=(service_name,),
+            )
+            for service_name, product in columns.items()
+        ),
+        _Nested(f"sep_from_fermi_{survey}", "arcsec", "Separations from Fermi", "sep_fermi_arcsec"),
+        _Nested(
+            f"sep_from_csc_{survey}",
+            "arcsec",
+            "Separations from the nearest Chandra source",
+            "sep_csc_arcsec",
+        ),
+    ]
 
 
 def _product_names(survey: str, nested: list[_Nested], columns: Mapping[str, str]) -> dict:
@@ -277,8 +304,7 @@ def add_counterparts(
         Of `xgamma.stages.group_by_fermi.group_pairs`. A source with nothing found keeps its
         row, with empty lists.
     counterparts : mapping of str to DataFrame
-        Survey -> its long table. Surveys other than Gaia and 2MASS have no columns
-        here: they are in their long table only.
+        Survey -> its long table.
     surveys : mapping
         Survey -> {table, columns, ...}, as in the config. A survey's columns are found by their
         names at the service, so the config may call them, and the survey, as it likes.
@@ -286,19 +312,18 @@ def add_counterparts(
     Returns
     -------
     DataFrame
-        `COUNTERPART_COLUMNS`.
+        Those of `grouped_columns`.
     """
     table = grouped.copy()
-    for which, columns in _NESTED.items():
-        survey = _survey_of(which, surveys)
+    lists = _lists_of(surveys)
+    for which, survey, columns in lists:
         found, names = {}, {}
         if survey is None:
             logger.warning(
                 "grouped table: its lists of %s sources are empty: no survey of the config is "
-                "called %s or searches %s",
+                "called %s or searches its table",
                 which,
                 which,
-                _SEARCHED_TABLE[which],
             )
         else:
             names = _product_names(survey, columns, surveys[survey]["columns"])
@@ -311,4 +336,8 @@ def add_counterparts(
                 for fermi in table["fermi_name"]
             ]
             table[nested.name] = pd.Series(cells, index=table.index, dtype="object")
-    return conform(table, COUNTERPART_COLUMNS)
+    more = [one for _, _, columns in lists[len(_NESTED) :] for one in columns]
+    return conform(
+        table,
+        [*COUNTERPART_COLUMNS, *(Column(one.name, "list", one.unit, "") for one in more)],
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xgamma.archive.catalogues import catalogues_of
 from xgamma.archive.services import missing_optional
 from xgamma.association.states import STATES
 from xgamma.sky import within_latitude
@@ -163,9 +164,10 @@ def build_summary(
     Parameters
     ----------
     settings : mapping
-        archive, simulated, latitude_cut_deg, min_flux, radius_deg, nearest,
-        csc_radius_arcsec, surveys (survey -> {service, table, columns, optional, ...}); sources
-        (names as they were asked for), if the run is for some alone.
+        archive, simulated, catalogs (the service that has them), spelt (its map of their names),
+        latitude_cut_deg, min_flux, radius_deg, nearest, csc_radius_arcsec, surveys (survey ->
+        {service, table, columns, optional, ...}); sources (names as they were asked for), if the
+        run is for some alone.
     described : mapping
         (service, table) -> columns.
     chanmaster, csc, fermi : DataFrame
@@ -190,10 +192,15 @@ def build_summary(
         "settings": {
             k: (sorted(v) if k in ("surveys", "sources") else v)
             for k, v in settings.items()
-            if k not in ("archive", "simulated")
+            if k not in ("archive", "simulated", "catalogs", "spelt")
         },
         "simulated": settings["simulated"],
-        "missing_columns": missing_optional(described, settings["surveys"]),
+        "missing_columns": missing_optional(
+            described,
+            settings["catalogs"],
+            settings["surveys"],
+            catalogues_of(settings.get("spelt", {})),
+        ),
         "observations": _observations(chanmaster),
         "csc": _chandra(csc, cut, min_flux),
         "fermi": _fermi(fermi, excluded, cut),

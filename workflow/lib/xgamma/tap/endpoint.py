@@ -36,15 +36,10 @@ class Endpoint(PatientSession):
     limits : Limits
     mirror : str, optional
         Its name, if it is a mirror.
-    tables : mapping, optional
-        As `xgamma.tap.mirror_names.Names` takes it.
+    names : Names, optional
+        How tables and columns are spelt there; as they are asked for, if it is not given.
     adapter : requests.adapters.BaseAdapter, optional
         What does the sending; over the network, if it is not given.
-
-    Attributes
-    ----------
-    names : Names
-        How tables and columns are spelt there.
     """
 
     def __init__(
@@ -55,14 +50,14 @@ class Endpoint(PatientSession):
         limits: Limits,
         *,
         mirror: str | None = None,
-        tables: Mapping[str, Any] | None = None,
+        names: Names | None = None,
         adapter: requests.adapters.BaseAdapter | None = None,
     ):
         super().__init__(
             service, url.rstrip("/"), limits, adapter or requests.adapters.HTTPAdapter()
         )
         self.mode, self.mirror = mode, mirror
-        self.names = Names(tables or {})
+        self.names = names or Names()
 
     def declares_upload(self) -> bool | None:
         """What the capabilities say about uploads; None if they do not say."""
