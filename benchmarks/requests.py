@@ -161,7 +161,13 @@ def xgamma_stage(url: str, pairs: pd.DataFrame, mode: str) -> Nearest:
     """What the workflow's jobs of the enrichment do, and the files they write, in this process."""
     chosen, counterparts = CONFIG.enrichment, {}
     radii = {"radius_deg": chosen.radius_deg, "csc_radius_arcsec": chosen.csc_radius_arcsec}
-    targets = build_targets(pairs, **radii, **vars(chosen.shards))
+    targets = build_targets(
+        pairs,
+        **radii,
+        by=chosen.shards.by,
+        order=chosen.shards.order,
+        most_together=chosen.shards.targets,
+    )
     fermi_class = dict(zip(pairs["fermi_name"], pairs["fermi_class"], strict=True))
     with tempfile.TemporaryDirectory() as made:
         for name, survey in CONFIG.surveys.items():

@@ -84,7 +84,7 @@ def test_shards_do_not_show(demo_run, tmp_path):
     for by, cores in (("healpix", 2), ("source", 1)):
         settings = {
             "sky": {"latitude_cut_deg": 0.03},
-            "enrichment": {"shards": {"by": by, "order": 0}},
+            "enrichment": {"shards": {"by": by, "order": 0, "targets": 0}},
         }
         # nothing of the others is there to be used, nor any kept answer
         for folder in ("answers", "enrichment", "tables"):

@@ -21,6 +21,8 @@ from chaos_runs import EmbeddedServer
 from project_copy import ProjectCopy, archive_at, differing_products
 from slurm_runs import Head, accounted, heads, jobs_of_rules, queued, slurm, states, wait_until
 
+from xgamma.stages.shard_file import ShardFile
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 SERVER = Path(__file__).parents[1] / "servers/slurm"
@@ -81,13 +83,24 @@ def whole_run(cluster, demo_run, tmp_path_factory) -> Head:
     """
     project = account(ProjectCopy(tmp_path_factory.mktemp("slurm") / "project", demo_run.project))
     results = project.results()
-    manifest = json.loads((results / "enrichment/shards.json").read_text(encoding="utf-8"))
-    stay = [digest for shards in manifest.values() for digest in list(shards.values())[:3]]
+    # a shard for each cell, or there would be one for each survey; three of them are made here
+    services = {name: {"max_requests": MOST_REQUESTS} for name in ("gaia", "irsa")}
+    settings = {"archives": {"demo": services}, "enrichment": {"shards": {"targets": 0}}}
+    settings = project.configure("few.yaml", settings)
+    manifest = "results/demo/enrichment/shards.json"
+    project.make(manifest, "--configfile", settings)
+    manifest = json.loads((project.folder / manifest).read_text(encoding="utf-8"))
+    stay = [
+        ShardFile(survey, *shard)
+        for survey, shards in manifest.items()
+        for shard in list(shards.items())[:3]
+    ]
+    made = [f"results/demo/{shard.path}" for shard in stay]
+    project.make(*made, "--configfile", settings)
+    stay = [shard.digest for shard in stay]
     for path in results.rglob("*"):
         if path.is_file() and not any(digest in path.name for digest in stay):
             path.unlink()
-    services = {name: {"max_requests": MOST_REQUESTS} for name in ("gaia", "irsa")}
-    settings = project.configure("few.yaml", {"archives": {"demo": services}})
     targets = [f"results/demo/{name}" for name in WHOLE]
     return Head(project, *targets, "--configfile", settings)
 

@@ -36,6 +36,7 @@ checkpoint shard_sources:
         least_probability=CONFIG.enrichment.least_probability,
         by=CONFIG.enrichment.shards.by,
         order=CONFIG.enrichment.shards.order,
+        most_together=CONFIG.enrichment.shards.targets,
         surveys=SURVEY_TABLES,
         urls={survey.service: asked_at(survey.service) for survey in CONFIG.surveys.values()},
         kept_answers=kept_answers,

@@ -33,6 +33,7 @@ with job(snakemake):
         csc_radius_most_arcsec=p.csc_radius_most_arcsec,
         by=p.by,
         order=p.order,
+        most_together=p.most_together,
     )
     available = read_description(*i.columns)
     sky = Path(i.sky_record).read_text(encoding="utf-8") if i.sky_record else None

@@ -626,12 +626,12 @@ def test_text_stays_text():
     assert load_config({"archive": "null", "archives": archives}).archive == "null"
 
 
-def test_shards_by_source_have_no_order():
-    # Snakemake merges blocks, so the order of config.yaml stays when a user says `by: source`
-    merged = load_config({"enrichment": {"shards": {"by": "source", "order": 1}}})
+def test_shards_by_source_have_no_cells():
+    # Snakemake merges blocks, so the cells of config.yaml stay when a user says `by: source`
+    merged = load_config({"enrichment": {"shards": {"by": "source", "order": 1, "targets": 5}}})
     alone = load_config({"enrichment": {"shards": {"by": "source"}}})
     assert merged == alone
-    assert merged.enrichment.shards == Shards("source", None)
+    assert merged.enrichment.shards == Shards("source", None, None)
 
 
 def test_limits_that_are_included():

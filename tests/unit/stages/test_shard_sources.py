@@ -16,6 +16,7 @@ import xgamma
 from xgamma.stages.shard_file import SHARD_PATTERN, ShardFile
 from xgamma.stages.shard_sources import (
     TARGET_COLUMNS,
+    WHOLE_SKY,
     ShardBasis,
     build_targets,
     likely_beyond_pairs,
@@ -344,6 +345,40 @@ def test_files_named_by_hostile_sources_stay_in_their_folder(tmp_path):
     assert len(everything) == len(HOSTILE_NAMES)
     assert {path.parent.parent for path in everything} == {folder}
     assert all(re.fullmatch("healpix2-[0-9]{3}", path.parent.name) for path in everything)
+
+
+def test_cells_with_few_targets_are_one_shard():
+    """The largest cell that holds few enough, by sums over the cells that lie in one another."""
+    pairs = make_pairs(n=200)
+    numbers = pairs.groupby("fermi_name").size() + 1
+    at = pairs.drop_duplicates("fermi_name").set_index("fermi_name")
+    most, expected, levels = 9, {}, set()
+    for name, row in at.iterrows():
+        for order in range(4):
+            cell = nested_cell(row.fermi_ra, row.fermi_dec, order)
+            inside = [
+                nested_cell(other.fermi_ra, other.fermi_dec, order) == cell
+                for other in at.itertuples()
+            ]
+            if numbers[at.index[inside]].sum() <= most or order == 3:
+                break
+        folder = f"healpix0-{cell >> 2 * order:03d}/" if order > 1 else ""
+        expected[name] = f"{folder}healpix{order}-{cell:03d}"
+        levels.add(order)
+    targets = targets_of(pairs, order=3, most_together=most)
+    assert dict(zip(targets["fermi_name"], targets["shard"], strict=True)) == expected
+    assert levels == {1, 2, 3}
+    assert targets.groupby("shard").size().loc[lambda n: n > most].index.str.contains("x3-").all()
+    # all of them, to the last one
+    total = len(targets)
+    assert set(targets_of(pairs, most_together=total)["shard"]) == {WHOLE_SKY}
+    assert WHOLE_SKY not in set(targets_of(pairs, most_together=total - 1)["shard"])
+
+
+def test_a_small_sample_is_one_shard_whatever_its_cells():
+    pairs = make_pairs(n=5)
+    assert set(targets_of(pairs, order=3, most_together=100)["shard"]) == {"sky"}
+    assert targets_of(pairs.iloc[:0], most_together=100).empty
 
 
 @pytest.mark.parametrize(("by", "order"), [("source", 0), ("healpix", 3), ("healpix", 2)])

@@ -236,11 +236,19 @@ class Shards:
         what="12, 48, 192 or 768 cells over the sky. 0 makes the fewest requests; a higher order "
         "repeats less when a source changes. Without effect when shards are made by `source`.",
     )
+    targets: int | None = setting(
+        Whole("[0, 100000]", "how many targets share a shard is a whole number in {range}"),
+        default=3000,
+        what="Cells are one shard, up to the whole sky, as long as they hold together no more "
+        "positions to search than this: a small sample is few jobs. With 0, each cell is a shard. "
+        "Without effect when shards are made by `source`.",
+    )
 
     def __post_init__(self) -> None:
-        # Snakemake merges blocks, so the order of config.yaml stays beside `by: source`
+        # Snakemake merges blocks, so what config.yaml says of cells stays beside `by: source`
         if self.by == "source":
             object.__setattr__(self, "order", None)
+            object.__setattr__(self, "targets", None)
 
 
 @dataclass(frozen=True)

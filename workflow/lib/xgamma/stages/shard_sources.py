@@ -22,6 +22,7 @@ from xgamma.tables.columns import Column, conform
 
 __all__ = [
     "TARGET_COLUMNS",
+    "WHOLE_SKY",
     "ShardBasis",
     "build_targets",
     "likely_beyond_pairs",
@@ -50,6 +51,9 @@ TARGET_COLUMNS = [
 ]
 
 
+#: The shard of all sources, if they are few.
+WHOLE_SKY = "sky"
+
 # around candidates the field is counted to three times the radius, at least to this
 _FIELD_RADII, _LEAST_FIELD_ARCSEC = 3.0, 10.0
 
@@ -74,18 +78,27 @@ def _cells(fermi: pd.DataFrame, order: int) -> list[int]:
     return np.asarray(cells).tolist()
 
 
-def _shard_names(fermi: pd.DataFrame, by: str, order: int) -> list[str]:
+def _shard_names(
+    fermi: pd.DataFrame, numbers: pd.Series, by: str, order: int, most_together: int
+) -> list[str]:
     # shared file systems are slow with thousands of files in one folder: many shards stand in
     # folders, which are named by a larger cell
     if by == "source":
         cells = _cells(fermi, 2)
         names = zip(cells, fermi["fermi_name"], strict=True)
         return [f"healpix2-{cell:03d}/{_file_name(name)}" for cell, name in names]
-    names = []
-    for cell in _cells(fermi, order):
-        folder = f"healpix0-{cell >> 2 * order:03d}/" if order > 1 else ""
-        names.append(f"{folder}healpix{order}-{cell:03d}")
-    return names
+    if numbers.sum() <= most_together:
+        return [WHOLE_SKY] * len(fermi)
+    finest = np.array(_cells(fermi, order), dtype=np.int64)
+    names = np.full(len(fermi), "", dtype=object)
+    # from the largest cells to the smallest: who is in one by now stays there
+    for level in range(order + 1):
+        cells = finest >> 2 * (order - level)
+        together = numbers.groupby(cells).transform("sum").to_numpy()
+        for i in np.flatnonzero((names == "") & ((together <= most_together) | (level == order))):
+            folder = f"healpix0-{cells[i] >> 2 * level:03d}/" if level > 1 else ""
+            names[i] = f"{folder}healpix{level}-{cells[i]:03d}"
+    return names.tolist()
 
 
 def with_positions(
@@ -148,13 +161,15 @@ def build_targets(
     csc_radius_most_arcsec: float = 0.0,
     by: str,
     order: int = 0,
+    most_together: int | None = 0,
 ) -> pd.DataFrame:
     """The positions around which the surveys are searched.
 
     One target per Fermi source (the notebook's search), one per pair, around the Chandra
     candidate, and one per likely counterpart that is no pair. A Fermi source and its candidates
     share a shard: the HEALPix cell (ICRS, nested) of the Fermi position, or the source itself,
-    never a row number.
+    never a row number. Cells that hold few targets together are one: the larger cell in which
+    they lie, up to the whole sky.
 
     Parameters
     ----------
@@ -169,7 +184,9 @@ def build_targets(
         so many arcsec. A candidate without an error has the least radius.
     by : {'healpix', 'source'}
     order : int
-        Of the HEALPix cells.
+        Of the HEALPix cells, the smallest.
+    most_together : int, optional
+        A larger cell with at most so many targets is not divided.
 
     Returns
     -------
@@ -183,7 +200,11 @@ def build_targets(
     if likely is not None:
         around = pd.concat([around, likely[columns].assign(around="likely")], ignore_index=True)
     every = around.drop_duplicates("fermi_name")
-    shard = dict(zip(every["fermi_name"], _shard_names(every, by, order), strict=True))
+    # the candidates' positions, and its own if it has pairs
+    numbers = every["fermi_name"].map(around["fermi_name"].value_counts()).to_numpy("int64")
+    numbers = pd.Series(numbers + every["fermi_name"].isin(fermi["fermi_name"]).to_numpy())
+    names = _shard_names(every, numbers, by, order, most_together or 0)
+    shard = dict(zip(every["fermi_name"], names, strict=True))
     around_fermi = pd.DataFrame(
         {
             "around": "fermi",
