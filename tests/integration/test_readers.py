@@ -32,7 +32,8 @@ from regions import Regions
 
 from xgamma.exports.fits_tables import fits_unit
 from xgamma.tables.files import read_columns, read_parquet
-from xgamma.tables.metadata import read_facts, vounit
+from xgamma.tables.metadata import read_facts
+from xgamma.tables.units import vounit
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 

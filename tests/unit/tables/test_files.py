@@ -17,8 +17,8 @@ from hostile_names import HOSTILE_NAMES
 
 from xgamma.errors import XgammaError
 from xgamma.tables.columns import Column, conform, empty_frame
+from xgamma.tables.ecsv import ECSV_TEXT
 from xgamma.tables.files import (
-    ECSV_TEXT,
     csv_text,
     read_columns,
     read_ecsv,

@@ -15,7 +15,8 @@ from made_up_metadata import THINGS
 
 from xgamma.tables.columns import ENERGY_FLUX, Column
 from xgamma.tables.files import read_columns, read_parquet, write_ecsv, write_parquet
-from xgamma.tables.metadata import TableMetadata, read_facts, vounit
+from xgamma.tables.metadata import TableMetadata, read_facts
+from xgamma.tables.units import vounit
 
 COLUMNS = [
     Column("name", "text", "", "Name", "meta.id;meta.main"),

@@ -17,7 +17,7 @@ import pandas as pd
 
 from xgamma.errors import XgammaError
 from xgamma.tables.columns import Column, conform
-from xgamma.tables.files import ECSV_TEXT
+from xgamma.tables.ecsv import ECSV_TEXT
 from xgamma.tables.metadata import TableMetadata
 from xgamma.tables.printable import printable
 from xgamma.tables.whole_files import atomic_path

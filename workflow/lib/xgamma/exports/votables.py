@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from xgamma.tables.columns import Column, conform
-from xgamma.tables.files import ECSV_TEXT
+from xgamma.tables.ecsv import ECSV_TEXT
 from xgamma.tables.metadata import TableMetadata, votable_header
 from xgamma.tables.printable import shortened
 from xgamma.tables.whole_files import write_text

@@ -15,7 +15,7 @@ from xgamma.tables.printable import shortened
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["ENERGY_FLUX", "Column", "conform", "empty_frame", "kind_of"]
+__all__ = ["ENERGY_FLUX", "Column", "conform", "empty_frame", "kind_of", "plain_value"]
 
 ENERGY_FLUX = "erg / (s cm2)"
 """Unit of energy fluxes, X-ray and gamma-ray, as astropy spells it."""
@@ -141,3 +141,16 @@ def _refuse_silent_change(column: Column, values: pd.Series) -> None:
             raise XgammaError(f"table: {column.name} holds integers above 2**63 - 1")
     elif column.kind == "bool" and not values.isin([True, False]).all():
         raise XgammaError(f"table: {column.name} holds other things than true and false")
+
+
+def plain_value(value: Any) -> Any:
+    """A value as JSON knows it; a float32 by its own shortest decimal."""
+    if isinstance(value, list | tuple):
+        return [plain_value(v) for v in value]
+    if isinstance(value, np.float32):
+        value = float(str(value))
+    elif isinstance(value, np.generic):
+        value = value.item()
+    if value is pd.NA or (isinstance(value, float) and not np.isfinite(value)):
+        return None
+    return value

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from xgamma.tables.columns import Column, conform
+from xgamma.tables.columns import Column, conform, plain_value
+from xgamma.tables.ecsv import ecsv_text, parse_ecsv
 from xgamma.tables.metadata import TableMetadata, parquet_metadata
-from xgamma.tables.printable import printable, shortened
+from xgamma.tables.printable import printable
 from xgamma.tables.whole_files import atomic_path, write_text
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ __all__ = [
     "write_ecsv",
     "write_parquet",
 ]
-
-# Longest text in ECSV: astropy gives every row the room of the longest one.
-ECSV_TEXT = 2000
 
 
 def write_parquet(
@@ -150,19 +147,6 @@ def _series(values: pa.ChunkedArray, column: Column) -> pd.Series:
     return pd.Series(array if array.flags.writeable else array.copy())
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON knows it; a float32 by its own shortest decimal."""
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.float32):
-        value = float(str(value))
-    elif isinstance(value, np.generic):
-        value = value.item()
-    if value is pd.NA or (isinstance(value, float) and not np.isfinite(value)):
-        return None
-    return value
-
-
 def _json_cell(value: list) -> str:
     """A list as JSON: what does not print is in JSON's own escapes, so nothing is lost."""
     text = json.dumps(value, ensure_ascii=False)
@@ -173,7 +157,7 @@ def _json_cell(value: list) -> str:
 
 def _csv_cell(value: Any, column: Column) -> str:
     """A value as CSV shows it: nothing where it is null."""
-    value = _plain(value)
+    value = plain_value(value)
     if value is None:
         return ""
     if isinstance(value, list):
@@ -211,15 +195,6 @@ def write_csv(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) 
     write_text(path, csv_text(frame, columns))
 
 
-def _without_comments(ecsv: str) -> str:
-    """Quote first values that start with '#', or readers take their lines for comments."""
-    lines = ecsv.split("\n")
-    header = next(place for place, line in enumerate(lines) if not line.startswith("#"))
-    # astropy has quoted those that hold a blank or a quote already
-    lines[header + 1 :] = [re.sub(r"^#\S*", r'"\g<0>"', line) for line in lines[header + 1 :]]
-    return "\n".join(lines)
-
-
 def write_ecsv(
     path: str | Path,
     frame: pd.DataFrame,
@@ -230,48 +205,13 @@ def write_ecsv(
 
     Line breaks and all else in text that does not print are shown as escapes, since a row
     is a line; blanks at its ends are dropped, as astropy does; and what is longer than
-    `ECSV_TEXT` is cut, visibly. Parquet keeps all. What `about` tells becomes the table's `meta`.
+    `xgamma.tables.ecsv.ECSV_TEXT` is cut, visibly. Parquet keeps all. What `about` tells becomes
+    the table's `meta`.
     """
-    from astropy.table import MaskedColumn, Table
-
-    frame = conform(frame, columns)
-    table = Table(meta=about.facts() if about is not None else {})
-    for column in columns:
-        values = frame[column.name]
-        if column.kind == "list":
-            data = np.empty(len(values), dtype=object)
-            data[:] = [_plain(v) for v in values]
-        elif column.kind == "text":
-            shown = [shortened(text, ECSV_TEXT) for text in values]
-            data = np.array(shown, dtype=str) if shown else np.empty(0, dtype="U1")
-        elif column.kind == "nullable_int":
-            data = MaskedColumn(
-                values.fillna(0).to_numpy(dtype="int64"), mask=values.isna().to_numpy()
-            )
-        else:
-            data = values.to_numpy()
-        table[column.name] = data
-        if column.unit:
-            table[column.name].unit = printable(column.unit)
-        table[column.name].description = printable(column.description) or None
-        if column.ucd:
-            table[column.name].info.meta = {"ucd": column.ucd}
-    stream = io.StringIO()
-    table.write(stream, format="ascii.ecsv")
-    write_text(path, _without_comments(stream.getvalue()))
+    facts = about.facts() if about is not None else {}
+    write_text(path, ecsv_text(conform(frame, columns), columns, facts))
 
 
 def read_ecsv(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:
     """Read back the plain (not list) columns of a file of `write_ecsv`."""
-    from astropy.table import Table
-
-    table = Table.read(path, format="ascii.ecsv")
-    series = {}
-    for column in columns:
-        data = table[column.name]
-        if isinstance(column.dtype, pd.api.extensions.ExtensionDtype):
-            values = [column.null if value is np.ma.masked else value for value in data]
-            series[column.name] = pd.array(values, dtype=column.dtype)
-        else:
-            series[column.name] = np.asarray(data)
-    return conform(pd.DataFrame(series), columns)
+    return parse_ecsv(Path(path).read_text(encoding="utf-8"), columns)

@@ -8,9 +8,7 @@ at a clock.
 
 from __future__ import annotations
 
-import functools
 import json
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from xgamma.tables.columns import Column
 from xgamma.tables.printable import printable
+from xgamma.tables.units import vounit
 
 __all__ = [
     "TableMetadata",
@@ -26,7 +25,6 @@ __all__ = [
     "read_facts",
     "read_metadata",
     "votable_header",
-    "vounit",
 ]
 
 _PANDAS, _ASTROPY = "PANDAS_ATTRS", "table_meta_yaml"
@@ -82,43 +80,6 @@ class TableMetadata:
         """What there is of them, in their order, as JSON and YAML have it."""
         facts = {name: value for name, value in asdict(self).items() if value not in ("", ())}
         return {name: list(v) if isinstance(v, tuple) else v for name, v in facts.items()}
-
-
-def vounit(unit: str) -> str:
-    """A unit of a column as VOTable wants it: the spelling of VOUnits.
-
-    Parameters
-    ----------
-    unit : str
-        In the spelling of astropy. What astropy cannot read stays as it is, and what VOUnits
-        does not know is in its quotes: ``electron / s`` becomes ``'electron'.s**-1``.
-    """
-    from astropy import units as u
-
-    try:
-        read = u.Unit(unit)
-    except (ValueError, TypeError):
-        return unit
-    parts = []
-    for base, power in zip(read.bases, read.powers, strict=True):
-        known = (name for name in base.names if _is_vounit(name))
-        name = next(known, f"'{base.name}'")
-        parts.append(name if power == 1 else f"{name}**{power}")
-    return ("" if read.scale == 1 else f"{read.scale:g}") + ".".join(parts)
-
-
-@functools.cache
-def _is_vounit(name: str) -> bool:
-    from astropy import units as u
-
-    with warnings.catch_warnings():
-        # a deprecated unit, such as erg, is still one
-        warnings.simplefilter("ignore", u.UnitsWarning)
-        try:
-            u.Unit(name, format="vounit")
-        except ValueError:
-            return False
-    return True
 
 
 def votable_header(
