@@ -18,6 +18,9 @@ LIBRARY = Path(xgamma.__file__).parent
 #: A room may import the rooms above it.
 ORDER = [
     "errors",
+    "light",
+    "frames",
+    "healpix",
     "sky",
     "classes",
     "class_shares",

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from xgamma.frames import icrs_to_galactic
+
 __all__ = [
     "elliptical_distance",
     "galactic",
@@ -91,10 +93,7 @@ def elliptical_distance(
 
 def galactic(ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:
     """Galactic longitude in [0, 360) and latitude of ICRS positions, all in degrees."""
-    from astropy.coordinates import SkyCoord
-
-    coordinates = SkyCoord(np.asarray(ra), np.asarray(dec), unit="deg", frame="icrs").galactic
-    return coordinates.l.deg, coordinates.b.deg
+    return icrs_to_galactic(ra, dec)
 
 
 def within_latitude(latitude: ArrayLike, cut_deg: float) -> NDArray[np.bool_]:

@@ -34,6 +34,7 @@ from xgamma.association.posterior import (
     posterior,
 )
 from xgamma.coverage.cells import Cells
+from xgamma.frames import galactic_to_icrs
 from xgamma.sky import galactic, match_within, separation
 
 __all__ = ["Controls", "Injections", "controls_of", "injected"]
@@ -125,7 +126,7 @@ def _places(ellipses: Ellipses, seen: Integers) -> tuple[Integers, Ellipses, NDA
             kinds.append(np.full(len(seen), "shifted", dtype=object))
     longitude, latitude = galactic(one.ra, one.dec)
     for longitude_sign, latitude_sign in ((-1, 1), (1, -1), (-1, -1)):
-        ra, dec = _equatorial(longitude_sign * longitude, latitude_sign * latitude)
+        ra, dec = galactic_to_icrs(longitude_sign * longitude, latitude_sign * latitude)
         sources.append(seen)
         moved_to.append(replace(one, ra=ra, dec=dec))
         kinds.append(np.full(len(seen), "mirrored", dtype=object))
@@ -133,13 +134,6 @@ def _places(ellipses: Ellipses, seen: Integers) -> tuple[Integers, Ellipses, NDA
         *(np.concatenate([vars(part)[name] for part in moved_to]) for name in vars(one))
     )
     return np.concatenate(sources), together, np.concatenate(kinds)
-
-
-def _equatorial(longitude: Floats, latitude: Floats) -> tuple[Floats, Floats]:
-    from astropy.coordinates import SkyCoord
-
-    icrs = SkyCoord(longitude, latitude, unit="deg", frame="galactic").icrs
-    return icrs.ra.deg, icrs.dec.deg
 
 
 def controls_of(

@@ -24,6 +24,7 @@ from xgamma.coverage.footprints import (
 )
 from xgamma.coverage.outlines import map_of_outline
 from xgamma.errors import XgammaError
+from xgamma.healpix import cells_at, centres
 from xgamma.sky import match_within, separation
 
 if TYPE_CHECKING:
@@ -111,25 +112,11 @@ class Cells:
 
 def cell_of(ra: Floats, dec: Floats) -> Integers:
     """The number of the cell in which each position (ICRS degrees) lies."""
-    from astropy import units as u
-    from astropy_healpix import lonlat_to_healpix
-
-    # a list of no positions is none to it
-    if not np.size(ra):
-        return np.empty(np.shape(ra), np.int64)
-    cells = lonlat_to_healpix(
-        np.asarray(ra) * u.deg, np.asarray(dec) * u.deg, 2**ORDER, order="nested"
-    )
-    return np.asarray(cells, np.int64)
+    return cells_at(ra, dec, ORDER)
 
 
 def _centres(cell: Integers) -> tuple[Floats, Floats]:
-    from astropy_healpix import healpix_to_lonlat
-
-    if not len(cell):
-        return np.empty(0), np.empty(0)
-    ra, dec = healpix_to_lonlat(cell, 2**ORDER, order="nested")
-    return ra.deg % 360.0, dec.deg
+    return centres(cell, ORDER)
 
 
 def _cells(moc: mocpy.MOC, order: int = ORDER) -> Integers:

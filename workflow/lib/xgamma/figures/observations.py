@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from astropy.coordinates import Galactic, SkyCoord
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -21,6 +20,7 @@ from xgamma.figures.style import (
     say_empty,
     styled,
 )
+from xgamma.frames import galactic_to_icrs
 from xgamma.sky import galactic
 
 __all__ = ["clear_latitudes", "exposure_cells", "plot_exposure_map"]
@@ -31,12 +31,7 @@ CELL_DEG = 2.0
 
 def _plane_lines(latitude_deg: float) -> list[tuple[np.ndarray, np.ndarray]]:
     """Trace ``b = latitude_deg`` in ICRS, broken where right ascension passes 180 deg."""
-    lines = SkyCoord(
-        Galactic("0d", "0d").realize_frame(
-            SkyCoord(np.linspace(0, 360, 721), latitude_deg, unit="deg").spherical
-        )
-    ).icrs
-    x, y = sky_xy(lines.ra.deg, lines.dec.deg)
+    x, y = sky_xy(*galactic_to_icrs(np.linspace(0, 360, 721), latitude_deg))
     pieces = np.flatnonzero(np.abs(np.diff(x)) > np.pi) + 1
     return list(zip(np.split(x, pieces), np.split(y, pieces), strict=True))
 

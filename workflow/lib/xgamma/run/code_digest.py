@@ -19,7 +19,7 @@ __all__ = ["code_digest", "imported_modules"]
 
 _LIBRARY = Path(__file__).parents[1]
 # Packages whose project has another name. To look all of them up takes longer than a job's start.
-_OTHER_NAMES = {"markdown_it": "markdown-it-py", "yaml": "PyYAML"}
+_OTHER_NAMES = {"erfa": "pyerfa", "markdown_it": "markdown-it-py", "yaml": "PyYAML"}
 
 
 def _module_file(name: str) -> Path | None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xgamma.association.positions import LARGEST_DISTANCE, R95_OF_R68
 from xgamma.coverage.cells import ORDER
+from xgamma.healpix import corners
 from xgamma.site.charts import Frame, ellipse, line, number, polygons, svg, text
 
 __all__ = [
@@ -146,11 +147,7 @@ def _coverage(frame: Frame, cells: pd.DataFrame) -> list[Markup]:
     cell, exposure = cell[seen], exposure[seen]
     if not len(cell):
         return []
-    from astropy_healpix import HEALPix
-
-    # degrees and angles without astropy's coordinates, which take longer to load than this page
-    longitude, latitude = HEALPix(2**order, order="nested").boundaries_lonlat(cell, step=1)
-    x, y = frame.at(longitude.to_value("deg"), latitude.to_value("deg"))
+    x, y = frame.at(*corners(cell, order))
     # a coarse cell of a wide chart may have a corner that the plane does not reach
     whole = np.isfinite(x).all(axis=1)
     x, y, depth = x[whole], y[whole], np.digitize(exposure[whole] / 1000, DEPTHS_KS)

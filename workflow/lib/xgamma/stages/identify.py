@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from xgamma.errors import XgammaError
+from xgamma.healpix import cells_at
 from xgamma.identification.ellipses import (
     SIGMA_OF_95,
     determinant,
@@ -173,12 +174,7 @@ def _flux_groups(flux: np.ndarray) -> np.ndarray:
 
 def _cells(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     """HEALPix cells of about two degrees, in which the field hardly differs."""
-    if not len(ra):
-        return np.zeros(0, dtype=np.int64)
-    from astropy import units as u
-    from astropy_healpix import lonlat_to_healpix
-
-    return np.asarray(lonlat_to_healpix(ra * u.deg, dec * u.deg, 2**5, order="nested"))
+    return cells_at(ra, dec, 5)
 
 
 def _epochs(ra: np.ndarray, dec: np.ndarray, observations: pd.DataFrame):

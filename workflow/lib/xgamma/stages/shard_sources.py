@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xgamma.healpix import cells_at
 from xgamma.identification.ellipses import SIGMA_OF_95
 from xgamma.tables.columns import Column, conform
 
@@ -65,31 +66,18 @@ def _file_name(name: str) -> str:
     return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def _cells(fermi: pd.DataFrame, order: int) -> list[int]:
-    from astropy import units as u
-    from astropy_healpix import lonlat_to_healpix
-
-    cells = lonlat_to_healpix(
-        fermi["fermi_ra"].to_numpy() * u.deg,
-        fermi["fermi_dec"].to_numpy() * u.deg,
-        2**order,
-        order="nested",
-    )
-    return np.asarray(cells).tolist()
-
-
 def _shard_names(
     fermi: pd.DataFrame, numbers: pd.Series, by: str, order: int, most_together: int
 ) -> list[str]:
     # shared file systems are slow with thousands of files in one folder: many shards stand in
     # folders, which are named by a larger cell
     if by == "source":
-        cells = _cells(fermi, 2)
+        cells = cells_at(fermi["fermi_ra"], fermi["fermi_dec"], 2).tolist()
         names = zip(cells, fermi["fermi_name"], strict=True)
         return [f"healpix2-{cell:03d}/{_file_name(name)}" for cell, name in names]
     if numbers.sum() <= most_together:
         return [WHOLE_SKY] * len(fermi)
-    finest = np.array(_cells(fermi, order), dtype=np.int64)
+    finest = cells_at(fermi["fermi_ra"], fermi["fermi_dec"], order)
     names = np.full(len(fermi), "", dtype=object)
     # from the largest cells to the smallest: who is in one by now stays there
     for level in range(order + 1):

@@ -41,6 +41,7 @@ from xgamma.demo.storage import content_digest, create_table
 from xgamma.demo.tables import DEMO_TABLES
 from xgamma.demo.tap_schema import write_tap_schema
 from xgamma.errors import XgammaError
+from xgamma.frames import fk5_to_galactic
 from xgamma.sky import elliptical_distance, match_within, position_angle
 from xgamma.tables.columns import Column
 from xgamma.tables.files import write_parquet
@@ -171,8 +172,6 @@ def _simulate_chandra(
     counterparts: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """Observations, the source catalogue with what the truth needs beside, and fates."""
-    from astropy.coordinates import SkyCoord
-
     plane_fields = round(size.fields * _PLANE_SHARE)
     plane_aimed = round(plane_fields * size.aimed_share)
     sky_fields = size.fields - plane_fields
@@ -198,10 +197,9 @@ def _simulate_chandra(
         rng["observations"], fields, size.observations
     )
     # HEASARC takes the positions as FK5
-    coordinates = SkyCoord(
-        observations["ra"], observations["dec"], unit="deg", frame="fk5"
-    ).galactic
-    observations["lii"], observations["bii"] = coordinates.l.deg, coordinates.b.deg
+    observations["lii"], observations["bii"] = fk5_to_galactic(
+        observations["ra"], observations["dec"]
+    )
 
     detections, fate = place_counterparts(fields, fermi, counterparts)
     special = pd.concat(

@@ -16,6 +16,7 @@ import pandas as pd
 
 from xgamma.demo.tables import served_table
 from xgamma.errors import XgammaError
+from xgamma.frames import galactic_to_fk5
 from xgamma.sky import match_within
 
 __all__ = ["difficult_sources", "fold_class", "padded_source_type", "read_fermi"]
@@ -122,10 +123,8 @@ def _most_overlapping(fermi: pd.DataFrame) -> tuple[int, int]:
 
 def _from_heasarc_galactic(longitude: float, latitude: float) -> tuple[float, float]:
     """The ra, dec (deg) that HEASARC lists with a Galactic position: it takes them as FK5."""
-    from astropy.coordinates import SkyCoord
-
-    fk5 = SkyCoord(longitude, latitude, unit="deg", frame="galactic").fk5
-    return float(fk5.ra.deg), float(fk5.dec.deg)
+    ra, dec = galactic_to_fk5(longitude, latitude)
+    return float(ra), float(dec)
 
 
 def difficult_sources(fermi: pd.DataFrame) -> pd.DataFrame:

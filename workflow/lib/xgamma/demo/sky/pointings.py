@@ -14,6 +14,7 @@ import pandas as pd
 
 from xgamma.demo.sky.geometry import from_tangent_plane, isotropic, to_tangent_plane
 from xgamma.demo.sky.targets import Aims
+from xgamma.frames import galactic_to_icrs
 from xgamma.sky import match_within
 
 __all__ = [
@@ -183,13 +184,6 @@ def covered_share(fermi: pd.DataFrame, fields: pd.DataFrame) -> np.ndarray:
     return covered.mean(axis=1)
 
 
-def _galactic_to_icrs(longitude: np.ndarray, latitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from astropy.coordinates import SkyCoord
-
-    icrs = SkyCoord(longitude, latitude, unit="deg", frame="galactic").icrs
-    return icrs.ra.deg, icrs.dec.deg
-
-
 def _plane_positions(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Galactic positions of fields at |b| <= 10: more to the Centre and to b = 0."""
     lon = np.where(rng.random(n) < 0.5, rng.laplace(0.0, 30.0, n), rng.uniform(-180, 180, n))
@@ -274,7 +268,7 @@ def draw_background_fields(rng: np.random.Generator, plane: int, sky: int) -> pd
     lon[0], lat[0] = 359.944, -0.046
     lat[centre : centre + clusters] = rng.laplace(0.0, 0.6, clusters)
     sky_lon, sky_lat = _sky_positions(rng, sky)
-    ra, dec = _galactic_to_icrs(np.append(lon, sky_lon), np.append(lat, sky_lat))
+    ra, dec = galactic_to_icrs(np.append(lon, sky_lon), np.append(lat, sky_lat))
     names = [
         *(f"SIM GC MOSAIC {i:02d}" for i in range(centre)),
         *(f"SIM CLUSTER {i:03d}" for i in range(clusters)),
@@ -369,7 +363,7 @@ def draw_observations(
     in_plane = rng.random(others) < 0.29
     plane_lon, plane_lat = _plane_positions(rng, others)
     sky_lon, sky_lat = _sky_positions(rng, others)
-    new_ra, new_dec = _galactic_to_icrs(
+    new_ra, new_dec = galactic_to_icrs(
         np.where(in_plane, plane_lon, sky_lon), np.where(in_plane, plane_lat, sky_lat)
     )
     # calibration targets and the like: a new place seen several times

@@ -15,6 +15,7 @@ from xgamma.demo.sky.number_counts import (
     transmitted_share,
 )
 from xgamma.demo.sky.pointings import FOOTPRINTS, contains, effective_exposure, reach_deg
+from xgamma.frames import fk5_to_galactic
 from xgamma.sky import galactic, match_within
 
 __all__ = [
@@ -293,15 +294,13 @@ def finish_catalogue(
         `log_flux_ratio`, `case` for the truth; and of the detection `counts`, `off_axis`
         (arcmin) and `exposure` (s, effective). Sorted by declination.
     """
-    from astropy.coordinates import SkyCoord
-
     sources = sources.sort_values(["dec", "ra"], kind="stable").reset_index(drop=True)
     n = len(sources)
     ra, dec = sources["ra"].to_numpy(), sources["dec"].to_numpy()
     counts, flux = sources["counts"].to_numpy(), sources["flux"].to_numpy()
     r0 = position_error(sources["off_axis"].to_numpy(), counts)
     # HEASARC takes the positions as FK5
-    galactic_at_heasarc = SkyCoord(ra, dec, unit="deg", frame="fk5").galactic
+    longitude_at_heasarc, latitude_at_heasarc = fk5_to_galactic(ra, dec)
     given_latitude = sources["bii"].to_numpy()
     measured = flux * np.exp(rng.normal(0.0, 0.15, n))
     keeps_flux = sources["case"].to_numpy() != ""
@@ -320,8 +319,8 @@ def finish_catalogue(
             "name": chandra_names(ra, dec),
             "ra": ra,
             "dec": dec,
-            "lii": galactic_at_heasarc.l.deg,
-            "bii": np.where(np.isfinite(given_latitude), given_latitude, galactic_at_heasarc.b.deg),
+            "lii": longitude_at_heasarc,
+            "bii": np.where(np.isfinite(given_latitude), given_latitude, latitude_at_heasarc),
             "error_ellipse_r0": r0,
             "error_ellipse_r1": r0 * rng.uniform(0.65, 1.0, n),
             "error_ellipse_angle": rng.uniform(0.0, 180.0, n),
