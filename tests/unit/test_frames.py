@@ -27,6 +27,13 @@ def test_every_bit_is_astropys(start, end):
     assert (found[0] >= 0).all() and (found[0] < 360).all()
 
 
+def test_a_longitude_may_be_of_another_turn():
+    for longitude in (-RA, RA + 360, RA - 720):
+        found = frames.galactic_to_icrs(longitude, DEC)
+        there = SkyCoord(longitude, DEC, unit="deg", frame="galactic").icrs
+        assert (found[0] == there.ra.deg).all() and (found[1] == there.dec.deg).all()
+
+
 def test_one_position_none_and_what_is_no_position():
     longitude, latitude = frames.icrs_to_galactic(266.4051, -28.936175)
     assert min(longitude, 360 - longitude) < 1e-4 and abs(latitude) < 1e-4

@@ -57,15 +57,21 @@ def galactic_to_fk5(longitude: ArrayLike, latitude: ArrayLike) -> tuple[Floats, 
 def _rotated(longitude: ArrayLike, latitude: ArrayLike, *matrices: Floats) -> tuple[Floats, Floats]:
     from erfa import ufunc
 
-    longitude = np.asarray(longitude, dtype=float) * _RADIANS
+    longitude = _wrapped(np.asarray(longitude, dtype=float), 360.0) * _RADIANS
     latitude = np.asarray(latitude, dtype=float) * _RADIANS
     if (np.abs(latitude) > np.pi / 2).any():
         raise ValueError("a latitude is beyond a pole")
-    turn = 2 * np.pi
     for matrix in matrices:
         vectors = ufunc.rxp(np.ascontiguousarray(matrix), ufunc.s2c(longitude, latitude))
         longitude, latitude = ufunc.c2s(vectors)
-        longitude = np.where(longitude < 0, longitude + turn, longitude)
-        # what is just below 0 becomes the whole turn itself
-        longitude = np.where(longitude >= turn, longitude - turn, longitude)
+        longitude = _wrapped(longitude, 2 * np.pi)
     return longitude * _DEGREES, latitude * _DEGREES
+
+
+def _wrapped(longitude: Floats, turn: float) -> Floats:
+    """Into [0, turn)."""
+    with np.errstate(invalid="ignore"):
+        longitude = longitude - longitude // turn * turn
+    # what is just below 0 becomes the whole turn itself
+    longitude = np.where(longitude >= turn, longitude - turn, longitude)
+    return np.where(longitude < 0, longitude + turn, longitude)
