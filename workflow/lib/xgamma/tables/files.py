@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -155,19 +156,27 @@ def _json_cell(value: list) -> str:
     return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
-def _csv_cell(value: Any, column: Column) -> str:
-    """A value as CSV shows it: nothing where it is null."""
-    value = plain_value(value)
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return _json_cell(value)
+def _csv_cells(values: pd.Series, column: Column) -> list[str]:
+    """The values of a column as CSV shows them: nothing where they are null."""
+    if column.kind == "list":
+        return [_json_cell(plain_value(value)) for value in values]
     if column.kind == "text":
-        text = printable(value)
-        # spreadsheets compute what starts so, and an apostrophe makes it text to them; tab and
-        # carriage return, which do the same, are escapes by now
-        return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
-    return str(value)
+        return [_csv_text(text) for text in values]
+    if column.kind == "nullable_int":
+        return ["" if value is pd.NA else str(value) for value in values.tolist()]
+    if column.kind == "float":
+        return [str(value) if math.isfinite(value) else "" for value in values.tolist()]
+    if column.kind == "float32":
+        # a list of Python's floats would have the digits of a float64
+        return [str(float(str(v))) if np.isfinite(v) else "" for v in values.to_numpy()]
+    return [str(value) for value in values.tolist()]
+
+
+def _csv_text(text: str) -> str:
+    text = printable(text)
+    # spreadsheets compute what starts so, and an apostrophe makes it text to them; tab and
+    # carriage return, which do the same, are escapes by now
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def csv_text(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
@@ -181,12 +190,8 @@ def csv_text(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([c.name for c in columns])
-    # a list of Python's floats would give a float32 the digits of a float64
-    values = [
-        frame[c.name].to_numpy() if c.kind == "float32" else frame[c.name].tolist() for c in columns
-    ]
-    for row in zip(*values, strict=True):
-        writer.writerow([_csv_cell(value, c) for value, c in zip(row, columns, strict=True)])
+    # a column at a time: tables are long, and what a cell becomes rests on its column
+    writer.writerows(zip(*(_csv_cells(frame[c.name], c) for c in columns), strict=True))
     return stream.getvalue()
 
 
