@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from astropy import units as u
 from astropy.table import MaskedColumn, Table
 from hostile_names import HOSTILE_NAMES
 
+from xgamma.answers.checks import unit_readings
 from xgamma.errors import XgammaError
 from xgamma.tables import units
 from xgamma.tables.columns import Column, conform, plain_value
@@ -128,8 +130,20 @@ def test_a_damaged_text_is_an_error(text, error):
 
 def test_units_are_those_of_astropy(monkeypatch):
     known = units._KNOWN.copy()
-    monkeypatch.setattr(units, "_KNOWN", {})
     assert len(known) > 10
     for unit, in_vo in known.items():
-        assert units.canonical(unit) == unit == str(u.Unit(unit))
-        assert units.vounit(unit) == in_vo
+        with monkeypatch.context() as patch:
+            patch.setattr(units, "_KNOWN", {})
+            assert units.canonical(unit) == unit == str(u.Unit(unit))
+            assert units.vounit(unit) == in_vo
+        for standard in ("vounit", "cds"):
+            for text in (unit, in_vo):
+                if text in units._SIMPLE or (standard, text) == ("vounit", in_vo):
+                    assert units.read_unit(text, standard) == _read_by_astropy(text, standard)
+        assert not unit or unit_readings(unit)[0].to_string() == unit
+
+
+def _read_by_astropy(text, standard):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", u.UnitsWarning)
+        return str(u.Unit(text, format=standard, parse_strict="silent"))

@@ -6,6 +6,7 @@ import math
 import random
 import struct
 import time
+from types import SimpleNamespace
 from xml.sax.saxutils import escape
 
 import pandas as pd
@@ -112,11 +113,14 @@ def document(kinds, rows, form):
 
 
 def read(content):
-    return answer_frame(parse_answer(io.BytesIO(content), "http://there/tap", 1e6))[0]
+    return answer_frame(parse_answer(io.BytesIO(content), 1e6))[0]
 
 
 def read_by_astropy(content):
-    return answer_frame(pyvo.dal.TAPResults(parse(io.BytesIO(content)), url=""))[0]
+    table = pyvo.dal.TAPResults(parse(io.BytesIO(content)), url="").resultstable
+    fields = [(field.name, str(field.unit or "")) for field in table.fields]
+    columns = [table.array[name] for name in table.array.dtype.names]
+    return answer_frame(SimpleNamespace(fields=fields, columns=columns))[0]
 
 
 def read_at_once(content):

@@ -186,12 +186,13 @@ def astropy_is_wrong(made, form):
 def test_every_value_of_every_type_in_every_form(table):
     form, rows, made_columns = table
     body = document(form, rows, made_columns)
-    result = parse_answer(io.BytesIO(body), "http://there/tap", 1e6)
-    array, notes = result.resultstable.array, result.notes
+    result = parse_answer(io.BytesIO(body), 1e6)
+    names = [name for name, _ in result.fields]
+    array, notes = dict(zip(names, result.columns, strict=True)), result.notes
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         by_astropy = parse(io.BytesIO(body)).get_first_table().array
-    assert len(array) == len(by_astropy) == rows and notes == []
+    assert len(result) == len(by_astropy) == rows and notes == []
     for i, made in enumerate(made_columns):
         ours = listed(array[f"c{i}"])
         expected = [None if value == "" else value for value in made.values]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import pyvo
 
 from xgamma.tap.faults import UnreadableAnswer
+
+if TYPE_CHECKING:
+    from xgamma.tap.votable import ParsedAnswer
 
 __all__ = ["Answer", "answer_frame", "parse_count"]
 
@@ -42,7 +44,7 @@ class Answer:
     kept: bool = False
 
 
-def answer_frame(result: pyvo.dal.TAPResults) -> tuple[pd.DataFrame, dict[str, str]]:
+def answer_frame(result: ParsedAnswer) -> tuple[pd.DataFrame, dict[str, str]]:
     """The frame and the units of a result: by FIELD name (IDs differ), integers exact.
 
     Returns
@@ -57,17 +59,15 @@ def answer_frame(result: pyvo.dal.TAPResults) -> tuple[pd.DataFrame, dict[str, s
     UnreadableAnswer
         If two columns have one name, or one holds arrays.
     """
-    table = result.resultstable
     columns, units = {}, {}
-    for position, field_ in enumerate(table.fields):
-        name = field_.name.lower()
+    for (name, unit), values in zip(result.fields, result.columns, strict=True):
+        name = name.lower()
         if name in columns:
             raise UnreadableAnswer(f"what came has two columns {name!r}", passing=False)
-        values = table.array[table.array.dtype.names[position]]
         if values.ndim != 1:
             raise UnreadableAnswer(f"what came has arrays in column {name!r}", passing=False)
         columns[name] = _series(values)
-        units[name] = str(field_.unit or "")
+        units[name] = unit
     return pd.DataFrame(columns), units
 
 

@@ -102,8 +102,6 @@ def check_units(
         If a stated unit is another one. One that is missing or that astropy cannot read
         is a warning: many services state none.
     """
-    from astropy import units as u
-
     unstated, unknown = [], []
     for column, wanted in expected.items():
         stated = units.get(column, "").strip()
@@ -111,6 +109,9 @@ def check_units(
             unstated += [column] if stated != wanted else []
             continue
         readings = unit_readings(stated)
+        # takes longer to load than most answers take to be read
+        from astropy import units as u
+
         if not readings:
             unknown.append(f"{column} ({shortened(stated, _MOST_CHARACTERS)})")
         elif u.Unit(wanted) not in readings:

@@ -16,13 +16,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import pyvo
-
 from xgamma.answers.answer import Answer, answer_frame
 from xgamma.answers.store import AnswerStore
 from xgamma.errors import XgammaError
 from xgamma.tables.printable import one_line
-from xgamma.tap.faults import UnreadableAnswer, plain_words
+from xgamma.tap.faults import QueryError, UnreadableAnswer, plain_words
 from xgamma.tap.patience import Limits
 from xgamma.tap.votable import log_notes, parse_answer
 
@@ -165,10 +163,10 @@ class KeptAnswers:
     def _read(self, key: str, asked: str) -> Answer:
         body, record = self._store.find(key, asked, self._limits.max_bytes)
         try:
-            result = parse_answer(body.stream, record["url"], self._limits.max_rows)
+            result = parse_answer(body.stream, self._limits.max_rows)
             frame, units = answer_frame(result)
             log_notes(self._service, result, record["adql"])
-        except (UnreadableAnswer, pyvo.dal.DALQueryError) as error:
+        except (UnreadableAnswer, QueryError) as error:
             raise XgammaError(
                 f"kept answers: {self._service}: {plain_words(error)}; "
                 f"the query was: {one_line(record['adql'])}"

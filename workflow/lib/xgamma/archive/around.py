@@ -84,16 +84,12 @@ def _ask(
 
 
 def _ask_with_upload(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> list[Part]:
-    from astropy.table import Table
-
-    upload = Table(
-        {
-            "target_id": targets["target_id"].to_numpy(),
-            "target_ra": targets["ra"].to_numpy(),
-            "target_dec": targets["dec"].to_numpy(),
-            "radius_deg": targets["radius_deg"].to_numpy() + MARGIN_DEG,
-        }
-    )
+    upload = {
+        "target_id": targets["target_id"].to_numpy(),
+        "target_ra": targets["ra"].to_numpy(),
+        "target_dec": targets["dec"].to_numpy(),
+        "radius_deg": targets["radius_deg"].to_numpy() + MARGIN_DEG,
+    }
     answer = _ask(
         client,
         survey,

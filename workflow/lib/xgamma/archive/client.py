@@ -21,8 +21,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pandas as pd
-import pyvo
-from astropy.table import Table
 from requests.adapters import BaseAdapter
 
 from xgamma.answers.answer import Answer, answer_frame, parse_count
@@ -32,6 +30,7 @@ from xgamma.errors import XgammaError
 from xgamma.tables.printable import one_line
 from xgamma.tap.endpoint import Endpoint, upload_votable
 from xgamma.tap.faults import (
+    QueryError,
     UnreadableAnswer,
     is_down,
     is_too_large,
@@ -171,7 +170,7 @@ class TapClient:
         """What the capabilities say about uploads; None if they do not say."""
         return None if self.kept.replay else self._endpoints[0].declares_upload()
 
-    def query(self, adql: Adql, uploads: Mapping[str, Table] | None = None) -> Answer:
+    def query(self, adql: Adql, uploads: Mapping[str, Mapping[str, Any]] | None = None) -> Answer:
         """Ask, and give the whole answer or an error.
 
         Parameters
@@ -179,8 +178,9 @@ class TapClient:
         adql : str or callable
             A function of `Names` that gives the ADQL under a service's names; a mirror can
             only be asked with such.
-        uploads : mapping of str to astropy.table.Table, optional
-            Sent with the query and seen in it as TAP_UPLOAD.<name>.
+        uploads : mapping, optional
+            Name -> table of numbers: a frame, or column -> values. Sent with the query and
+            seen in it as TAP_UPLOAD.<name>.
 
         Raises
         ------
@@ -222,7 +222,7 @@ class TapClient:
         return Answer(frame, units, record)
 
     def query_counted(
-        self, adql: Adql, count_adql: Adql, uploads: Mapping[str, Table] | None = None
+        self, adql: Adql, count_adql: Adql, uploads: Mapping[str, Mapping[str, Any]] | None = None
     ) -> Answer:
         """`query`, held against the service's own count of the same rows.
 
@@ -421,7 +421,7 @@ def _tap_error(error: Exception, endpoint: Endpoint, adql: str) -> TapError:
             f"{whom} does not finish the query: {reason} {asked}; run again later, or make "
             f"smaller shards"
         )
-    if isinstance(error, pyvo.dal.DALQueryError):
+    if isinstance(error, QueryError):
         refused = TapError(f"{whom} refuses the query: {reason}; the query was: {adql}")
         refused.reason = reason
         return refused

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyvo.dal import DALQueryError
 
 from xgamma.answers.answer import Answer
 from xgamma.answers.checks import check_asked, check_positions, check_units
@@ -24,6 +23,7 @@ from xgamma.coverage.outlines import map_of_outline
 from xgamma.errors import XgammaError
 from xgamma.sky import galactic, separation
 from xgamma.tables.columns import Column, conform
+from xgamma.tap.faults import QueryError
 
 __all__ = ["OUTLINE_COLUMNS", "asked_band_deg", "fetch_outlines"]
 
@@ -125,7 +125,7 @@ def _ask_for_part(
     try:
         answer = _ask(client, table, columns, where, part)
     except TapError as error:
-        if not isinstance(error.__cause__, DALQueryError) or not part:
+        if not isinstance(error.__cause__, QueryError) or not part:
             raise
         logger.warning("%s: asked for all rows, since it says: %s", client.name, error.reason)
     else:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from astropy.table import Table
 
 from xgamma.answers.answer import Answer, parse_count
 from xgamma.archive.catalogues import Catalogue, catalogues_of, count_adql, resolve_columns
@@ -175,7 +174,7 @@ class _Asker:
             raise _NotAsked(f"its {_SERVICE_S:.0f} s were over")
         return action(), time.monotonic() - start
 
-    def query(self, adql: str, uploads: Mapping[str, Table] | None = None) -> tuple[Answer, float]:
+    def query(self, adql: str, uploads: Mapping[str, Any] | None = None) -> tuple[Answer, float]:
         return self.timed(lambda: self.client.query(adql, uploads))
 
 
@@ -321,7 +320,7 @@ def _try_upload(asker: _Asker, block: str, line: _Line) -> bool:
     change = f"{block}.upload: false"
     try:
         answer, seconds = asker.query(
-            f"SELECT {select} FROM TAP_UPLOAD.targets AS t", {"targets": Table(_UPLOAD)}
+            f"SELECT {select} FROM TAP_UPLOAD.targets AS t", {"targets": _UPLOAD}
         )
     except XgammaError as error:
         line.failed("an upload of three rows", error, change)
@@ -472,7 +471,7 @@ def _of_survey(
         answer, seconds = asker.query(
             f"SELECT TOP 3 {select} FROM {names.table(table)} AS s{joined} WHERE 1 = CONTAINS("
             f"POINT('ICRS', {place}), CIRCLE('ICRS', {circle}))",
-            {"targets": Table(_UPLOAD)} if uploads else None,
+            {"targets": _UPLOAD} if uploads else None,
         )
     except XgammaError as error:
         line.failed("three rows around a position", error)

@@ -27,6 +27,7 @@ from xgamma.sky import galactic, separation
 from xgamma.stages.counterparts import FIELD, counterpart_columns
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.printable import shortened
+from xgamma.tables.units import is_known
 
 __all__ = [
     "enrich_targets",
@@ -46,6 +47,8 @@ def shard_columns(survey: SurveyTable, answer: Answer) -> list[Column]:
 
 def _astropy_unit(text: str) -> str:
     """A service's spelling of a unit in astropy's; unknown spellings as they are."""
+    if is_known(text):
+        return text
     readings = unit_readings(text)
     return readings[0].to_string() if readings else text
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import warnings
 
-__all__ = ["canonical", "vounit"]
+__all__ = ["canonical", "is_known", "read_unit", "vounit"]
 
 # astropy's spelling -> VOUnits'
 _KNOWN = {
@@ -30,6 +30,35 @@ _KNOWN = {
     "mas / yr": "mas.yr**-1",
     "erg / (s cm2)": "erg.s**-1.cm**-2",
 }
+# the same the other way round
+_OF_VOUNITS = {in_vo: unit for unit, in_vo in _KNOWN.items()}
+# what all standards spell in one way
+_SIMPLE = {"", "deg", "arcmin", "arcsec", "mas", "mag", "s", "d", "yr", "keV"}
+
+
+def read_unit(text: str, standard: str) -> str:
+    """A unit in astropy's spelling from that of a standard; as it is, if it is none.
+
+    Parameters
+    ----------
+    text : str
+    standard : {'vounit', 'cds'}
+    """
+    if text in _SIMPLE:
+        return text
+    if standard == "vounit" and text in _OF_VOUNITS:
+        return _OF_VOUNITS[text]
+    from astropy import units as u
+
+    with warnings.catch_warnings():
+        # a deprecated spelling is still one
+        warnings.simplefilter("ignore", u.UnitsWarning)
+        return str(u.Unit(text, format=standard, parse_strict="silent"))
+
+
+def is_known(unit: str) -> bool:
+    """Whether it is one of the units that our columns have, in astropy's spelling."""
+    return unit in _KNOWN
 
 
 def canonical(unit: str) -> str:

@@ -1,38 +1,35 @@
-"""A VOTable's elements on their way from the XML parser to astropy.
+"""A VOTable's elements on their way from the XML parser to its outline and its rows.
 
-astropy is given what a document says of itself: its resources, its tables, their columns' names
-and units, and INFO. The rows are read here, by `text_rows` and `binary_rows`: of what astropy
-does not understand in a cell it makes a null or another value, with a warning at most. So none of
-its warnings can tell of a value that is lost, and those of spelling say nothing that we need.
+The outline is given what a document says of itself: its resources, its tables, their columns'
+names and units, and INFO. The rows are read here, by `text_rows` and `binary_rows`, and not by
+astropy: of what that does not understand in a cell it makes a null or another value, with a warning
+at most.
 """
 
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
-from astropy.io.votable import exceptions
-from astropy.io.votable.tree import VOTableFile
-from astropy.units import UnitsWarning
-from astropy.utils.xml.iterparser import get_xml_iterator
 
+from xgamma.light import extension
 from xgamma.tap.binary_rows import BinaryRows, binary_columns, decoded
 from xgamma.tap.coding import coding_note, without_marks
 from xgamma.tap.faults import UnreadableAnswer
 from xgamma.tap.fields import VotableField
+from xgamma.tap.outline import outline_of
 from xgamma.tap.text_rows import TextColumns
 
 __all__ = ["Document", "NotWellFormed", "too_many_rows"]
 
-# far more than any query selects; astropy needs minutes for some thousands
+# far more than any query selects
 _MOST_COLUMNS = 1000
 _ROWS_AT_A_TIME = 4096
 _COUNT = re.compile(r"\s*\+?([0-9]+)\s*", re.ASCII)
 _MOST_DIGITS = 15
-# what astropy is given: element -> those within it
+# what the outline is given: element -> those within it
 _WITHIN: dict[str, tuple[str, ...]] = {
     "": ("VOTABLE",),
     "VOTABLE": ("RESOURCE", "INFO"),
@@ -40,17 +37,6 @@ _WITHIN: dict[str, tuple[str, ...]] = {
     "TABLE": ("FIELD", "INFO"),
 }
 _VERSIONS = ("1.3", "1.4", "1.5")
-# what astropy may say of names, units and versions; any other warning is an error
-_OF_SPELLING = (
-    exceptions.W02,
-    exceptions.W03,
-    exceptions.W32,
-    exceptions.W33,
-    exceptions.W35,
-    exceptions.W42,
-    exceptions.W50,
-    exceptions.W53,
-)
 
 _Event = tuple[bool, str, Any, tuple[int, int]]
 
@@ -83,8 +69,7 @@ class Document:
 
     Attributes
     ----------
-    votable : VOTableFile
-        Its tables have no rows.
+    outline : Outline
     fields : list of VotableField
         The result's columns.
     columns : list of MaskedArray
@@ -122,20 +107,19 @@ class Document:
         self.claimed: int | None = None
         self.notes: list[str] = []
         self.refusal: Exception | None = None
-        config = {"verify": "warn", "invalid": "exception", "filename": "answer"}
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", exceptions.VOWarning)
-            for spelling in (*_OF_SPELLING, UnitsWarning):
-                warnings.simplefilter("ignore", spelling)
-            # a function: given a file, astropy would undo compression, however much
-            with get_xml_iterator(lambda size=-1: stream.read(size)) as parser:
-                events = self._outline(_well_formed(parser))
-                self.votable = VOTableFile(config=config, pos=(1, 1)).parse(events, config)
+        # astropy's, in C; a function, since of a file it would take the descriptor
+        parser = extension("astropy.utils.xml._iterparser").IterParser(
+            lambda size=-1: stream.read(size)
+        )
+        outline = outline_of(self._outline(_well_formed(parser)))
+        if outline is None:
+            raise NotWellFormed("there is no VOTABLE")
+        self.outline = outline
         if self.columns is None and self.fields:
             self._read_data(iter(()))
 
     def _outline(self, events: Iterator[_Event]) -> Iterator[_Event]:
-        """The elements that astropy is given; on the way the result's rows are read."""
+        """The elements that the outline is given; on the way the result's rows are read."""
         path = [""]
         for start, tag, data, position in events:
             if not start:
@@ -151,7 +135,7 @@ class Document:
                     data = {name: without_marks(text) for name, text in data.items()}
                 yield True, tag, self._entered(tag, data, len(path)), position
                 if tag in ("FIELD", "INFO"):
-                    # neither has elements of its own that astropy needs
+                    # neither has elements of its own that are needed
                     text = self._inner(events, tag)
                     yield False, tag, text, position
                 else:
@@ -164,7 +148,7 @@ class Document:
                 self._skip(events)
 
     def _entered(self, tag: str, data: dict[str, str], depth: int) -> dict[str, str]:
-        """The attributes that astropy is given of an element that begins."""
+        """The attributes that the outline is given of an element that begins."""
         if tag == "VOTABLE":
             version = data.get("version", "1.3")
             old = re.fullmatch(r"v?1\.[0-2]", version) is not None
@@ -194,9 +178,7 @@ class Document:
                 )
             field = VotableField(name, data.get("datatype"), data.get("arraysize"))
             self.fields.append(field)
-        # a column of text: astropy has to make nothing of its cells
-        given = {"name": name, "datatype": "char", "arraysize": "*"}
-        return {**given, "unit": data["unit"]} if "unit" in data else given
+        return {"name": name, "unit": data.get("unit", "")}
 
     def _claim(self, nrows: str) -> int | None:
         """How many rows a table says that it has, if it says a number."""

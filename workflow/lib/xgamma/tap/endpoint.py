@@ -7,9 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import pyvo
+import numpy as np
 import requests
-from astropy.table import Table
 
 from xgamma.errors import XgammaError
 from xgamma.tap.faults import is_passing, is_timeout, is_too_slow, plain_words
@@ -61,6 +60,9 @@ class Endpoint(PatientSession):
 
     def declares_upload(self) -> bool | None:
         """What the capabilities say about uploads; None if they do not say."""
+        # takes longer to load than most queries take, and only this needs it
+        import pyvo
+
         self.begin_query(self.limits.timeout_s)
         try:
             return bool(pyvo.dal.TAPService(self.url, session=self.http).upload_methods)
@@ -122,20 +124,27 @@ class Endpoint(PatientSession):
         return self.with_retries(run, retry=lambda error: isinstance(error, JobLost))
 
 
-def upload_votable(table: Table) -> bytes:
+def upload_votable(table: Mapping[str, Any]) -> bytes:
     """A table of numbers as a VOTable, the same bytes whatever the version of astropy.
 
     By hand: astropy's writer names its version in a comment, which would make another
     question of it, and writes beyond its buffer for rows of 256 bytes.
+
+    Parameters
+    ----------
+    table : mapping
+        Column -> values; a frame, or a table of astropy's, will do.
     """
     datatypes = {"i": "long", "f": "double"}
+    names = table.keys()  # of a table of astropy's, its own iteration gives rows
+    columns = {name: np.asarray(table[name]) for name in names}
     fields = "".join(
-        f'<FIELD name="{name}" datatype="{datatypes[table[name].dtype.kind]}"/>'
-        for name in table.colnames
+        f'<FIELD name="{name}" datatype="{datatypes[values.dtype.kind]}"/>'
+        for name, values in columns.items()
     )
     rows = "".join(
         f"<TR>{''.join(f'<TD>{value!r}</TD>' for value in row)}</TR>\n"
-        for row in zip(*(table[name].tolist() for name in table.colnames), strict=True)
+        for row in zip(*(values.tolist() for values in columns.values()), strict=True)
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'

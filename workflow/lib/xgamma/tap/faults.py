@@ -15,13 +15,13 @@ import ssl
 from collections.abc import Iterator
 from typing import Any
 
-import pyvo
 import requests
 
 from xgamma.tables.printable import one_line, shortened
 from xgamma.tap.transport import TooLarge
 
 __all__ = [
+    "QueryError",
     "UnreadableAnswer",
     "is_down",
     "is_passing",
@@ -37,6 +37,13 @@ __all__ = [
 _SLOW_WORDS = ("duration", "timed out", "timeout", "time-out")
 _PASSING_WORDS = (*_SLOW_WORDS, "abort", "pool", "overload")
 _UNKNOWN_HOST = ("Name or service not known", "name resolution", "Failed to resolve")
+
+
+class QueryError(Exception):
+    """The service says that the query failed; in its words."""
+
+    def __init__(self, words: str = ""):
+        super().__init__(words or "Unknown DAL Query Error")
 
 
 class UnreadableAnswer(Exception):
@@ -81,7 +88,7 @@ def is_passing(error: BaseException) -> bool:
     """True if the same request may well succeed a little later."""
     if isinstance(error, UnreadableAnswer):
         return error.passing
-    if isinstance(error, pyvo.dal.DALQueryError):
+    if isinstance(error, QueryError):
         return any(word in str(error).lower() for word in _PASSING_WORDS)
     if is_too_large(error):
         return False
@@ -111,7 +118,7 @@ def is_timeout(error: BaseException) -> bool:
 
 def is_too_slow(error: BaseException) -> bool:
     """True if a synchronous query may have needed more time than the way there allows."""
-    if isinstance(error, pyvo.dal.DALQueryError):
+    if isinstance(error, QueryError):
         return any(word in str(error).lower() for word in _SLOW_WORDS)
     return is_timeout(error) or _status(error) in (502, 504)
 
@@ -129,7 +136,7 @@ def is_unreachable(error: BaseException) -> bool:
 
 def is_down(error: BaseException) -> bool:
     """True if it is the service that fails, and not the query that is wrong for it."""
-    return is_passing(error) and not isinstance(error, pyvo.dal.DALQueryError)
+    return is_passing(error) and not isinstance(error, QueryError)
 
 
 def retry_after_s(error: BaseException) -> float | None:
@@ -154,7 +161,7 @@ def retry_after_s(error: BaseException) -> float | None:
 
 def plain_words(error: BaseException) -> str:
     """An error in the plainest words that its chain of causes has to offer, on one line."""
-    if isinstance(error, pyvo.dal.DALQueryError | UnreadableAnswer):
+    if isinstance(error, QueryError | UnreadableAnswer):
         return _line(error)
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
@@ -179,9 +186,7 @@ def plain_words(error: BaseException) -> str:
             status = f"HTTP {cause.response.status_code} {cause.response.reason}"
             # the service's words, if `xgamma.tap.votable.checked` found some
             words = cause.__cause__
-            return _line(
-                f"{status}: {words}" if isinstance(words, pyvo.dal.DALQueryError) else status
-            )
+            return _line(f"{status}: {words}" if isinstance(words, QueryError) else status)
         if type(cause).__name__ in ("ProtocolError", "IncompleteRead"):
             return "the answer ends early"
         if type(cause).__name__ == "DecodeError":

@@ -16,13 +16,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import pyvo
 import requests
-from pyvo.io import uws
 
 from xgamma.errors import XgammaError
 from xgamma.tables.printable import one_line
-from xgamma.tap.faults import UnreadableAnswer, is_passing, plain_words
+from xgamma.tap.faults import QueryError, UnreadableAnswer, is_passing, plain_words
 from xgamma.tap.patience import PatientSession, Received
 from xgamma.tap.transport import body_of
 from xgamma.tap.votable import checked
@@ -173,7 +171,7 @@ class Job:
             )
         )
         try:
-            return list(uws.parse_job_list(_reader(response)))
+            return list(_uws().parse_job_list(_reader(response)))
         except Exception as error:  # any bytes at all may have come
             raise UnreadableAnswer("what came is no list of jobs", passing=True) from error
 
@@ -202,7 +200,7 @@ class Job:
             raise JobLost("the service no longer knows the job")
         checked(response)
         try:
-            job = uws.parse_job(_reader(response))
+            job = _uws().parse_job(_reader(response))
         except Exception as error:  # any bytes at all may have come
             job = None
             logger.info("%s: no job: %s", self._session.service, plain_words(error))
@@ -261,6 +259,13 @@ class Job:
                 raise UnreadableAnswer("the job is still there", passing=True)
 
 
+def _uws():
+    # takes longer to load than a synchronous query takes, and only jobs need it
+    from pyvo.io import uws
+
+    return uws
+
+
 def _is_link(href: str | None) -> bool:
     """Whether it is an address of the Web, or one relative to the job's."""
     try:
@@ -273,7 +278,7 @@ def _failure(job) -> Exception:
     """The error of a job that failed, with the service's words."""
     summary = job.errorsummary
     words = (summary.message.content if summary and summary.message else None) or ""
-    error = pyvo.dal.DALQueryError(words or "the job failed, and the service says not why")
+    error = QueryError(words or "the job failed, and the service says not why")
     return JobLost(words) if is_passing(error) else error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,6 @@ from typing import Any
 
 import requests
 import tenacity
-from pyvo.utils.http import create_session, setup_user_agent
 
 from xgamma import __version__
 from xgamma.tap.faults import is_passing, is_unreachable, plain_words, retry_after_s
@@ -101,8 +101,10 @@ class PatientSession:
     ):
         self.service, self.url, self.limits = service, url, limits
         self.attempts = 0
-        setup_user_agent(primary_component=f"xgamma/{__version__}")
-        self.http = create_session()
+        self.http = requests.Session()
+        # as IVOA's note on software identification has it
+        system = f"Python/{platform.python_version()} ({platform.system()})"
+        self.http.headers["User-Agent"] = f"xgamma/{__version__} {system} (IVOA-science)"
         # bodies are read by us, once
         self.http.stream = True
         self._adapter = BoundedAdapter(
@@ -208,9 +210,9 @@ class PatientSession:
 
         Raises
         ------
-        requests.HTTPError, pyvo.dal.DALQueryError, UnreadableAnswer
+        requests.HTTPError, QueryError, UnreadableAnswer
         """
         checked(response)
         body = body_of(response)
-        result = parse_answer(body.stream, self.url, self.limits.max_rows)
+        result = parse_answer(body.stream, self.limits.max_rows)
         return Received(result, body, mode, response.headers.get("Server"))

@@ -5,18 +5,16 @@ from __future__ import annotations
 import io
 import logging
 import re
-import warnings
 from typing import IO
 
-import numpy as np
-import pyvo
 import requests
 
 from xgamma.tables.printable import one_line, shortened
 from xgamma.tap.binary_rows import CutStream, split_rows
 from xgamma.tap.coding import as_utf8
 from xgamma.tap.document import Document, NotWellFormed
-from xgamma.tap.faults import UnreadableAnswer
+from xgamma.tap.faults import QueryError, UnreadableAnswer
+from xgamma.tap.outline import NoResult
 from xgamma.tap.transport import body_of
 
 __all__ = [
@@ -36,47 +34,71 @@ _PAGE = re.compile(rb"(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
-class ParsedAnswer(pyvo.dal.TAPResults):
+class ParsedAnswer:
     """A VOTable that was read to its end.
 
     Attributes
     ----------
+    outline : Outline
+    fields : list of (str, str)
+        Name and unit of each column, the unit in astropy's spelling.
+    columns : list of MaskedArray
+        Their values, masked where they are null.
     notes : list of str
         What was read though it is not as VOTable has it: column, first row and reading.
+
+    Raises
+    ------
+    QueryError
+        If it says that the query failed.
+    NoResult
+        If it has no table of results.
+    UnreadableAnswer
+        If that cannot be read.
     """
 
-    def __init__(self, document: Document, url: str):
-        super().__init__(document.votable, url=url)
-        self.notes = document.notes
+    def __init__(self, document: Document):
+        self.outline, self.notes = document.outline, document.notes
+        status = self.outline.status
+        # overflow is for the asker to judge
+        if status.value.lower() not in ("ok", "overflow"):
+            raise QueryError(status.content)
+        self.fields = self.outline.result.fields
+        if document.refusal is not None:
+            raise document.refusal
+        self.columns = document.columns or []
+        if len(self.fields) != len(self.columns):
+            raise UnreadableAnswer("what came has no table of results", passing=False)
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
 
 
-def parse_answer(stream: IO[bytes], url: str, max_rows: float) -> ParsedAnswer:
+def parse_answer(stream: IO[bytes], max_rows: float) -> ParsedAnswer:
     """The table of a VOTable that may be anything, or an error.
 
     Parameters
     ----------
     stream : file object
         Binary, read from its start.
-    url : str
-        For messages.
     max_rows : float
 
     Raises
     ------
     UnreadableAnswer
         If it is no table, is cut, or is built to do harm; if a value in it cannot be read.
-    pyvo.dal.DALQueryError
+    QueryError
         If it says that the query failed.
     """
     _inspect(stream)
     try:
-        document, result = _parse(stream, url, max_rows)
-    except (UnreadableAnswer, pyvo.dal.DALQueryError):
+        document, result = _parse(stream, max_rows)
+    except (UnreadableAnswer, QueryError):
         raise
     except MemoryError as error:
         message = "what came claims more rows than memory can hold"
         raise UnreadableAnswer(message, passing=False) from error
-    except (NotWellFormed, CutStream, pyvo.dal.DALFormatError) as error:
+    except (NotWellFormed, CutStream, NoResult) as error:
         if isinstance(error, NotWellFormed):
             _refuse_control_characters(stream)
         # cut, or of somebody on the way
@@ -92,7 +114,7 @@ def parse_answer(stream: IO[bytes], url: str, max_rows: float) -> ParsedAnswer:
     return result
 
 
-def _parse(stream: IO[bytes], url: str, max_rows: float) -> tuple[Document, ParsedAnswer]:
+def _parse(stream: IO[bytes], max_rows: float) -> tuple[Document, ParsedAnswer]:
     """The document, and its table with its rows in it."""
     text, has_marks = as_utf8(stream)
     try:
@@ -103,23 +125,7 @@ def _parse(stream: IO[bytes], url: str, max_rows: float) -> tuple[Document, Pars
     finally:
         if text is not stream:
             text.close()
-    with warnings.catch_warnings():
-        # overflow is an error of ours
-        warnings.simplefilter("ignore", pyvo.dal.DALOverflowWarning)
-        result = ParsedAnswer(document, url)
-    if document.refusal is not None:
-        raise document.refusal
-    table = result.resultstable
-    names, values = table.array.dtype.names, document.columns or []
-    if len(names) != len(values):
-        raise UnreadableAnswer("what came has no table of results", passing=False)
-    dtypes = [(name, column.dtype) for name, column in zip(names, values, strict=True)]
-    array = np.ma.zeros(len(values[0]), dtype=dtypes)
-    for name, column in zip(names, values, strict=True):
-        array[name] = column.data
-        array.mask[name] = np.ma.getmaskarray(column)
-    table.array = array
-    return document, result
+    return document, ParsedAnswer(document)
 
 
 def _plain(error: Exception) -> str:
@@ -147,16 +153,11 @@ def log_notes(service: str, result: ParsedAnswer, adql: str) -> None:
         logger.warning("%s: %s; the query was: %s", service, one_line(note), one_line(adql))
 
 
-def says_overflow(result: pyvo.dal.TAPResults) -> bool:
-    """True if a result says anywhere that it was cut; pyvo looks at one place."""
-    infos = list(result.votable.infos)
-    for resource in result.votable.resources:
-        infos += resource.infos
-        for table in resource.tables:
-            infos += table.infos
+def says_overflow(result: ParsedAnswer) -> bool:
+    """True if a result says anywhere that it was cut."""
     return any(
         (str(info.name).upper(), str(info.value).upper()) == ("QUERY_STATUS", "OVERFLOW")
-        for info in infos
+        for info in result.outline.all_infos
     )
 
 
@@ -192,7 +193,7 @@ def checked(response: requests.Response) -> requests.Response:
 
     Raises
     ------
-    pyvo.dal.DALQueryError
+    QueryError
         If a client error comes with the service's words about the query.
     requests.HTTPError
         Any other, from those words if there are any.
@@ -201,10 +202,10 @@ def checked(response: requests.Response) -> requests.Response:
     if status >= 400:
         try:
             # an ERROR document is raised as what it says; other bodies say nothing
-            parse_answer(body_of(response).stream, response.url, float("inf"))
+            parse_answer(body_of(response).stream, float("inf"))
         except UnreadableAnswer:
             pass
-        except pyvo.dal.DALQueryError as error:
+        except QueryError as error:
             if status < 500 and status not in (408, 429):
                 raise
             raise requests.HTTPError(response=response) from error
@@ -212,10 +213,11 @@ def checked(response: requests.Response) -> requests.Response:
     return response
 
 
-def server_info(result: pyvo.dal.TAPResults, server: str | None) -> dict[str, str]:
+def server_info(result: ParsedAnswer, server: str | None) -> dict[str, str]:
     """Who answered, and with what: an answer's INFO elements and the Server header."""
     described = {} if not server else {"Server": server}
-    infos = [*result.votable.infos, *(i for r in result.votable.resources for i in r.infos)]
+    outline = result.outline
+    infos = [*outline.infos, *(info for one in outline.resources for info in one.infos)]
     for info in infos[:50]:
         text = " ".join(f"{info.value or ''} {info.content or ''}".split())
         # the status is always OK here, and the query is known
