@@ -52,6 +52,6 @@ def demo_run(tmp_path_factory) -> DemoRun:
         # of a run that failed
         shutil.rmtree(folder / "project", ignore_errors=True)
         project = ProjectCopy(folder / "project")
-        run = project.make()
+        run = project.make(note_packages=True)
         done.write_text(json.dumps(dataclasses.asdict(run)), encoding="utf-8")
     return DemoRun(project, run)

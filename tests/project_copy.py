@@ -101,6 +101,21 @@ def replace(source, destination, **options):
 os.replace = replace
 """
 
+# The same notes at the end of each job which packages it has loaded.
+PACKAGES_LOADED = "packages_loaded.txt"
+_NOTER = f"""\
+import atexit, os, sys
+
+_folder = os.getcwd()
+
+def note():
+    packages = {{name for name in sys.modules if "." not in name}} - sys.stdlib_module_names
+    with open(os.path.join(_folder, {PACKAGES_LOADED!r}), "a") as stream:
+        stream.write(" ".join([os.path.basename(sys.argv[0]), *sorted(packages)]) + "\\n")
+
+atexit.register(note)
+"""
+
 # The same for a run that may not reach any other machine, nor a server on this one.
 _OFFLINE = """\
 import socket
@@ -273,6 +288,7 @@ class ProjectCopy:
         cores: int = 2,
         kill_at: str = "",
         offline: bool = False,
+        note_packages: bool = False,
         python_path: str = "",
         timeout: float = 900,
         timed_from_first_job: bool = False,
@@ -290,6 +306,8 @@ class ProjectCopy:
             that would give the product its name, with half of its bytes written.
         offline : bool
             Whether every attempt to reach a network is refused.
+        note_packages : bool
+            Whether each job notes in `PACKAGES_LOADED` what it has loaded at its end.
         python_path : str
             A folder in which Python looks for packages first.
         timeout : float
@@ -303,6 +321,7 @@ class ProjectCopy:
         for logs in self._log_folders():
             shutil.rmtree(logs)
         at_start = (_KILLER if kill_at else "") + (_OFFLINE if offline else "")
+        at_start += _NOTER if note_packages else ""
         more = {"KILL_AT": kill_at} | ({"PYTHONPATH": python_path} if python_path else {})
         process = self.start(*arguments, cores=cores, at_start=at_start, **more)
         try:

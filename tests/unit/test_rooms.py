@@ -176,19 +176,3 @@ def test_what_the_snakefile_imports_loads_nothing_heavy():
     code = "\n".join([*imports, "import sys", "print(*sys.modules)"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"numpy", "pandas", "pyarrow", "astropy"} & set(done.stdout.split())
-
-
-def test_jobs_that_ask_nobody_start_without_pyvo():
-    """It takes as long to load as all else that most jobs need."""
-    scripts = [path for path in sorted(SCRIPTS.glob("*.py")) if path.stem.startswith("plot_")]
-    scripts += [SCRIPTS / f"{name}.py" for name in
-                ("tabulate", "identify", "merge_enrichment", "summarize", "shard_sources",
-                 "exports", "publish_sources", "publish_front", "provenance")]  # fmt: skip
-    lines = [
-        ast.unparse(node)
-        for path in scripts
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.Import | ast.ImportFrom)
-    ]
-    code = "\n".join([*lines, "import sys", "assert 'pyvo' not in sys.modules"])
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -21,7 +21,7 @@ import pytest
 from astropy.table import Table
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
-from project_copy import ProjectCopy, Run, ShardsSeen, shard_jobs
+from project_copy import PACKAGES_LOADED, ProjectCopy, Run, ShardsSeen, shard_jobs
 
 from xgamma.provenance.dictionary import dictionary_tables
 from xgamma.tables.files import read_columns, read_parquet
@@ -283,6 +283,44 @@ def test_kill_in_the_middle_then_a_plain_run(strip, tmp_path):
     assert f"enrichment/gaia/{shard}.{shards[shard]}" in project.make(*arguments).jobs
     assert final_tables(project) == final_tables(strip[0])
     assert not list(project.results().rglob(".*.part"))
+
+
+#: Packages that take long to load; pandas, NumPy and Arrow, 0.2 s of CPU, nearly all jobs need.
+HEAVY = {"astropy", "bokeh", "duckdb", "matplotlib", "mocpy", "pyvo", "regions", "requests"}
+HEAVY |= {"scipy", "sqlglot", "jinja2"}
+ASKS_THE_DEMO = {"duckdb", "requests", "sqlglot"}
+MOC = {"astropy", "matplotlib", "mocpy", "regions"}
+MAY_LOAD = {
+    "build_demo_sky": {"duckdb", "scipy"},
+    "describe_service": ASKS_THE_DEMO,
+    "fetch_catalog": ASKS_THE_DEMO,
+    "crossmatch": ASKS_THE_DEMO,
+    # it takes uploads as other services do, whoever wrote them
+    "enrich_shard": ASKS_THE_DEMO | {"astropy"},
+    "map_coverage": MOC | {"scipy"},
+    "associate": {"scipy"},
+    "calibrate": {"scipy"},
+    "exports": MOC,
+    "publish_documents": {"jinja2"},
+    "publish_front": {"jinja2", "bokeh"},
+    "publish_sources": {"jinja2"},
+    "provenance": {"jinja2", "requests"},
+}
+
+
+def test_jobs_load_what_they_need(demo_run):
+    """As they ended: to start is what most of them take most of their time for."""
+    text = (demo_run.project.folder / PACKAGES_LOADED).read_text(encoding="utf-8")
+    loaded = {}
+    for line in text.splitlines():
+        program, *packages = line.split(" ")
+        if not program.startswith("__main__"):
+            name = program.removesuffix(".py").rpartition(".")[2]
+            loaded[name] = loaded.get(name, set()) | (HEAVY & set(packages))
+    assert len(loaded) > 20 and MAY_LOAD.keys() <= loaded.keys()
+    for name, packages in loaded.items():
+        draws = {"matplotlib"} if name.startswith("plot_") else set()
+        assert packages == MAY_LOAD.get(name, draws), name
 
 
 def test_the_tables_are_those_of_the_dictionary(demo_run):

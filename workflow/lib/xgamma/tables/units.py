@@ -31,7 +31,10 @@ _KNOWN = {
     "erg / (s cm2)": "erg.s**-1.cm**-2",
 }
 # the same the other way round
-_OF_VOUNITS = {in_vo: unit for unit, in_vo in _KNOWN.items()}
+_OF_VOUNITS = {in_vo: unit for unit, in_vo in _KNOWN.items()} | {
+    "cm**-2.s**-1": "1 / (s cm2)",
+    "erg.cm**-2.s**-1": "erg / (s cm2)",
+}
 # what all standards spell in one way
 _SIMPLE = {"", "deg", "arcmin", "arcsec", "mas", "mag", "s", "d", "yr", "keV"}
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 from collections.abc import Mapping
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import requests
@@ -15,6 +16,7 @@ from xgamma.tap.faults import is_passing, is_timeout, is_too_slow, plain_words
 from xgamma.tap.jobs import Job, JobLost
 from xgamma.tap.mirror_names import Names
 from xgamma.tap.patience import Limits, PatientSession, Received
+from xgamma.tap.transport import TooLarge, body_of
 
 __all__ = ["Endpoint", "upload_votable"]
 
@@ -60,14 +62,15 @@ class Endpoint(PatientSession):
 
     def declares_upload(self) -> bool | None:
         """What the capabilities say about uploads; None if they do not say."""
-        # takes longer to load than most queries take, and only this needs it
-        import pyvo
-
         self.begin_query(self.limits.timeout_s)
         try:
-            return bool(pyvo.dal.TAPService(self.url, session=self.http).upload_methods)
-        except (pyvo.dal.DALServiceError, requests.RequestException, AttributeError, ValueError):
-            return None  # a ValueError: what came is not XML
+            response = self.http.get(f"{self.url}/capabilities")
+            response.raise_for_status()
+            body = body_of(response).stream
+            body.seek(0)
+            return _takes_uploads(body.read())
+        except (requests.RequestException, TooLarge, ElementTree.ParseError):
+            return None
 
     def ask(self, adql: str, uploads: Mapping[str, bytes]) -> Received:
         """The answer to a query, not yet believed: it may have overflowed.
@@ -122,6 +125,18 @@ class Endpoint(PatientSession):
 
         # requests were repeated inside: here only a job that is gone is made anew
         return self.with_retries(run, retry=lambda error: isinstance(error, JobLost))
+
+
+def _takes_uploads(capabilities: bytes) -> bool | None:
+    """Whether a document of VOSI capabilities names a way to upload; None if it has none of TAP."""
+    # what no such document needs, and some attacks do
+    if b"<!ENTITY" in capabilities.upper():
+        return None
+    for capability in ElementTree.fromstring(capabilities).iter("capability"):
+        types = [value for name, value in capability.attrib.items() if name.endswith("}type")]
+        if any(one.rpartition(":")[2] == "TableAccess" for one in types):
+            return capability.find("uploadMethod") is not None
+    return None
 
 
 def upload_votable(table: Mapping[str, Any]) -> bytes:
