@@ -455,8 +455,8 @@ def test_shards_that_fail_do_not_stop_the_others_and_are_named_at_the_end(bench)
 
 def test_the_demo_is_another_sky_with_another_seed(demo_run, tmp_path):
     project = ProjectCopy(tmp_path / "project", demo_run.project)
-    edit = "demo.seed, demo.size"
-    for key, value in (("seed", 5), ("size", "full")):
+    edit = "demo.seed, demo.size, demo.fermi"
+    for key, value in (("seed", 5), ("size", "full"), ("fermi", "fl16y")):
         settings = project.configure("demo.yaml", {"demo": {key: value}})
         planned = project.make("--dry-run", "--configfile", settings).planned
         # the shards are known when the checkpoint is done

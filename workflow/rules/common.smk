@@ -25,7 +25,7 @@ from xgamma.run.end_of_run import failure_report, success_report
 from xgamma.run.job import leave_garbage
 from xgamma.run.places import (
     EXTENDED_LIST,
-    FERMI_LIST,
+    FERMI_LISTS,
     check_folders,
     name_interpreter_plainly,
     workflow_file,
@@ -287,7 +287,7 @@ def about(*tables, surveys=False):
         "archive": CONFIG.replay_of or CONFIG.archive,
         "simulated": CONFIG.simulated,
         "catalogues": [
-            [table, service, CONFIG.services[service].releases.get(table, "")]
+            [table, service, CONFIG.release_of(table, service)]
             for table, service in dict.fromkeys(asked)
         ],
     }

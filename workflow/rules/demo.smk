@@ -1,5 +1,5 @@
 # The demo archive's simulated sky.
-# Needs: the real 4FGL-DR4 list in resources/, beside the workflow.
+# Needs: the real Fermi lists in resources/, beside the workflow.
 # Makes: archive/{sky.duckdb, truth.parquet, fates.parquet}, archive/sky.json (size, seed, digest).
 
 
@@ -21,7 +21,12 @@ rule build_demo_sky:
     params:
         size=CONFIG.demo.size,
         seed=CONFIG.demo.seed,
-        fermi=digest_of_resource(FERMI_LIST),
+        # the list that the sky is simulated for, and the one that is served
+        fermi=lambda wildcards: [
+            digest_of_resource(FERMI_LISTS[name])(wildcards)
+            for name in dict.fromkeys(("dr4", CONFIG.demo.fermi))
+        ],
+        served=CONFIG.demo.fermi,
         code=code_digest("build_demo_sky"),
     message:
         "simulating the demo sky"

@@ -59,6 +59,7 @@ rule provenance:
         archive=CONFIG.archive,
         answers_of=CONFIG.replay_of or CONFIG.archive,
         simulated=CONFIG.simulated,
+        releases=CONFIG.releases,
         codes=codes,
         code=code_digest("provenance"),
     message:

@@ -1,7 +1,7 @@
 """Fetch one whole catalogue, and record how."""
 
 from xgamma.archive.around import fetch_around
-from xgamma.archive.catalogues import CATALOGUES, catalogues_of, fetch_catalogue
+from xgamma.archive.catalogues import CATALOGUES, catalogues_of, columns_in, fetch_catalogue
 from xgamma.archive.connect import connect
 from xgamma.archive.services import read_description
 from xgamma.config.settings import load_config
@@ -18,10 +18,9 @@ with job(snakemake) as results:
     known, name = catalogues_of(snakemake.params.spelt), snakemake.wildcards.catalog
     # without a list of observations, an empty one
     catalogue = known.get(name, CATALOGUES[name])
-    columns = [c.column for c in catalogue.columns]
     settings = {"url": snakemake.params.url}
     if name not in known:
-        frame, answers = empty_frame(columns), []
+        frame, answers = empty_frame([c.column for c in catalogue.columns]), []
     else:
         available = read_description(snakemake.input.columns)[client.name, catalogue.table]
         if snakemake.input.chosen:
@@ -33,6 +32,7 @@ with job(snakemake) as results:
             settings["circles"] = around.to_dict("records")
         else:
             frame, answers = fetch_catalogue(client, catalogue, available)
+    columns = columns_in(catalogue, frame)
     write_parquet(snakemake.output.catalog, frame, columns)
     record = fetch_record(results, snakemake.output.catalog, frame, columns, answers, settings)
     write_provenance(snakemake.output.provenance, record)

@@ -29,6 +29,7 @@ with job(snakemake) as results:
             "archive": p.archive,
             "answers_of": p.answers_of,
             "simulated": p.simulated,
+            "releases": p.releases,
             "config": completed(dict(snakemake.config)),
             "codes": p.codes,
             "run": run_record(results / "benchmarks", shards, services),

@@ -46,7 +46,8 @@ def names(catalogue):
             "fermilpsc",
             "name ra dec lii bii semi_major_axis_95 energy_flux source_type assoc_name",
             "semi_minor_axis_95 position_angle_95 energy_flux_error detection_significance "
-            "analysis_flags pl_index variability_index lp_sigcurv counterpart_ra counterpart_dec",
+            "analysis_flags pl_index variability_index lp_sigcurv counterpart_ra counterpart_dec "
+            "assoc_fgl",
         ),
     ],
 )

@@ -109,7 +109,7 @@ def test_services_that_have_all(heasarc, gaia):
         "ok heasarc chanmaster: all 10 columns; 28,000 rows (27,122 archived observations in "
         "September 2026, and growing)",
         "ok heasarc csc: all 23 columns; 407,806 rows, as many as CSC 2.1 has",
-        "ok heasarc fermilpsc: all 19 columns; 7,195 rows, as many as 4FGL-DR4 has",
+        "ok heasarc fermilpsc: all 20 columns; 7,195 rows, as many as 4FGL-DR4 has",
         "ok heasarc csc, fermilpsc: their join by position, three rows of it, took N s",
         f"ok gaia: {gaia.url} answers in N s; sync and async work; an upload of 3 rows came back "
         "whole in N s",

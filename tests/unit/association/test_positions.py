@@ -315,3 +315,28 @@ def test_points_lie_where_they_say(centre):
         rank = np.flatnonzero(kept)
         inner = 1 - both.survival(x[row, kept])[row]
         assert inner == pytest.approx((rank + 0.5) / 500, abs=2e-5)
+
+
+def test_templates_of_another_list_go_by_place_and_designator():
+    """The Crab's nebula and pulsar are at one place; 0.04 degrees is the same, 0.06 is not."""
+    extended = pd.DataFrame(
+        {
+            "name": ["4FGL J0534.5+2201i", "4FGL J0222.4+6156e"],
+            "ra": [83.633, 35.6],
+            "dec": [22.0, 61.94],
+            "model_form": ["Disk", "Map"],
+            "model_semi_major": [0.02, 0.6],
+            "model_semi_minor": [0.02, 0.5],
+            "model_position_angle": [0.0, 10.0],
+        }
+    )
+    fermi = table_of(
+        name=["L J0534.5+2201i", "L J0534.5+2201s", "L J0222+61e", "L J0222+62e", "L J0222+61"],
+        ra=[83.633, 83.633, 35.6, 35.6, 35.6],
+        dec=[22.01, 22.0, 61.98, 62.0, 61.94],
+        semi_major_axis_95=[np.nan] * 5,
+    )
+    found = error_ellipses(fermi, extended)
+    own = ["template", "substitute", "template", "substitute", "substitute"]
+    assert found.origin.tolist() == own
+    assert found.major[[0, 2]] == pytest.approx([0.02 * np.sqrt(0.95), 0.6])

@@ -125,11 +125,17 @@ def test_fermi_rows_are_those_of_the_resource(small):
             )
 
 
-def test_resource_is_compressed_without_a_clock():
-    header = RESOURCE.read_bytes()[:10]
-    assert header[4:8] == bytes(4)
-    with gzip.open(RESOURCE, "rt") as stream:
-        assert "Fermi-LAT Collaboration" in stream.read(4000)
+@pytest.mark.parametrize(
+    ("file", "rows"),
+    [("4fgl_dr4_v35", 7195), ("4fgl_dr3_v29", 6659), ("fl16y_v41", 7224)],
+)
+def test_resources_are_whole_and_compressed_without_a_clock(file, rows):
+    path = RESOURCE.with_name(f"{file}.ecsv.gz")
+    assert path.read_bytes()[4:8] == bytes(4)
+    with gzip.open(path, "rt") as stream:
+        text = stream.read()
+    assert "Fermi-LAT Collaboration" in text[:4000]
+    assert len(text.splitlines()) == len([x for x in text.splitlines() if x[:2] == "# "]) + 1 + rows
 
 
 def test_a_missing_list_is_an_error_that_says_what_to_do(tmp_path):
@@ -605,13 +611,41 @@ def test_units_and_ucds_are_well_formed():
             Unit(column.unit, format="vounit")
 
 
-def test_same_seed_same_content(built, tmp_path):
+def test_same_seed_same_content_whichever_list_is_served(built, small, tmp_path):
+    """FL16Y in front of the sky of 4FGL-DR4: one table is another, and what describes it."""
     again = tmp_path / "again.duckdb"
     truth = build_sky(
-        again, size="small", seed=SEED, resource=RESOURCE, fates_path=tmp_path / "fates.parquet"
+        again,
+        size="small",
+        seed=SEED,
+        resource=RESOURCE,
+        served=RESOURCE.with_name("fl16y_v41.ecsv.gz"),
+        fates_path=tmp_path / "fates.parquet",
     )
-    assert content_digest(again) == content_digest(built[0])
     pd.testing.assert_frame_equal(truth, built[2])
+    with duckdb.connect(str(again), read_only=True) as connection:
+        connection.execute(f"ATTACH '{built[0]}' AS first (READ_ONLY)")
+        for table in DEMO_TABLES:
+            if table.name != "fermilpsc":
+                for one, other in (("again", "first"), ("first", "again")):
+                    left, right = (f"SELECT * FROM {x}.{table.physical}" for x in (one, other))
+                    assert not connection.execute(f"{left} EXCEPT ALL {right}").fetchall()
+        fermi = connection.execute("SELECT * FROM main.fermilpsc").df()
+        described = connection.execute(
+            "SELECT description FROM tap_schema.tables WHERE table_name = 'fermilpsc'"
+            " UNION ALL SELECT column_name FROM tap_schema.columns"
+            " WHERE table_name = 'fermilpsc' AND column_name LIKE 'assoc_f%'"
+        ).fetchall()
+    assert len(fermi) == 7224 and fermi["name"].str.startswith("FL16Y J").all()
+    assert "real FL16Y list" in described[0][0] and described[1] == ("assoc_fgl",)
+    # the object of a source is where it is by either list
+    both = fermi.merge(small["fermilpsc"], left_on="assoc_fgl", right_on="name")
+    told = both["counterpart_ra_x"].notna() & both["counterpart_ra_y"].notna()
+    assert told.sum() > 4000
+    for name in ("counterpart_ra", "counterpart_dec"):
+        assert (both.loc[told, f"{name}_x"] == both.loc[told, f"{name}_y"]).all()
+    unknown = fermi["source_type"].str.strip().str.lower().isin(["", "unk"])
+    assert fermi.loc[unknown | (fermi["assoc_fgl"] == ""), "counterpart_ra"].isna().all()
     fates = (tmp_path / "fates.parquet").read_bytes()
     assert fates == built[1].with_name("fates.parquet").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["again.duckdb", "fates.parquet"]

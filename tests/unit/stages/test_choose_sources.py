@@ -23,6 +23,8 @@ from xgamma.stages.chosen import (
 EXTENDED = pd.DataFrame(
     {
         "name": ["4FGL J1824.4-1350e"],
+        "ra": [276.11],
+        "dec": [-13.84],
         "model_form": ["2D Gaussian"],
         "model_semi_major": [0.75],
         "model_semi_minor": [0.75],
@@ -47,6 +49,13 @@ FERMI = catalogue(
     ("4FGL J1229.0+0202", "3C 273", 187.27, 2.05, 0.03),
 )
 LS = "4FGL J1826.2-1450"
+
+
+LATER = catalogue(
+    ("FL16Y J1826.2-1451A", "LS 5039", 276.57, -14.86, np.nan),
+    ("FL16Y J1826.2-1451B", "LS 5039", 276.57, -14.86, 0.014),
+    ("FL16Y J1824.5-1351e", "HESS J1825-137", 276.11, -13.84, np.nan),
+).assign(assoc_fgl=["", "4FGL J1826.2-1450", "4FGL J1826.2-1450"])
 
 
 def chosen(*names):
@@ -182,3 +191,20 @@ def test_circles_that_overlap_much_are_one_and_nothing_is_left_out():
         apart = separation(row.ra, row.dec, found["ra"], found["dec"])
         assert (apart + row.reach_deg + 0.83 <= found["radius_deg"] + 1e-12).any(), row
     pd.testing.assert_frame_equal(circles(table[::-1], "chanmaster"), found)
+
+
+def test_a_later_list_is_asked_by_its_names_and_by_those_that_it_refers_to():
+    def found(name):
+        table = choose_sources([name], LATER, EXTENDED)
+        named = table[table["asked"] != ""]
+        return named["fermi_name"].str[-1].tolist(), named["found_by"].unique().tolist()
+
+    assert found("FL16Y J1826.2-1451B") == (["B"], ["FL16Y name"])
+    assert found("j1826.2-1451a") == (["A"], ["FL16Y name"])
+    assert found("4fgl J1826.2-1450") == (["A", "B"], ["4FGL name"])
+    with pytest.raises(XgammaError, match=r"did you mean 4FGL J1826.2-1450 \(FL16Y J1826.2-1451A,"):
+        found("4FGL J1826.3-1450")
+    with pytest.raises(XgammaError, match=r"did you mean FL16Y J1826\.2-1451B or"):
+        found("FL16Y J1826.2-1452B")
+    with pytest.raises(XgammaError, match="abracadabra: a name is FL16Y's, that of"):
+        found("abracadabra")

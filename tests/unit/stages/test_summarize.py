@@ -70,15 +70,15 @@ CSC = catalogue(
 )
 FERMI = catalogue(
     "fermilpsc",
-    name=["4FGL A", "4FGL Bc", "4FGL Cc", "4FGL De", "4FGL E", "4FGL F"],
+    name=["4FGL J1", "4FGL J2c", "4FGL J3c", "4FGL J4e", "4FGL J5", "4FGL J6"],
     bii=[0.0, -10.0, 10.5, 3.0, 4.0, 10.0],
     semi_major_axis_95=[0.1, 0.1, 0.1, np.nan, np.nan, 0.1],
     source_type=["PSR", "psr", "PSR", "SNR", "", "PSR"],
 )
-EXCLUDED = pd.DataFrame({"fermi_name": ["4FGL De", "4FGL E"], "reason": ["extended", "null"]})
+EXCLUDED = pd.DataFrame({"fermi_name": ["4FGL J4e", "4FGL J5"], "reason": ["extended", "null"]})
 PAIRS = pd.DataFrame(
     {
-        "fermi_name": ["4FGL A", "4FGL Bc", "4FGL Bc", "4FGL Bc", "4FGL F"],
+        "fermi_name": ["4FGL J1", "4FGL J2c", "4FGL J2c", "4FGL J2c", "4FGL J6"],
         "fermi_class": ["PSR", "psr", "psr", "psr", "PSR"],
         "fermi_flags": pd.array([pd.NA, 4, 4, 4, 0], dtype="Int64"),
         "csc_name": ["a", "a", "b", "e", "e"],
@@ -95,21 +95,21 @@ def found(rows, **columns):
 
 GAIA = found(
     [
-        ("csc", "4FGL A", "a"),
-        ("csc", "4FGL Bc", "a"),
-        ("csc", "4FGL Bc", "a"),
-        ("fermi", "4FGL A", ""),
-        ("fermi", "4FGL A", ""),
-        ("fermi", "4FGL Bc", ""),
+        ("csc", "4FGL J1", "a"),
+        ("csc", "4FGL J2c", "a"),
+        ("csc", "4FGL J2c", "a"),
+        ("fermi", "4FGL J1", ""),
+        ("fermi", "4FGL J1", ""),
+        ("fermi", "4FGL J2c", ""),
     ],
     gaia_variability=["VARIABLE", "", "", "NOT_AVAILABLE", "NOT_AVAILABLE", "VARIABLE"],
 )
-TWOMASS = found([("fermi", "4FGL Bc", ""), ("csc", "4FGL F", "e")])
+TWOMASS = found([("fermi", "4FGL J2c", ""), ("csc", "4FGL J6", "e")])
 
 
 SOURCES = pd.DataFrame(
     {
-        "fermi_name": ["4FGL A", "4FGL Bc", "4FGL De", "4FGL E", "4FGL F"],
+        "fermi_name": ["4FGL J1", "4FGL J2c", "4FGL J4e", "4FGL J5", "4FGL J6"],
         "state": [
             "counterpart", "likely counterpart", "not observed", "partly observed", "confused",
         ],
@@ -121,7 +121,7 @@ SOURCES = pd.DataFrame(
 )  # fmt: skip
 CANDIDATES = pd.DataFrame(
     {
-        "fermi_name": ["4FGL A", "4FGL Bc", "4FGL Bc", "4FGL F", "4FGL F"],
+        "fermi_name": ["4FGL J1", "4FGL J2c", "4FGL J2c", "4FGL J6", "4FGL J6"],
         "rank": [1, 1, 2, 1, 2],
         "p_association": [0.95, 0.6, 0.1, 0.45, 0.35],
     }
@@ -216,7 +216,7 @@ def test_pairs():
         "fermi_sources_flagged": 1,
         "matches_median": 1.0,
         "matches_largest": 3,
-        "matches_largest_of": "4FGL Bc",
+        "matches_largest_of": "4FGL J2c",
         "circle_without_flux_cut": 9,
         "fermi_sources_without_flux_cut": 4,
         "on_the_edge": 1,
@@ -336,7 +336,7 @@ def test_the_page_has_the_numbers():
     assert lines["Chandra observations"] == "Chandra observations 5 2 without exposure"
     assert lines["Pairs in the circle"] == "Pairs in the circle 5 of 3 Fermi and 3 Chandra sources"
     assert lines["in the ellipse"] == "in the ellipse 3 of 2 Fermi sources"
-    assert lines["most pairs"] == "most pairs 3 4FGL Bc"
+    assert lines["most pairs"] == "most pairs 3 4FGL J2c"
     assert lines["without R95"].startswith("without R95 2 excluded")
     assert lines["Of"] == "Of 5 Fermi sources, 4 were observed, wholly or in part:"
     assert lines["counterpart"].startswith("counterpart 1 a Chandra source, with P of 0.8")

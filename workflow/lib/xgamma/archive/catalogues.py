@@ -34,6 +34,7 @@ __all__ = [
     "catalogues_of",
     "check_columns",
     "check_rows",
+    "columns_in",
     "count_adql",
     "fetch_catalogue",
     "fit_to_catalogue",
@@ -53,13 +54,15 @@ class ServiceColumn:
     """A column of a catalogue: as we call it, and what a service may call it.
 
     `aliases` are other names under which the same quantity is published. `is_flag` marks text
-    that is true or false: one service writes T, the next TRUE or 1.
+    that is true or false: one service writes T, the next TRUE or 1. A column that is kept
+    `if_there` is not in the products, rather than null, where the service lacks it.
     """
 
     column: Column
     required: bool = True
     aliases: tuple[str, ...] = ()
     is_flag: bool = False
+    if_there: bool = False
 
     @property
     def name(self) -> str:
@@ -243,6 +246,12 @@ CATALOGUES = {
                 required=False,
                 aliases=("dec_counterpart",),
             ),
+            _text(
+                "assoc_fgl",
+                "The same source in an earlier list, by this list; only where it says so",
+                required=False,
+                if_there=True,
+            ),
         ),
         key="name",
     ),
@@ -277,7 +286,7 @@ def catalogues_of(spelt: Mapping[str, Any]) -> dict[str, Catalogue]:
 
 
 def resolve_columns(catalogue: Catalogue, available: Iterable[str]) -> dict[str, str | None]:
-    """Our column name -> the service's, None where it is missing.
+    """Our column name -> the service's, None where it is missing and would be null.
 
     Parameters
     ----------
@@ -289,8 +298,15 @@ def resolve_columns(catalogue: Catalogue, available: Iterable[str]) -> dict[str,
     resolved = {}
     for column in catalogue.columns:
         names = (column.name, *column.aliases)
-        resolved[column.name] = next((spellings[n] for n in names if n in spellings), None)
+        found = next((spellings[n] for n in names if n in spellings), None)
+        if found or not column.if_there:
+            resolved[column.name] = found
     return resolved
+
+
+def columns_in(catalogue: Catalogue, frame: pd.DataFrame) -> list[Column]:
+    """The columns of a catalogue as it is kept: all, but for those only kept if there."""
+    return [c.column for c in catalogue.columns if c.name in frame.columns or not c.if_there]
 
 
 def require_columns(service: str, table: str, wanted: Iterable[str], available: Iterable[str]):
@@ -363,7 +379,7 @@ def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     The order of an archive's rows changes from query to query; ours does not: by key,
     ties by all the other columns.
     """
-    columns: Sequence[Column] = [c.column for c in catalogue.columns]
+    columns: Sequence[Column] = columns_in(catalogue, frame)
     frame = frame.copy(deep=False)
     for column in columns:
         if column.name not in frame.columns:

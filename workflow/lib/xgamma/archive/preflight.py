@@ -38,9 +38,15 @@ _SERVICE_S = 60.0
 _PUBLISHED_ROWS = {
     # Evans et al. 2024, ApJS 274, 22
     "csc": (407_806, "CSC 2.1 has"),
-    # the catalogue's file gll_psc_v35.fit, see resources/README.md
+    # the catalogues' files, see resources/README.md
     "fermilpsc": (7_195, "4FGL-DR4 has"),
     "chanmaster": (None, "27,122 archived observations in September 2026, and growing"),
+}
+
+# the same of releases that are not the usual one
+_ROWS_OF_RELEASE = {
+    ("fermilpsc", "4FGL-DR3"): (6_659, "4FGL-DR3 has"),
+    ("fermilpsc", "FL16Y"): (7_224, "FL16Y has"),
 }
 
 # LS 5039, Cyg X-3 and PSR B1259-63: all surveys of the plane have sources around them
@@ -367,8 +373,10 @@ def _of_catalogue(
     except XgammaError as error:
         line.failed("its number of rows", error)
         return line.finding()
-    is_spelt = catalogue.table in settings.spelt_tables(settings.catalogs_service)
-    published = (None, "") if is_spelt else _PUBLISHED_ROWS[catalogue.table]
+    release = catalogue.table, settings.release_of(catalogue.table, asker.client.name)
+    published = _ROWS_OF_RELEASE.get(release, _PUBLISHED_ROWS[catalogue.table])
+    if catalogue.table in settings.spelt_tables(asker.client.name):
+        published = None, ""
     _say_rows(line, published, parse_count(answer.frame), settings.simulated)
     if not settings.sources or catalogue.table == "fermilpsc":
         pace.catalogue_rows += parse_count(answer.frame) or 0

@@ -10,12 +10,14 @@ flags 1, 2, 6 or 7. Off the plane one Gaussian of scale 0.95 does (4 % outside).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from xgamma.sky import position_angle, separation
+from xgamma.tables.names import designator
 
 __all__ = [
     "K95",
@@ -106,8 +108,9 @@ def error_ellipses(fermi: pd.DataFrame, extended: pd.DataFrame) -> Ellipses:
     fermi : DataFrame, n rows
         Columns of the catalogue `fermilpsc`.
     extended : DataFrame
-        Templates of extended sources: `name, model_form, model_semi_major, model_semi_minor,
-        model_position_angle` (deg).
+        Templates of extended sources: `name, ra, dec, model_form, model_semi_major,
+        model_semi_minor, model_position_angle` (deg). A source of another list than theirs has
+        another name: it has the template at its place that has the same designator.
 
     Returns
     -------
@@ -120,10 +123,10 @@ def error_ellipses(fermi: pd.DataFrame, extended: pd.DataFrame) -> Ellipses:
     minor = np.where(minor > 0, np.minimum(minor, major), major)
     angle = np.nan_to_num(fermi["position_angle_95"].to_numpy(float).copy())
     origin = np.where(has_ellipse, "catalogue", "substitute").astype(object)
-    templates = {row.name: row for row in extended.itertuples(index=False)}
     names = fermi["name"].to_numpy()
+    templates = list(extended.itertuples(index=False))
     for row in np.flatnonzero(~has_ellipse):
-        template = templates.get(names[row])
+        template = _template_of(names[row], ra[row], dec[row], templates)
         if template is not None:
             factor = {"2D Gaussian": R95_OF_R68, "Disk": _DISK_95}.get(template.model_form, 1.0)
             major[row] = factor * template.model_semi_major
@@ -157,6 +160,19 @@ def error_ellipses(fermi: pd.DataFrame, extended: pd.DataFrame) -> Ellipses:
         np.full(len(ra), _WIDE),
         origin,
     )
+
+
+def _template_of(name: str, ra: float, dec: float, templates: list[Any]) -> Any | None:
+    """The template of a source: by its name, else the nearest of its designator at its place."""
+    for template in templates:
+        if template.name == name:
+            return template
+    kind = designator(name)
+    alike = [one for one in templates if kind and designator(one.name) == kind]
+    apart = [float(separation(ra, dec, one.ra, one.dec)) for one in alike]
+    if alike and min(apart) <= _SAME_OBJECT_DEG:
+        return alike[int(np.argmin(apart))]
+    return None
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,17 @@ class Demo:
         default=4,
         what="The same seed gives the same sky.",
     )
+    fermi: str = setting(
+        Choice(("dr4", "dr3", "fl16y"), "the demo's Fermi list is {words}"),
+        default="dr4",
+        what="The list of Fermi sources that it serves: 4FGL-DR4, 4FGL-DR3 or FL16Y. The rest of "
+        "the sky is that of 4FGL-DR4 whichever it is.",
+    )
+
+    @property
+    def fermi_release(self) -> str:
+        """The release of another list than the usual one, '' for that."""
+        return {"dr3": "4FGL-DR3", "fl16y": "FL16Y"}.get(self.fermi, "")
 
 
 @dataclass(frozen=True)
@@ -464,6 +475,20 @@ class Config:
         """How a service spells tables that the workflow calls otherwise, as `Names` takes it."""
         of_xray = self.xray.spelt_tables if service == self.catalogs_service else {}
         return {**self.services[service].tables, **of_xray}
+
+    def release_of(self, table: str, service: str) -> str:
+        """The release of a table at a service; '' if the config names none."""
+        asked = self.services[service]
+        served = self.demo.fermi_release if asked.is_simulated and table == "fermilpsc" else ""
+        return served or asked.releases.get(table, "")
+
+    @property
+    def releases(self) -> dict[str, str]:
+        """Table -> its release, of those that are named; the services have each its own tables."""
+        tables = [(table, name) for name, one in self.services.items() for table in one.releases]
+        named = {table: self.release_of(table, name) for table, name in tables}
+        fermi = self.release_of("fermilpsc", "heasarc")
+        return {**named, "fermilpsc": fermi} if fermi else named
 
     @property
     def outline_service(self) -> Service | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from xgamma.errors import XgammaError
-from xgamma.run.places import FERMI_LIST, workflow_file
+from xgamma.run.places import FERMI_LIST, FERMI_LISTS, workflow_file
 
 __all__ = ["main", "make_tap_server"]
 
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--size", choices=("small", "full"), default="small")
     build.add_argument("--seed", type=int, default=4)
     build.add_argument("--resource", type=Path, help="the Fermi list, else that of the workflow")
+    build.add_argument("--fermi", choices=FERMI_LISTS, default="dr4", help="the list to serve")
     build.set_defaults(command=_build)
     serve = commands.add_parser("serve", help="answer TAP requests on a port")
     serve.add_argument("--database", type=Path, required=True, help="DuckDB file to serve")
@@ -83,7 +84,8 @@ def _build(parsed: argparse.Namespace) -> None:
     resource = parsed.resource or workflow_file(FERMI_LIST)
     if not resource.exists():
         raise XgammaError(f"demo: {resource} does not exist; name another one with --resource")
-    build_sky(parsed.output, size=parsed.size, seed=parsed.seed, resource=resource)
+    served = None if parsed.fermi == "dr4" else workflow_file(FERMI_LISTS[parsed.fermi])
+    build_sky(parsed.output, size=parsed.size, seed=parsed.seed, resource=resource, served=served)
     print(f"{parsed.output}: simulated sky, size {parsed.size}, seed {parsed.seed}")
 
 

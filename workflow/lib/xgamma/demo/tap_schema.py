@@ -113,15 +113,18 @@ def _columns(table: ServedTable, rows: Sequence[tuple]) -> dict[str, np.ndarray]
     return columns
 
 
-def write_tap_schema(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write TAP_SCHEMA for `DEMO_TABLES` and for itself.
+def write_tap_schema(
+    connection: duckdb.DuckDBPyConnection, served: Sequence[ServedTable] = DEMO_TABLES
+) -> None:
+    """Write TAP_SCHEMA for the tables that are served, and for itself.
 
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
         Open for writing.
+    served : sequence of ServedTable
     """
-    tables = [*DEMO_TABLES, *_TAP_SCHEMA_TABLES]
+    tables = [*served, *_TAP_SCHEMA_TABLES]
     schemas = list(dict.fromkeys(table.schema for table in tables))
     schema_rows = [
         (schema, None, _SCHEMAS[schema], place) for place, schema in enumerate(schemas, 1)

@@ -32,6 +32,7 @@ from xgamma.figures.style import (
 )
 from xgamma.sky import position_angle
 from xgamma.stages.pairs import fermi_sources, log_flux_ratio
+from xgamma.tables.names import without_list
 
 __all__ = [
     "ENLARGED",
@@ -139,7 +140,7 @@ def _name_brightest(panels: Sequence[PlanePanel], sources: pd.DataFrame, limit: 
         y = min((limit * part for part in (-0.85, -0.65, -0.45, 0.45, 0.65, 0.85)), key=cost)
         taken.append((place, middle, y))
         panel.axes.annotate(
-            figure_text(source.fermi_name.removeprefix("4FGL ")), (x, source.fermi_b),
+            figure_text(without_list(source.fermi_name)), (x, source.fermi_b),
             (middle, y), ha="center", va="center", size=8.5, zorder=7,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
             arrowprops={"arrowstyle": "-", "lw": 0.6, "color": INK, "shrinkA": 1, "shrinkB": 3},

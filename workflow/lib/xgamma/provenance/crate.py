@@ -54,8 +54,9 @@ def crate_metadata(provenance: Mapping[str, Any]) -> dict[str, Any]:
     crate = ROCrate(version="1.1")
     # the context of RO-Crate 1.1 is older than this term of schema.org
     crate.metadata.extra_terms["sha256"] = "https://schema.org/sha256"
+    fermi = provenance.get("releases", {}).get("fermilpsc", "")
     files = [
-        crate.add_file(dest_path=path, properties=_file(path, described))
+        crate.add_file(dest_path=path, properties=_file(path, described, fermi))
         for path, described in provenance["products"].items()
     ]
     # no size and digest: there are times in it, and the crate has none
@@ -117,10 +118,10 @@ def _references(identifiers: Iterable[str]) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-def _file(path: str, described: Mapping[str, Any]) -> dict[str, Any]:
+def _file(path: str, described: Mapping[str, Any], fermi_release: str) -> dict[str, Any]:
     return {
         "name": path,
-        "description": description(path),
+        "description": description(path, fermi_release),
         "encodingFormat": _MEDIA_TYPES[PurePath(path).suffix],
         "contentSize": str(described["bytes"]),
         "sha256": described["sha256"],
@@ -139,7 +140,7 @@ def _sources(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         services = {"fermilpsc": ""}
     entities = {}
     for table, service in sorted(services.items()):
-        name, credit, url = reference_of(table)
+        name, credit, url = reference_of(table, provenance.get("releases", {}).get(table, ""))
         asked = {a["url"] for a in provenance["answers"].values() if a["service"] == service}
         entities[f"#source-{table}"] = {
             "@type": "Dataset",

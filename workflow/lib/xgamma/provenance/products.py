@@ -14,7 +14,8 @@ __all__ = ["description", "product_name"]
 
 _CHANMASTER = "All Chandra observations (chanmaster)"
 _CSC = "Chandra Source Catalog"
-_FERMI = "Fermi LAT point sources (4FGL-DR4)"
+_FERMI_RELEASE = "4FGL-DR4"
+_FERMI = f"Fermi LAT point sources ({_FERMI_RELEASE})"
 
 # Pattern of a path -> what the product is. The first that matches counts.
 _DESCRIPTIONS = {
@@ -97,8 +98,14 @@ _DESCRIPTIONS = {
 }
 
 
-def description(path: str) -> str:
+def description(path: str, fermi_release: str = "") -> str:
     """What a product is, in a few words.
+
+    Parameters
+    ----------
+    path : str
+    fermi_release : str, optional
+        The list of Fermi sources, if it is not the usual one.
 
     Raises
     ------
@@ -107,7 +114,7 @@ def description(path: str) -> str:
     """
     for pattern, text in _DESCRIPTIONS.items():
         if fnmatchcase(path, pattern):
-            return text
+            return text.replace(_FERMI_RELEASE, fermi_release or _FERMI_RELEASE)
     raise XgammaError(
         f"provenance: {path} is a product without a description: enter one in "
         f"xgamma/provenance/products.py"

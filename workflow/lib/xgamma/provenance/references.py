@@ -45,6 +45,35 @@ _REFERENCES = {
 }
 
 
-def reference_of(table: str) -> Reference:
-    """The reference of a catalogue by its table's name at the service; that name if unknown."""
-    return _REFERENCES.get(table, Reference(table))
+# Of a table at a service: what to cite of a release that is not the usual one
+_RELEASES = {
+    ("fermilpsc", "4FGL-DR3"): Reference(
+        "4FGL-DR3",
+        "Fermi-LAT Collaboration; Abdollahi et al. 2022, ApJS 260, 53; "
+        "Abdollahi et al. 2020, ApJS 247, 33",
+        "https://arxiv.org/abs/2201.11184",
+    ),
+    ("fermilpsc", "FL16Y"): Reference(
+        "FL16Y",
+        "Fermi-LAT Collaboration; Ballet et al. 2026, arXiv:2602.22148; "
+        "Abdollahi et al. 2022, ApJS 260, 53",
+        "https://arxiv.org/abs/2602.22148",
+    ),
+}
+_USUAL = {"fermilpsc": "4FGL-DR4"}
+
+
+def reference_of(table: str, release: str = "") -> Reference:
+    """The reference of a catalogue by its table's name at the service; that name if unknown.
+
+    Parameters
+    ----------
+    table : str
+    release : str, optional
+        Of a list of Fermi sources; one that is not known here goes by its own name, with nobody
+        to credit but the collaboration.
+    """
+    if not release or release == _USUAL.get(table, release):
+        return _REFERENCES.get(table, Reference(table))
+    known = _RELEASES.get((table, release))
+    return known or Reference(release, "Fermi-LAT Collaboration", "https://fermi.gsfc.nasa.gov/ssc")

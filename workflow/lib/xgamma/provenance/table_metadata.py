@@ -116,15 +116,15 @@ class Origin:
             write(path, frame, columns, *([self.metadata(path)] if has_metadata else []))
 
     def _asked(self, table: str, service: str, release: str) -> str:
-        name = reference_of(table).name
+        name = reference_of(table, release).name
         release = f", release {release}" if release else ""
         made_up = ", simulated" if self.simulated and table != _REAL else ""
         return f"{name}: {table} at {service}{release}{made_up}"
 
     def _credits(self) -> list[str]:
         found = []
-        for table, _, _ in self.catalogues:
-            reference = reference_of(table)
+        for table, _, release in self.catalogues:
+            reference = reference_of(table, release)
             # nobody has measured what is made up
             if reference.credit and (table == _REAL or not self.simulated):
                 found.append(f"{reference.name}: {reference.credit}")

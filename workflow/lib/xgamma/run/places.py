@@ -16,14 +16,22 @@ from xgamma.errors import XgammaError
 __all__ = [
     "EXTENDED_LIST",
     "FERMI_LIST",
+    "FERMI_LISTS",
     "check_folders",
     "name_interpreter_plainly",
     "results_folder",
     "workflow_file",
 ]
 
-FERMI_LIST = "resources/4fgl_dr4_v35.ecsv.gz"
-"""The real Fermi sources, for the simulated sky; of the workflow."""
+FERMI_LISTS = {
+    "dr3": "resources/4fgl_dr3_v29.ecsv.gz",
+    "dr4": "resources/4fgl_dr4_v35.ecsv.gz",
+    "fl16y": "resources/fl16y_v41.ecsv.gz",
+}
+"""The lists of real Fermi sources that the demo can serve, by their names in the config."""
+
+FERMI_LIST = FERMI_LISTS["dr4"]
+"""The real Fermi sources for which the sky is simulated; of the workflow."""
 
 EXTENDED_LIST = "resources/4fgl_dr4_v35_extended.ecsv"
 """Shapes of the extended Fermi sources, which have no error ellipse; of the workflow."""

@@ -1,8 +1,9 @@
 """The sources that a run is for, if the config names any: which Fermi sources, and their circles.
 
-A name is that of a Fermi source, of its association, or of a Chandra source in its ellipse. With
-the named sources go their neighbours: Fermi sources whose search overlaps theirs, and which may be
-the same Chandra source. They take part in the probabilities, and are in no table.
+A name is that of a Fermi source, in the list or in an earlier one that the list refers to, of its
+association, or of a Chandra source in its ellipse. With the named sources go their neighbours:
+Fermi sources whose search overlaps theirs, and which may be the same Chandra source. They take part
+in the probabilities, and are in no table.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from xgamma.errors import XgammaError
 from xgamma.sky import elliptical_distance, position_angle, separation
 from xgamma.stages.chosen import CHOSEN_COLUMNS
 from xgamma.tables.columns import conform
-from xgamma.tables.names import name_key
+from xgamma.tables.names import list_of, name_key
 
 __all__ = ["choose_sources"]
 
@@ -129,18 +130,28 @@ class _KnownNames:
         self._associations = fermi["assoc_name"].tolist()
         self._by_name: dict[str, list[int]] = defaultdict(list)
         self._by_association: dict[str, list[int]] = defaultdict(list)
+        # in an earlier list, which some lists give
+        self._earlier = fermi["assoc_fgl"].tolist() if "assoc_fgl" in fermi else []
+        self._by_earlier: dict[str, list[int]] = defaultdict(list)
+        # name of the list as a key -> as it is: 4FGL, FL16Y; one list has names of one kind
+        self._lists = {name_key(one): one for one in map(list_of, self._names) if one}
+        for row, name in enumerate(self._earlier):
+            if key := name_key(name):
+                self._by_earlier[key].append(row)
         for row, (name, association) in enumerate(
             zip(self._names, self._associations, strict=True)
         ):
-            self._by_name[_without_prefix(name_key(name))].append(row)
+            self._by_name[self._without_list(name_key(name))].append(row)
             if key := name_key(association):
                 self._by_association[key].append(row)
 
     def find(self, name: str) -> tuple[str, list[int]]:
         """By what a name is known, and the rows that have it; none, if it is not."""
         key = name_key(name)
-        if rows := self._by_name.get(_without_prefix(key)):
-            return "4FGL name", rows
+        if rows := self._by_name.get(self._without_list(key)):
+            return f"{list_of(self._names[rows[0]])} name".strip(), rows
+        if rows := self._by_earlier.get(key):
+            return f"{list_of(name).upper()} name".strip(), rows
         if rows := self._by_association.get(key):
             return "association", rows
         if place := _chandra_place(name):
@@ -169,25 +180,30 @@ class _KnownNames:
                 f"{LARGEST_DISTANCE:g} times are searched"
             )
         key = name_key(name)
-        known = [*self._by_association, *self._by_name]
-        if key.startswith("4fgl"):
-            known = [f"4fgl{one}" for one in self._by_name]
+        known = [*self._by_association, *self._by_earlier, *self._by_name]
+        own = key.removesuffix(self._without_list(key))
+        if own:
+            known = [f"{own}{one}" for one in self._by_name]
         near = difflib.get_close_matches(key, known, n=_SUGGESTIONS)
         if not near:
             return (
-                f"no source is called {name}: a name is 4FGL's, that of an association there, or "
-                f"Chandra's (2CXO J...)"
+                f"no source is called {name}: a name is {self._whose()}, that of an association "
+                f"there, or Chandra's (2CXO J...)"
             )
         return f"no source is called {name}; did you mean {' or '.join(map(self._shown, near))}?"
 
     def _shown(self, key: str) -> str:
         if rows := self._by_association.get(key):
             return f"{self._associations[rows[0]]} ({', '.join(self._names[r] for r in rows)})"
-        return self._names[self._by_name[_without_prefix(key)][0]]
+        if rows := self._by_earlier.get(key):
+            return f"{self._earlier[rows[0]]} ({', '.join(self._names[r] for r in rows)})"
+        return self._names[self._by_name[self._without_list(key)][0]]
 
+    def _whose(self) -> str:
+        return f"{' or '.join(sorted(self._lists.values()))}'s" if self._lists else "the list's"
 
-def _without_prefix(key: str) -> str:
-    return key.removeprefix("4fgl")
+    def _without_list(self, key: str) -> str:
+        return next((key.removeprefix(one) for one in self._lists if key.startswith(one)), key)
 
 
 def _chandra_place(name: str) -> tuple[float, float] | None:

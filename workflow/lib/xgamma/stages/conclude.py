@@ -23,6 +23,7 @@ from xgamma.stages.counterparts import product_name, survey_called
 from xgamma.stages.identify import Identified
 from xgamma.stages.tabulate import CANDIDATE_TABLE, FERMI_TABLE, agreements
 from xgamma.tables.columns import Column, conform
+from xgamma.tables.names import designator
 
 __all__ = [
     "EVIDENCE_TABLE",
@@ -408,8 +409,9 @@ def _warnings(
     crowded = first[["fermi_name", "csc_name", "chance_p_any"]]
     crowded = crowded.groupby(["fermi_name", "csc_name"])["chance_p_any"].max()
     chance = crowded.reindex(pd.MultiIndex.from_frame(table[["fermi_name", "csc_name"]])).to_numpy()
+    is_confused = np.array([designator(name) == "c" for name in table["fermi_name"]], bool)
     holds = {
-        "confused: name ends in c": table["fermi_name"].str.endswith("c").to_numpy(),
+        "confused: name ends in c": is_confused,
         "variable gamma-ray source": (table["variability_index"] > _VARIABLE_INDEX).to_numpy(),
         "ellipse not of the catalogue": (table["ellipse"] != "catalogue").to_numpy(),
         "crowded: chance objects": np.nan_to_num(chance) > _CROWDED,

@@ -54,6 +54,8 @@ CELL_COLUMNS = [
 
 EXTENDED_COLUMNS = [
     Column("name", "text", "", "4FGL name"),
+    Column("ra", "float", "deg", "Right ascension of the centre, ICRS"),
+    Column("dec", "float", "deg", "Declination of the centre, ICRS"),
     Column("model_form", "text", "", "Disk, 2D Gaussian, Ring or Map"),
     Column("model_semi_major", "float", "deg", "Radius, 68 % radius or half the size"),
     Column("model_semi_minor", "float", "deg", "The same across"),

@@ -13,6 +13,7 @@ import pandas as pd
 from xgamma.classes import group_of
 from xgamma.sky import elliptical_distance, galactic, position_angle, separation, within_latitude
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
+from xgamma.tables.names import designator, list_of
 
 __all__ = [
     "EXCLUDED_COLUMNS",
@@ -135,7 +136,7 @@ def finish_pairs(joined: pd.DataFrame) -> pd.DataFrame:
     pairs["in_ellipse_95"] = pairs["elliptical_distance"] <= 1
     for name in ("fermi_name", "fermi_class", "csc_name"):
         pairs[name] = pairs[name].astype("str").str.strip()
-    pairs["confused"] = pairs["fermi_name"].str.endswith("c")
+    pairs["confused"] = [designator(name) == "c" for name in pairs["fermi_name"]]
     pairs = conform(pairs, PAIR_COLUMNS)
     order = ["fermi_name", "csc_name", "csc_ra", "csc_dec"]
     return pairs.sort_values(order, kind="stable", ignore_index=True)
@@ -157,12 +158,13 @@ def excluded_sources(fermi: pd.DataFrame, latitude_cut_deg: float) -> pd.DataFra
     chosen = fermi[
         within_latitude(fermi["bii"], latitude_cut_deg) & ~(fermi["semi_major_axis_95"] > 0)
     ]
-    # 4FGL marks extended sources with a final e (Abdollahi et al. 2020, sect. 3.8)
-    reason = np.where(
-        chosen["name"].str.endswith("e"),
-        "extended source: 4FGL gives no 95 % error ellipse",
-        "4FGL gives no 95 % error ellipse for this source",
-    )
+    # the LAT lists mark extended sources with a final e (Abdollahi et al. 2020, sect. 3.8)
+    reason = [
+        f"extended source: {list_of(name) or 'the list'} gives no 95 % error ellipse"
+        if designator(name) == "e"
+        else f"{list_of(name) or 'the list'} gives no 95 % error ellipse for this source"
+        for name in chosen["name"]
+    ]
     frame = pd.DataFrame(
         {
             "fermi_name": chosen["name"],

@@ -14,7 +14,7 @@ from xgamma.archive.services import missing_optional
 from xgamma.association.states import STATES
 from xgamma.sky import within_latitude
 from xgamma.stages.counterparts import VARIABILITY_FLAG, product_name
-from xgamma.tables.names import named_run
+from xgamma.tables.names import designator, named_run
 from xgamma.tables.printable import printable
 
 __all__ = ["build_summary", "summary_text"]
@@ -58,7 +58,7 @@ def _fermi(fermi: pd.DataFrame, excluded: pd.DataFrame, cut: float) -> dict[str,
         "rows": len(fermi),
         "in_plane": len(plane),
         "in_plane_with_r95": int((plane["semi_major_axis_95"] > 0).sum()),
-        "in_plane_confused": int(plane["name"].str.endswith("c").sum()),
+        "in_plane_confused": sum(designator(name) == "c" for name in plane["name"]),
         "excluded": len(excluded),
         "excluded_by_reason": _counts(excluded["reason"]),
         "in_plane_by_class": _counts(plane["source_type"]),

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from xgamma.demo.sky.allwise import allwise_rows
-from xgamma.demo.sky.counterparts import draw_counterparts, draw_known_positions
+from xgamma.demo.sky.counterparts import draw_counterparts, draw_known_positions, is_known
 from xgamma.demo.sky.fermi import difficult_sources, fold_class, padded_source_type, read_fermi
 from xgamma.demo.sky.motions import observed_years
 from xgamma.demo.sky.patches import draw_positions, patch_radius_deg, patch_table
@@ -25,6 +25,7 @@ from xgamma.demo.sky.pointings import (
     draw_background_fields,
     draw_observations,
 )
+from xgamma.demo.sky.served_list import tables_that_serve, with_known_positions
 from xgamma.demo.sky.source_classes import class_of_nature
 from xgamma.demo.sky.stars import gaia_rows, twomass_rows
 from xgamma.demo.sky.targets import choose_aims
@@ -38,7 +39,6 @@ from xgamma.demo.sky.xray import (
 )
 from xgamma.demo.sky.xray_quality import draw_quality
 from xgamma.demo.storage import content_digest, create_table
-from xgamma.demo.tables import DEMO_TABLES
 from xgamma.demo.tap_schema import write_tap_schema
 from xgamma.errors import XgammaError
 from xgamma.frames import fk5_to_galactic
@@ -143,7 +143,7 @@ class Sky:
     Attributes
     ----------
     tables : dict of str to DataFrame
-        By the name of each of `DEMO_TABLES`; a frame may hold more columns than are served.
+        By the name of each served table; a frame may hold more columns than are served.
     truth : DataFrame
         `TRUTH_COLUMNS`.
     fates : DataFrame
@@ -378,7 +378,7 @@ def _fates(
     )
 
 
-def simulate(size: str, seed: int, resource: Path) -> Sky:
+def simulate(size: str, seed: int, resource: Path, served: Path | None = None) -> Sky:
     """Simulate a sky.
 
     Parameters
@@ -388,6 +388,8 @@ def simulate(size: str, seed: int, resource: Path) -> Sky:
     seed : int
     resource : path
         The shipped 4FGL-DR4 list.
+    served : path, optional
+        The list that is served; else that one. All else is the same for every list.
 
     Returns
     -------
@@ -408,12 +410,15 @@ def simulate(size: str, seed: int, resource: Path) -> Sky:
     csc = csc.join(draw_quality(rng["quality"], csc))
     stars, with_stars = _simulate_stars(_SIZES[size], rng, fermi, csc, observations)
     # the list's own counterparts belong to another sky than the simulated X-ray sources
-    known_ra, known_dec = draw_known_positions(rng["known positions"], fermi, counterparts)
-    served_fermi = fermi.assign(
-        source_type=padded_source_type(fermi["source_type"]),
-        counterpart_ra=known_ra,
-        counterpart_dec=known_dec,
-    )
+    ra, dec = draw_known_positions(rng["known positions"], fermi, counterparts)
+    if served is None or served == resource:
+        known = is_known(fermi["source_type"])
+        listed = fermi.assign(
+            counterpart_ra=np.where(known, ra, np.nan), counterpart_dec=np.where(known, dec, np.nan)
+        )
+    else:
+        listed = with_known_positions(read_fermi(served), fermi, ra, dec)
+    served_fermi = listed.assign(source_type=padded_source_type(listed["source_type"]))
     return Sky(
         tables={
             "chanmaster": observations,
@@ -434,6 +439,7 @@ def build_sky(
     size: str,
     seed: int,
     resource: str | Path,
+    served: str | Path | None = None,
     truth_path: str | Path | None = None,
     fates_path: str | Path | None = None,
 ) -> pd.DataFrame:
@@ -447,6 +453,8 @@ def build_sky(
     seed : int
     resource : path
         The shipped 4FGL-DR4 list.
+    served : path, optional
+        The list that is served, as for `simulate`. The truth has the names of 4FGL-DR4.
     truth_path : path, optional
         Where to write the truth, as Parquet.
     fates_path : path, optional
@@ -466,15 +474,16 @@ def build_sky(
     """
     import duckdb
 
-    sky = simulate(size, seed, Path(resource))
+    sky = simulate(size, seed, Path(resource), Path(served) if served else None)
+    tables = tables_that_serve(sky.tables["fermilpsc"])
     with atomic_path(path) as temporary:
         # left by a run that was killed: DuckDB would go on with them
         for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
             leftover.unlink(missing_ok=True)
         with duckdb.connect(str(temporary)) as connection:
-            for table in DEMO_TABLES:
+            for table in tables:
                 create_table(connection, table, sky.tables[table.name])
-            write_tap_schema(connection)
+            write_tap_schema(connection, tables)
     if truth_path is not None:
         write_parquet(truth_path, sky.truth, TRUTH_COLUMNS)
     if fates_path is not None:

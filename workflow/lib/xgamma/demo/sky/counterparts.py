@@ -14,7 +14,7 @@ import pandas as pd
 from xgamma.demo.sky.fermi import fold_class
 from xgamma.demo.sky.geometry import from_tangent_plane, rotate
 
-__all__ = ["ELLIPSE_95_SIGMA", "draw_counterparts", "draw_known_positions"]
+__all__ = ["ELLIPSE_95_SIGMA", "draw_counterparts", "draw_known_positions", "is_known"]
 
 # semi-axis of a 95 % error ellipse in units of sigma, two-dimensional Gaussian:
 # sqrt(-2 ln 0.05)
@@ -162,12 +162,24 @@ def draw_known_positions(
     -------
     ra, dec : ndarray, shape (n,)
         Degrees: where the true object is, within 0.5 arcsec on each axis. NaN for sources
-        without a class or of class 'unk', and for those without an ellipse.
+        without an ellipse. Of those that are not `is_known` a list says nothing.
     """
     row = counterparts["fermi"].to_numpy()
     offset = rng.normal(0.0, _KNOWN_POSITION_ARCMIN, (2, len(row)))
-    near_ra, near_dec = from_tangent_plane(counterparts["ra"], counterparts["dec"], *offset)
-    is_known = ~np.isin(fold_class(fermi["source_type"])[row], ("", "unk"))
     ra, dec = np.full((2, len(fermi)), np.nan)
-    ra[row], dec[row] = np.where(is_known, (near_ra, near_dec), np.nan)
+    ra[row], dec[row] = from_tangent_plane(counterparts["ra"], counterparts["dec"], *offset)
     return ra, dec
+
+
+def is_known(source_type: pd.Series) -> np.ndarray:
+    """Whether a list knows what its sources are: they have a class, other than 'unk'.
+
+    Parameters
+    ----------
+    source_type : Series of str, shape (n,)
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    return ~np.isin(fold_class(source_type), ("", "unk"))

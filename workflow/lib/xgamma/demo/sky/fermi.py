@@ -1,6 +1,6 @@
 """The real part of the demo sky: the Fermi sources, and the difficult cases among them.
 
-The list is 4FGL-DR4, cut down to the columns that are served (`resources/`). A difficult
+The lists are cut down to the columns that are served (`resources/`). A difficult
 case is a Fermi source of the plane together with the X-ray sources that make it difficult
 for a matcher: the sky holds each of them, whatever its seed.
 """
@@ -21,7 +21,7 @@ from xgamma.sky import match_within
 
 __all__ = ["difficult_sources", "fold_class", "padded_source_type", "read_fermi"]
 
-_TEXT_COLUMNS = ("name", "source_type", "assoc_name")
+_TEXT_COLUMNS = ("name", "source_type", "assoc_name", "assoc_fgl")
 
 # the latitude cut that the cases at the edge are made for
 _EDGE_LATITUDE_DEG = 10.0
@@ -36,18 +36,19 @@ def _values(name: str, texts: tuple[str, ...]) -> np.ndarray:
 
 
 def read_fermi(resource: str | Path) -> pd.DataFrame:
-    """The rows of the shipped 4FGL-DR4 list, in its order.
+    """The rows of a shipped list, in its order.
 
     Parameters
     ----------
     resource : path
-        `resources/4fgl_dr4_v35.ecsv.gz`.
+        `resources/4fgl_dr4_v35.ecsv.gz`, which has 7,195, or another release.
 
     Returns
     -------
     DataFrame
-        7,195 rows with the columns of the served table `fermilpsc`; `source_type` is
-        stripped, text is '' and numbers are NaN where null, `analysis_flags` is int64.
+        The columns of the served table `fermilpsc`, and the list's cross-references
+        `assoc_fgl` if it has them; `source_type` is stripped, text is '' and numbers are NaN
+        where null, `analysis_flags` is int64.
 
     Raises
     ------
