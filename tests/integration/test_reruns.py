@@ -259,6 +259,7 @@ SMALLER_CAP = {"enrichment.csc_radius_most_arcsec": 5}
 FEWER = {"enrichment.nearest": 2}
 OTHER_SHARDS = {"enrichment.shards": {"by": "healpix", "order": 1}}
 OWN_MAP = "own.moc.fits"
+OWN_LIST = {"file": f"results/{ARCHIVE}/catalogs/fermilpsc.parquet", "release": "mine"}
 # a module that every rule rests on
 (LIBRARY,) = (edit for edit in TABLE if re.fullmatch(r"xgamma/\S+\.py", edit))
 PLANS = [
@@ -281,6 +282,7 @@ PLANS = [
     ("figures.dpi, figures.formats", {"figures.dpi": 60}, ""),
     ("subsample.classes", {"subsample.classes": ["PSR", "psr"]}, ""),
     ("a service's releases", {f"archives.{ARCHIVE}.services.heasarc.releases": {"csc": "2.1"}}, ""),
+    ("catalogs", {"catalogs": {"fermilpsc": OWN_LIST}}, ""),
     ("a module of one figure", {}, "lib/xgamma/figures/plane.py"),
     ("a script", {}, "scripts/group_by_fermi.py"),
     (LIBRARY, {}, f"lib/{LIBRARY}"),

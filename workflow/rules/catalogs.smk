@@ -37,6 +37,7 @@ rule describe_service:
             for name, survey in SURVEY_TABLES.items()
             if description_name(name) == wildcards.description
         },
+        files=sorted(CONFIG.catalogs),
         kept_answers=kept_answers,
         code=code_digest("describe_service"),
     message:
@@ -53,6 +54,8 @@ rule fetch_catalog:
         sky=demo_sky,
         # of the Fermi sources all are needed, to know which ones are meant
         chosen=lambda wildcards: [] if wildcards.catalog == "fermilpsc" else CHOSEN,
+        # its digest tells whether it has changed, not its time
+        file=lambda wildcards: file_of(wildcards.catalog),
     output:
         catalog=f"{RESULTS}/catalogs/{{catalog}}.parquet",
         provenance=f"{RESULTS}/catalogs/{{catalog}}.provenance.json",
@@ -70,6 +73,7 @@ rule fetch_catalog:
     params:
         url=url(CONFIG.catalogs_service),
         spelt=spelt(CONFIG.catalogs_service),
+        file=lambda wildcards: digest_of_file(wildcards.catalog),
         kept_answers=kept_answers,
         code=code_digest("fetch_catalog"),
     message:

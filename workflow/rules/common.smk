@@ -1,7 +1,7 @@
 # What all rules share: the checked config, where products go, and how jobs reach a service.
 # Needs: config (loaded by main.smk), the library, HERE and IS_LOCAL of library.smk.
 # Makes: CONFIG, RESULTS, CHOSEN, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES,
-#        IDENTIFIED_SURVEYS, DESCRIBED, DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), url(),
+#        IDENTIFIED_SURVEYS, DESCRIBED, DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), file_of(), digest_of_file(), url(),
 #        demo_sky(), demo_sky_record(), slots_at(), outline_slots(), description_name(),
 #        scaled_by_attempt(), stays_here(), shards_of_manifest(), codes(),
 #        about(), records_of().
@@ -124,6 +124,21 @@ def digest_of_resource(path):
             return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
     return digest
+
+
+def file_of(catalog):
+    """The user's file in the place of a catalogue, if there is one; a replay needs it no more."""
+    own = None if CONFIG.replay_of else CONFIG.catalogs.get(catalog)
+    return ancient(own.file) if own else []
+
+
+@functools.cache
+def digest_of_file(catalog):
+    """That file's digest and name."""
+    if not (path := file_of(catalog)):
+        return None
+    with open(path, "rb") as stream:
+        return [path, hashlib.file_digest(stream, "sha256").hexdigest()]
 
 
 @functools.cache
@@ -287,7 +302,7 @@ def about(*tables, surveys=False):
         "archive": CONFIG.replay_of or CONFIG.archive,
         "simulated": CONFIG.simulated,
         "catalogues": [
-            [table, service, CONFIG.release_of(table, service)]
+            [table, CONFIG.source_of(table, service), CONFIG.release_of(table, service)]
             for table, service in dict.fromkeys(asked)
         ],
     }

@@ -10,7 +10,13 @@ rule crossmatch:
         columns=f"{RESULTS}/services/{CONFIG.catalogs_service}.ecsv",
         sky=demo_sky,
         chosen=CHOSEN,
-        fermi=f"{RESULTS}/catalogs/fermilpsc.parquet" if CHOSEN else [],
+        fermi=f"{RESULTS}/catalogs/fermilpsc.parquet" if CHOSEN or CONFIG.catalogs else [],
+        # no service has both, if one of them is a file
+        csc=f"{RESULTS}/catalogs/csc.parquet" if CONFIG.catalogs else [],
+        records=expand(
+            f"{RESULTS}/catalogs/{{catalog}}.provenance.json",
+            catalog=["csc", "fermilpsc"] if CONFIG.catalogs else [],
+        ),
     output:
         joined=f"{RESULTS}/crossmatch/joined.parquet",
         provenance=f"{RESULTS}/crossmatch/joined.provenance.json",
@@ -30,6 +36,7 @@ rule crossmatch:
         spelt=spelt(CONFIG.catalogs_service),
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,
+        files=sorted(CONFIG.catalogs),
         kept_answers=kept_answers,
         code=code_digest("crossmatch"),
     message:

@@ -13,14 +13,17 @@ with job(snakemake) as results:
     p, config = snakemake.params, load_config(snakemake.config)
     service = service_described(snakemake.wildcards.description, config.catalogs_service)
     client = connect(config, service, snakemake.input.get("sky"), results=results)
-    described, answers = describe_service(client, p.surveys, catalogues_of(p.spelt))
+    described, answers = describe_service(client, p.surveys, catalogues_of(p.spelt), p.files)
     write_ecsv(snakemake.output.columns, described, DESCRIPTION_COLUMNS)
+    asked = {"url": p.url, "surveys": dict(p.surveys)}
+    if p.files:
+        asked["files"] = list(p.files)
     record = fetch_record(
         results,
         snakemake.output.columns,
         described,
         DESCRIPTION_COLUMNS,
         answers,
-        {"url": p.url, "surveys": dict(p.surveys)},
+        asked,
     )
     write_provenance(snakemake.output.provenance, record)

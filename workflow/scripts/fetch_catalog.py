@@ -1,8 +1,9 @@
-"""Fetch one whole catalogue, and record how."""
+"""Fetch one whole catalogue, or read it from a file of the user's, and record how."""
 
 from xgamma.archive.around import fetch_around
 from xgamma.archive.catalogues import CATALOGUES, catalogues_of, columns_in, fetch_catalogue
 from xgamma.archive.connect import connect
+from xgamma.archive.own_catalogues import fetch_file, inside_circles
 from xgamma.archive.services import read_description
 from xgamma.config.settings import load_config
 from xgamma.provenance.record import fetch_record, write_provenance
@@ -12,26 +13,35 @@ from xgamma.tables.columns import empty_frame
 from xgamma.tables.files import read_parquet, write_parquet
 
 with job(snakemake) as results:
-    sky = snakemake.input.get("sky")
-    config = load_config(snakemake.config)
-    client = connect(config, config.catalogs_service, sky, results=results)
-    known, name = catalogues_of(snakemake.params.spelt), snakemake.wildcards.catalog
+    config, name = load_config(snakemake.config), snakemake.wildcards.catalog
+    known = catalogues_of(snakemake.params.spelt)
     # without a list of observations, an empty one
     catalogue = known.get(name, CATALOGUES[name])
-    settings = {"url": snakemake.params.url}
-    if name not in known:
+    chosen = around = None
+    if snakemake.input.chosen:
+        chosen = read_parquet(snakemake.input.chosen)
+        around = circles(chosen, name)
+    if name in config.catalogs:
+        frame, answers = fetch_file(config, catalogue, results)
+        settings = {"file": answers[0]["url"], "sha256": answers[0]["body"]}
+        if around is not None:
+            frame = inside_circles(frame, around)
+    elif name not in known:
         frame, answers = empty_frame([c.column for c in catalogue.columns]), []
+        settings = {"url": snakemake.params.url}
     else:
-        available = read_description(snakemake.input.columns)[client.name, catalogue.table]
-        if snakemake.input.chosen:
-            chosen = read_parquet(snakemake.input.chosen)
-            around = circles(chosen, name)
+        sky, service = snakemake.input.get("sky"), config.catalogs_service
+        client = connect(config, service, sky, results=results)
+        available = read_description(snakemake.input.columns)[service, catalogue.table]
+        settings = {"url": snakemake.params.url}
+        if around is not None:
             frame, answers = fetch_around(client, catalogue, available, around)
-            if name == "csc":
-                check_chandra_names(chosen, frame)
-            settings["circles"] = around.to_dict("records")
         else:
             frame, answers = fetch_catalogue(client, catalogue, available)
+    if around is not None:
+        if name == "csc":
+            check_chandra_names(chosen, frame)
+        settings["circles"] = around.to_dict("records")
     columns = columns_in(catalogue, frame)
     write_parquet(snakemake.output.catalog, frame, columns)
     record = fetch_record(results, snakemake.output.catalog, frame, columns, answers, settings)

@@ -158,9 +158,23 @@ REFUSED = [
     (
         {True: 1},
         "config: True is 1, but there is no such key; the keys there are archive, replay, "
-        "archives, demo, sources, sky, xray, crossmatch, coverage, association, enrichment, "
-        "surveys, "
-        "subsample, figures, tap",
+        "archives, demo, catalogs, sources, sky, xray, crossmatch, coverage, association, "
+        "enrichment, surveys, subsample, figures, tap",
+    ),
+    (
+        {"catalogs": {"gaia": {"file": "x.fit", "release": "1"}}},
+        "config: catalogs.gaia is no catalogue that a file can stand in for; they are fermilpsc, "
+        "csc",
+    ),
+    (
+        {"catalogs": {"csc": {"file": "nowhere.fit", "release": "2.1"}}},
+        "config: catalogs.csc.file is 'nowhere.fit'; there is no such file: a path counts from "
+        f"the folder in which snakemake runs, {Path.cwd()}",
+    ),
+    (
+        {"catalogs": {"csc": {"file": __file__}}},
+        "config: catalogs.csc.release is missing; a catalogue of one's own is a block with file "
+        "and release",
     ),
     (
         {"association": {"fixed": {"eta_pulsars": 0.9}}},
@@ -674,6 +688,7 @@ def test_config_yaml_holds_the_defaults():
 
 def test_config_yaml_writes_every_key():
     raw = load_yaml()
+    raw["catalogs"] = {"csc": {"file": "none is the default", "release": ""}}
     for key in keys():
         key = key.replace("archives.<name>", "archives.live").replace("<service>", "heasarc")
         if ".<service>.tables.<table>." in key:
@@ -692,7 +707,9 @@ def test_config_yaml_explains_every_key():
     comments = [line for line in lines if line.lstrip().startswith("#")]
     for key in keys():
         name = key.rpartition(".")[2]
-        if "<name>" in key:  # explained once, above the blocks
+        if key.startswith("catalogs.<table>."):
+            explained = any(f"{name}: " in line for line in comments)
+        elif "<name>" in key:  # explained once, above the blocks
             explained = name == "<service>" or any(
                 re.match(rf"# {{3,}}(\w+, )*{name}[, ]", line) for line in comments
             )
@@ -790,3 +807,14 @@ def test_names_that_need_quotes(table):
     (taken,) = load_config({"surveys": {"gaia": survey}}).surveys.values()
     assert (taken.table, taken.id, taken.ra) == (table, '"2MASS"', "_RAJ2000")
     assert taken.columns == {"_r": "distance", '"e_W1mag"': "error"}
+
+
+def test_a_list_of_ones_own_may_have_other_classes():
+    own = {"fermilpsc": {"file": __file__, "release": "mine"}}
+    config = load_config({"catalogs": own, "subsample": {"classes": ["TDE"]}})
+    assert config.release_of("fermilpsc", "heasarc") == "mine"
+    assert config.releases == {"fermilpsc": "mine"}
+    assert config.source_of("fermilpsc", "heasarc") == f"file {Path(__file__).name}"
+    # a replay has the file among its answers
+    replay = {"archive": "replay", "catalogs": {"csc": {"file": "gone.fit", "release": "2.1"}}}
+    assert load_config(replay).source_of("csc", "heasarc") == "file gone.fit"

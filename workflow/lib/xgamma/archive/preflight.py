@@ -19,6 +19,7 @@ from xgamma.answers.answer import Answer, parse_count
 from xgamma.archive.catalogues import Catalogue, catalogues_of, count_adql, resolve_columns
 from xgamma.archive.client import ServiceDown, TapClient, TapError
 from xgamma.archive.connect import connect
+from xgamma.archive.own_catalogues import look_at_files
 from xgamma.archive.surveys import missing_of_survey, required_of_survey, surveys_of
 from xgamma.config.settings import Config
 from xgamma.errors import XgammaError
@@ -204,6 +205,7 @@ def preflight(
         requests a run makes, and how long it may take.
     """
     pace = _Pace()
+    yield from (Finding(kind, place, words) for kind, place, words in look_at_files(settings))
     for service in settings.services:
         own_surveys = {n: s for n, s in surveys.items() if surveys_of(service, {n: s})}
         if service == settings.catalogs_service or own_surveys:
@@ -219,14 +221,16 @@ def _of_service(
     pace: _Pace,
 ) -> Iterator[Finding]:
     line, block = _Line(service), f"archives.{settings.archive}.services.{service}"
+    known = catalogues_of(settings.spelt_tables(service)).values()
     is_catalogs = service == settings.catalogs_service
-    catalogues = [*catalogues_of(settings.spelt_tables(service)).values()] if is_catalogs else []
+    catalogues = [c for c in known if is_catalogs and c.table not in settings.catalogs]
     tables = sorted({c.table for c in catalogues} | {s["table"] for s in surveys.values()})
     asker, described = _reach(settings, service, tables, sky, pace, line)
     if asker is None:
         yield line.finding()
         return
-    around = bool(surveys) or bool(catalogues and settings.sources)
+    # a file's Fermi sources go up to be joined
+    around = bool(surveys) or bool(catalogues and (settings.sources or "fermilpsc" in own))
     uploads = around and settings.services[service].upload
     if uploads:
         uploads = _try_upload(asker, block, line)
@@ -236,7 +240,7 @@ def _of_service(
     }
     for catalogue in catalogues:
         yield _of_catalogue(settings, asker, catalogue, available[catalogue.table], block, pace)
-    if catalogues and all(available[name] for name in ("csc", "fermilpsc")):
+    if all(available.get(name) for name in ("csc", "fermilpsc")):
         yield _of_join(asker)
     for name, survey in surveys.items():
         yield _of_survey(asker, name, survey, available[survey["table"]], uploads, pace)

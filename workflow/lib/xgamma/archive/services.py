@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def describe_service(
     client: Any,
     surveys: Mapping[str, Mapping[str, Any]],
     known: Mapping[str, Catalogue] = CATALOGUES,
+    files: Collection[str] = (),
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The columns of surveys' tables, or of the catalogues: types, units, descriptions.
 
@@ -47,6 +48,8 @@ def describe_service(
         out. If none is left, the catalogues are described.
     known : mapping
         The catalogues, as `xgamma.archive.catalogues.catalogues_of` gives them.
+    files : collection of str
+        Tables in whose place there are files of the user's: nobody is asked for these.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def describe_service(
         is not complete does not say that the service lacks the column.
     """
     own_surveys = surveys_of(client.name, surveys)
-    catalogues = () if own_surveys else known.values()
+    catalogues = [c for c in known.values() if not own_surveys and c.table not in files]
     required = {
         c.table: [column.name for column in c.columns if column.required] for c in catalogues
     }
@@ -157,7 +160,8 @@ def missing_optional(
     Parameters
     ----------
     available : mapping
-        (service, table) -> columns, as `read_description` gives it.
+        (service, table) -> columns, as `read_description` gives it; a catalogue that is a file
+        of the user's is not among them.
     catalogs : str
         The service that has the catalogues.
     surveys : mapping
@@ -166,7 +170,8 @@ def missing_optional(
     of_catalogues = [
         f"{catalogue.table}.{name}"
         for catalogue in known.values()
-        for name in _lacking(catalogue, available.get((catalogs, catalogue.table), ()))
+        if (catalogs, catalogue.table) in available
+        for name in _lacking(catalogue, available[catalogs, catalogue.table])
     ]
     of_surveys = [
         f"{survey['table']}.{name}"

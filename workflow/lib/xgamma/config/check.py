@@ -8,6 +8,7 @@ from typing import Any
 
 from xgamma.association.parameters import PARAMETERS
 from xgamma.classes import CLASSES
+from xgamma.config.own_catalogues import file_clashes
 from xgamma.config.wording import nearest, value_text
 
 __all__ = ["DEMO_URL", "FIXED_COLUMNS", "REPLAY", "clashes"]
@@ -82,7 +83,10 @@ def clashes(config: dict[str, Any]) -> Iterator[str]:
         yield from _archive_clashes(name, archive)
     for name, survey in config["surveys"].items():
         yield from _survey_clashes(name, survey)
-    yield from _unknown_classes(config["subsample"]["classes"])
+    yield from file_clashes(config)
+    if "fermilpsc" not in config["catalogs"]:
+        # a list of one's own may have other words
+        yield from _unknown_classes(config["subsample"]["classes"])
     yield from _unknown_values(config["association"]["fixed"])
     enrichment = config["enrichment"]
     least, most = enrichment["csc_radius_arcsec"], enrichment["csc_radius_most_arcsec"]

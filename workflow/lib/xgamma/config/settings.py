@@ -36,6 +36,7 @@ from xgamma.config.kinds import (
     block,
     setting,
 )
+from xgamma.config.own_catalogues import OWN_CATALOGUES, OwnCatalogue
 from xgamma.config.shipped import SHIPPED_ARCHIVES, SHIPPED_SURVEYS
 from xgamma.config.sources import sources_folder
 from xgamma.config.surveys import SURVEYS, Identify, Survey
@@ -420,6 +421,11 @@ class Config:
         what="The archives. Add one for a mirror or a server of your own.",
     )
     demo: Demo = block(Demo)
+    catalogs: dict[str, OwnCatalogue] = setting(
+        OWN_CATALOGUES,
+        default={},
+        what="Catalogues that you have as files: each takes the place of HEASARC's table.",
+    )
     sources: tuple[str, ...] = setting(
         ListOf(
             Text(
@@ -477,7 +483,9 @@ class Config:
         return {**self.services[service].tables, **of_xray}
 
     def release_of(self, table: str, service: str) -> str:
-        """The release of a table at a service; '' if the config names none."""
+        """The release of a table at a service, or of the file in its place; '' if none is named."""
+        if table in self.catalogs:
+            return self.catalogs[table].release
         asked = self.services[service]
         served = self.demo.fermi_release if asked.is_simulated and table == "fermilpsc" else ""
         return served or asked.releases.get(table, "")
@@ -485,10 +493,14 @@ class Config:
     @property
     def releases(self) -> dict[str, str]:
         """Table -> its release, of those that are named; the services have each its own tables."""
-        tables = [(table, name) for name, one in self.services.items() for table in one.releases]
-        named = {table: self.release_of(table, name) for table, name in tables}
-        fermi = self.release_of("fermilpsc", "heasarc")
-        return {**named, "fermilpsc": fermi} if fermi else named
+        every = [(table, name) for name, one in self.services.items() for table in one.releases]
+        every += [(table, "heasarc") for table in ("fermilpsc", *self.catalogs)]
+        named = {table: self.release_of(table, service) for table, service in every}
+        return {table: release for table, release in named.items() if release}
+
+    def source_of(self, table: str, service: str) -> str:
+        """Where a table's rows come from: the service, or the file in its place."""
+        return self.catalogs[table].source if table in self.catalogs else service
 
     @property
     def outline_service(self) -> Service | None:

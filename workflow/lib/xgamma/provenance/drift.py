@@ -16,7 +16,9 @@ from xgamma.archive.around import fetch_around
 from xgamma.archive.catalogues import Catalogue, fetch_catalogue
 from xgamma.archive.services import DESCRIPTION_COLUMNS, describe_service, read_description
 from xgamma.archive.surveys import SurveyTable, missing_of_survey, service_described
+from xgamma.stages.chosen import WHOLE_SKY_DEG
 from xgamma.stages.crossmatch import fetch_pairs
+from xgamma.stages.crossmatch_own import join_by_upload, with_circles
 from xgamma.stages.enrich_shard import enrich_targets
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import Column, conform
@@ -81,7 +83,8 @@ def ask_again(
         fresh_files = [Path(folder) / Path(path).name for path in described]
         for path, file in zip(described, fresh_files, strict=True):
             client = clients[service_described(file.stem, catalogs)]
-            fresh, _ = describe_service(client, settings[path]["surveys"], known)
+            asked = settings[path]
+            fresh, _ = describe_service(client, asked["surveys"], known, asked.get("files", ()))
             write_ecsv(file, fresh, DESCRIPTION_COLUMNS)
         available = read_description(*fresh_files)
         both = [
@@ -92,6 +95,9 @@ def ask_again(
 
     for name, catalogue in known.items():
         path = f"catalogs/{name}.parquet"
+        if "file" in (settings[path] or {}):
+            # nobody has it but the user
+            continue
         circles = (settings[path] or {}).get("circles")
         asked = (clients[catalogs], catalogue, available[catalogs, catalogue.table])
         if circles is None:
@@ -102,13 +108,9 @@ def ask_again(
         yield Asked(name, kept, fresh, (catalogue.key,))
 
     path = "crossmatch/joined.parquet"
-    cut, min_flux = settings[path]["latitude_cut_deg"], settings[path]["min_flux"]
-    fermi = None
-    if named := settings[path].get("sources"):
-        fermi = read_parquet(results / "catalogs/fermilpsc.parquet", ["name", "bii"])
-        fermi = fermi[fermi["name"].isin(named)]
-    fresh, _ = fetch_pairs(clients[catalogs], cut, min_flux, available, fermi, known)
-    yield Asked("pairs", read_parquet(results / path), fresh, ("fermi_name", "csc_name"))
+    fresh = _joined_again(clients[catalogs], known, results, settings[path], available)
+    if fresh is not None:
+        yield Asked("pairs", read_parquet(results / path), fresh, ("fermi_name", "csc_name"))
 
     # around the targets that were kept, or each new pair would come up as new stars too
     targets = read_parquet(results / "enrichment/targets.parquet")
@@ -128,6 +130,29 @@ def ask_again(
             found.append((read_parquet(results / shard.path), fresh))
         kept, fresh = (pd.concat(frames, ignore_index=True) for frames in zip(*found, strict=True))
         yield Asked(f"counterparts_{name}", kept, fresh, ("around", "fermi_name", "csc_name", "id"))
+
+
+def _joined_again(
+    client: Any,
+    known: Mapping[str, Catalogue],
+    results: Path,
+    settings: Mapping[str, Any],
+    available: Mapping[tuple[str, str], list[str]],
+) -> pd.DataFrame | None:
+    """The pairs as the service joins them now; None, if no service did."""
+    if settings.get("join") == "here":
+        return None
+    cut, min_flux = settings["latitude_cut_deg"], settings["min_flux"]
+    fermi = None
+    if named := settings.get("sources"):
+        cut = WHOLE_SKY_DEG
+    if named or "join" in settings:
+        fermi = read_parquet(results / "catalogs/fermilpsc.parquet")
+        fermi = fermi[fermi["name"].isin(named)] if named else fermi
+    if "join" in settings:
+        return join_by_upload(client, with_circles(fermi, cut), min_flux, available, known)[0]
+    cut = settings["latitude_cut_deg"]
+    return fetch_pairs(client, cut, min_flux, available, fermi, known)[0]
 
 
 def table_changes(

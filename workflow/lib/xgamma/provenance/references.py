@@ -70,10 +70,10 @@ def reference_of(table: str, release: str = "") -> Reference:
     ----------
     table : str
     release : str, optional
-        Of a list of Fermi sources; one that is not known here goes by its own name, with nobody
-        to credit but the collaboration.
+        Of a list of Fermi sources; one that is not known here goes by its own name, and whom to
+        credit is not known.
     """
     if not release or release == _USUAL.get(table, release):
         return _REFERENCES.get(table, Reference(table))
     known = _RELEASES.get((table, release))
-    return known or Reference(release, "Fermi-LAT Collaboration", "https://fermi.gsfc.nasa.gov/ssc")
+    return known or Reference(release)

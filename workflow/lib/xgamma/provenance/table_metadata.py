@@ -84,7 +84,9 @@ class Origin:
                 answers = json.loads(Path(path).read_text(encoding="utf-8"))["answers"]
                 days |= {answer["started"][:10] for answer in answers}
             for path in tables:
-                days |= set(read_facts(path).get("answered", "").split("/")) - {""}
+                days |= set(read_facts(path).get("answered", "").split("/"))
+            # a file has none
+            days.discard("")
         catalogues = tuple(
             (table, service, release)
             for table, service, release in about["catalogues"]
@@ -118,7 +120,8 @@ class Origin:
     def _asked(self, table: str, service: str, release: str) -> str:
         name = reference_of(table, release).name
         release = f", release {release}" if release else ""
-        made_up = ", simulated" if self.simulated and table != _REAL else ""
+        is_file = service.startswith("file ")
+        made_up = ", simulated" if self.simulated and table != _REAL and not is_file else ""
         return f"{name}: {table} at {service}{release}{made_up}"
 
     def _credits(self) -> list[str]:

@@ -133,7 +133,7 @@ def _days_of_answers(results: str | Path) -> str:
         provenance = json.loads(Path(results, "provenance.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
-    days = sorted({answer["started"][:10] for answer in provenance["answers"].values()})
+    days = sorted({answer["started"][:10] for answer in provenance["answers"].values()} - {""})
     if not days:
         return ""
     return f", made from answers of {' to '.join(sorted({days[0], days[-1]}))}"

@@ -14,18 +14,22 @@ import numpy as np
 import pandas as pd
 
 from xgamma.answers.answer import Answer
-from xgamma.answers.checks import check_asked, check_positions, check_unique, check_units
 from xgamma.archive.catalogues import ALL_ROWS, CATALOGUES, Catalogue, resolve_columns
-from xgamma.errors import XgammaError
 from xgamma.sky import within_latitude
-from xgamma.stages.pairs import PAIR_COLUMNS, finish_pairs
 from xgamma.tap.mirror_names import Names
 
-__all__ = ["crossmatch_adql", "crossmatch_count_adql", "fetch_pairs"]
+__all__ = [
+    "SELECTED",
+    "checked_pairs",
+    "crossmatch_adql",
+    "crossmatch_count_adql",
+    "fetch_pairs",
+    "in_our_units",
+    "in_their_units",
+]
 
 _TABLES = {"f": CATALOGUES["fermilpsc"].table, "c": CATALOGUES["csc"].table}
-# our name in the pairs: (alias in the join, column at HEASARC)
-_SELECTED = {
+SELECTED = {
     "fermi_name": ("f", "name"),
     "fermi_ra": ("f", "ra"),
     "fermi_dec": ("f", "dec"),
@@ -45,6 +49,7 @@ _SELECTED = {
     "csc_flux": ("c", "b_flux_ap"),
     "csc_error_r0": ("c", "error_ellipse_r0"),
 }
+"""Our name in the pairs -> (alias in the join, column at HEASARC)."""
 
 
 def _from_where(
@@ -102,7 +107,7 @@ def crossmatch_adql(
     known = {"f": fermi_columns, "c": csc_columns}
     select = ", ".join(
         f"{alias}.{names.column(_TABLES[alias], theirs)} AS {ours}"
-        for ours, (alias, name) in _SELECTED.items()
+        for ours, (alias, name) in SELECTED.items()
         if (theirs := known[alias].get(name))
     )
     behind = _from_where(latitude_cut_deg, min_flux, names, sources)
@@ -163,9 +168,8 @@ def fetch_pairs(
         sources = sorted(fermi["name"])
         # a join of the plane that reaches as far has their rows
         latitude_cut_deg = float(fermi["bii"].abs().max())
-    their_flux = min_flux
-    if min_flux is not None and (factor := catalogues["csc"].factors.get("b_flux_ap")):
-        their_flux = min_flux / factor * (1 - 1e-12)
+    factors = catalogues["csc"].factors
+    their_flux = in_their_units(min_flux, factors)
     answer = _kept_pairs(client, latitude_cut_deg, their_flux, question, sources)
     if is_new := answer is None:
         answer = client.query_counted(
@@ -182,26 +186,11 @@ def fetch_pairs(
     known = {"f": columns["fermilpsc"], "c": columns["csc"]}
     asked = {
         ours: f"{_TABLES[alias]}.{theirs}"
-        for ours, (alias, name) in _SELECTED.items()
+        for ours, (alias, name) in SELECTED.items()
         if (theirs := known[alias].get(name))
     }
-    here = client.name, "fermilpsc joined with csc"
-    check_asked(*here, answer.frame, asked)
-    units = {c.name: c.unit for c in PAIR_COLUMNS if c.name in asked and c.unit}
-    check_units(*here, answer.units, units)
-    for kind in ("fermi", "csc"):
-        check_positions(*here, answer.frame, f"{kind}_name", f"{kind}_ra", f"{kind}_dec")
-    pairs = finish_pairs(_in_our_units(answer.frame, catalogues["csc"].factors))
-    if min_flux is not None and catalogues["csc"].factors:
-        # the service's limit was a little lower, for a product of two numbers is rounded
-        pairs = pairs[pairs["csc_flux"] > min_flux].reset_index(drop=True)
-    for name in ("fermi_name", "csc_name"):
-        if (blank := pairs[name] == "").any():
-            raise XgammaError(
-                f"{client.name}: pairs without {name}: {int(blank.sum())}; the service's table is "
-                f"damaged: run again later"
-            )
-    check_unique(*here, pairs, ["fermi_name", "csc_name"])
+    joined = in_our_units(answer.frame, min_flux, factors)
+    pairs = checked_pairs(client.name, "fermilpsc joined with csc", joined, answer.units, asked)
     if is_new:
         client.kept.trust([answer.record])
         if not sources:
@@ -210,10 +199,35 @@ def fetch_pairs(
     return pairs, [answer.record]
 
 
-def _in_our_units(joined: pd.DataFrame, factors: Mapping[str, float]) -> pd.DataFrame:
-    """The joined rows with the factors of the X-ray catalogue's columns."""
-    ours = {name: factors[theirs] for name, (_, theirs) in _SELECTED.items() if theirs in factors}
-    return joined.assign(**{name: joined[name] * by for name, by in ours.items() if name in joined})
+def in_their_units(min_flux: float | None, factors: Mapping[str, float]) -> float | None:
+    """The limit of the flux for a service whose fluxes are multiplied by a factor.
+
+    A little lower, for a product of two numbers is rounded: `in_our_units` has the last word.
+    """
+    factor = factors.get("b_flux_ap")
+    return min_flux if min_flux is None or factor is None else min_flux / factor * (1 - 1e-12)
+
+
+def in_our_units(
+    joined: pd.DataFrame, min_flux: float | None, factors: Mapping[str, float]
+) -> pd.DataFrame:
+    """Joined rows with the factors of the X-ray catalogue's columns, those above the limit.
+
+    Parameters
+    ----------
+    joined : DataFrame
+        As the service gave them.
+    min_flux : float or None
+    factors : mapping
+        Of `xgamma.archive.catalogues.Catalogue`.
+    """
+    if not factors:
+        return joined
+    ours = {name: factors[theirs] for name, (_, theirs) in SELECTED.items() if theirs in factors}
+    scaled = {name: joined[name] * factor for name, factor in ours.items() if name in joined}
+    joined = joined.assign(**scaled)
+    above = slice(None) if min_flux is None else joined["csc_flux"] > min_flux
+    return joined[above].reset_index(drop=True)
 
 
 def _kept_pairs(
