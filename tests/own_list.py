@@ -11,7 +11,7 @@ from astropy.io import fits
 from astropy.table import Table
 from project_copy import PROJECT
 
-__all__ = ["fl16y", "pairs_by_hand", "write_fits"]
+__all__ = ["pairs_by_hand", "shipped", "write_fits"]
 
 # our name: the LAT's, the format of its FITS file, the unit there
 _LAT = {
@@ -31,9 +31,9 @@ _LAT = {
 }
 
 
-def fl16y() -> pd.DataFrame:
-    """FL16Y as it is shipped, for the demo to serve."""
-    table = Table.read(PROJECT / "resources/fl16y_v41.ecsv.gz", format="ascii.ecsv")
+def shipped(name: str) -> pd.DataFrame:
+    """A list of resources/, which the demo serves."""
+    table = Table.read(PROJECT / f"resources/{name}.ecsv.gz", format="ascii.ecsv")
     return table[list(_LAT)].filled("").to_pandas()
 
 

@@ -19,6 +19,7 @@ from astropy.io import fits
 from chaos_proxy import ChaosProxy
 from chaos_runs import configure, jobs_left, rerun_until_finished, what_is_wrong
 from export_sky import export_sky
+from own_list import pairs_by_hand, shipped, write_fits
 from project_copy import AFTER_ASKING, ProjectCopy, archive_at, differing_products
 
 from xgamma.coverage.cells import CELL_AREA_DEG2
@@ -104,6 +105,32 @@ class TestDemoRows:
                 continue
             products = served.products(f"{name}/{below}")
             assert differing_products(products, expected) == []
+
+    def test_lists_as_files_go_up_to_be_joined(self, demo_run, url_of_demo_rows, tmp_path):
+        """The list after 4FGL-DR4, and the one before; by astropy's own matching."""
+        csc = read_parquet(demo_run.project.results() / "catalogs/csc.parquet")
+        project = ProjectCopy(tmp_path / "project").with_stand_ins(*AFTER_ASKING)
+        archive = archive_at(url_of_demo_rows, one_service=True)
+        for name, release in (("fl16y_v41", "FL16Y"), ("4fgl_dr3_v29", "4FGL-DR3")):
+            fermi = shipped(name)
+            write_fits(project.folder / f"{name}.fit", fermi)
+            own = {"fermilpsc": {"file": f"{name}.fit", "release": release}}
+            settings = project.configure(
+                f"{name}.yaml",
+                {"archive": "files", "archives": {"files": archive}, "catalogs": own},
+            )
+            made = "results/files/crossmatch/pairs.parquet"
+            run = project.make(made, "--configfile", settings)
+            assert {"crossmatch", "fetch_catalog_fermilpsc"} < {*run.jobs}
+            pairs = read_parquet(project.folder / made)
+            expected = pairs_by_hand(fermi, csc)
+            assert set(zip(pairs["fermi_name"], pairs["csc_name"], strict=True)) == expected
+            assert len(pairs) == len(expected) > 1000
+            record = project.results("files") / "crossmatch/joined.provenance.json"
+            record = json.loads(record.read_text(encoding="utf-8"))
+            assert record["config"]["join"] == "upload"
+            assert record["answers"][0]["counted"] == len(expected)
+        assert "fetch_catalog_csc" not in run.jobs, "only the list is another one"
 
     def test_preflight(self, url_of_demo_rows, tmp_path):
         """Both modes, an upload, the join, each service in the config's mode; no job stays."""

@@ -7,7 +7,7 @@ import os
 import shutil
 
 import pytest
-from own_list import fl16y, pairs_by_hand, write_fits
+from own_list import pairs_by_hand, shipped, write_fits
 from project_copy import AFTER_ASKING, ProjectCopy
 
 from xgamma.tables.files import read_parquet
@@ -21,7 +21,7 @@ def test_two_files_and_an_edit_of_one(demo_run, tmp_path):
     shutil.copytree(demo_run.project.results() / "archive", project.results() / "archive")
     catalogue = demo_run.project.results() / "catalogs/csc.parquet"
     shutil.copy(catalogue, project.folder / "mine.parquet")
-    fermi, csc = fl16y(), read_parquet(catalogue)
+    fermi, csc = shipped("fl16y_v41"), read_parquet(catalogue)
     files = {
         "fermilpsc": {"file": "gll_psc_v41.fit", "release": "FL16Y"},
         "csc": {"file": "mine.parquet", "release": "2.1"},
