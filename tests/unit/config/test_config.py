@@ -690,9 +690,9 @@ def test_config_yaml_writes_every_key():
     raw = load_yaml()
     raw["catalogs"] = {"csc": {"file": "none is the default", "release": ""}}
     for key in keys():
-        key = key.replace("archives.<name>", "archives.live").replace("<service>", "heasarc")
         if ".<service>.tables.<table>." in key:
             continue  # the demo's and the archives' own services need no map
+        key = key.replace("archives.<name>", "archives.live").replace("<service>", "heasarc")
         key = key.replace("<table>", "csc").replace("[]", ".0")
         node = raw
         for part in key.replace("surveys.<name>", "surveys.twomass").split("."):
@@ -732,7 +732,7 @@ def test_no_column_of_a_survey_takes_the_name_of_a_fixed_one():
 def with_services(*names: str, catalogs: str = "centre") -> dict:
     """An archive `a` with services of these names."""
     services = {name: {"url": f"http://{name}/tap"} for name in names}
-    return {"simulated": False, "catalogs": catalogs, "services": services}
+    return {"simulated": False, "catalogs_at": catalogs, "services": services}
 
 
 def surveyed(archive: dict, **services: str) -> dict:
@@ -760,7 +760,7 @@ def test_services_of_any_name_and_number():
         (
             with_services("cds"),
             "cds",
-            "archives.a.catalogs is 'centre'; the services there are cds",
+            "archives.a.catalogs_at is 'centre'; the services there are cds",
         ),
         (
             with_services("centre", "runtime"),

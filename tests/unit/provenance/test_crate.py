@@ -41,7 +41,7 @@ def provenance(**changes):
         "answers_of": "live",
         "simulated": False,
         "config": {
-            "archives": {"live": {"catalogs": "heasarc"}},
+            "archives": {"live": {"catalogs_at": "heasarc"}},
             "surveys": {"gaia": survey, "mine": own},
         },
         "answers": answers,

@@ -97,7 +97,7 @@ class Server:
         assert self.adql.split(" FROM ")[1] == count(Names()).split(" FROM ")[1]
         points = SkyCoord(self.csc["ra"], self.csc["dec"], unit="deg")
         rows = []
-        for row in uploads["fermi"]:
+        for row in pd.DataFrame(uploads["fermi"]).to_dict("records"):
             place = SkyCoord(row["target_ra"], row["target_dec"], unit="deg")
             inside = self.csc[points.separation(place).deg <= row["radius_deg"]]
             rows.append(inside[inside["b_flux_ap"] > 0].assign(target_id=row["target_id"]))

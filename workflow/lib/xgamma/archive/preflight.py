@@ -7,7 +7,6 @@ what a service can do and, where a run would stop, which key of the config mends
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -20,11 +19,10 @@ from xgamma.archive.catalogues import Catalogue, catalogues_of, count_adql, reso
 from xgamma.archive.client import ServiceDown, TapClient, TapError
 from xgamma.archive.connect import connect
 from xgamma.archive.own_catalogues import look_at_files
+from xgamma.archive.run_plan import PUBLISHED_ROWS, SOME_ROWS, Pace, plan
 from xgamma.archive.surveys import missing_of_survey, required_of_survey, surveys_of
 from xgamma.config.settings import Config
 from xgamma.errors import XgammaError
-from xgamma.sky import galactic
-from xgamma.tables.names import named_run
 from xgamma.tables.printable import one_line, shortened
 from xgamma.tap.mirror_names import bare
 
@@ -35,16 +33,7 @@ _LIMITS = {"timeout_s": 10.0, "sync_timeout_s": 15.0, "deadline_s": 45.0, "attem
 # after which no more is asked of a service
 _SERVICE_S = 60.0
 
-# Table -> how many rows it has, if that is fixed, and where that stands
-_PUBLISHED_ROWS = {
-    # Evans et al. 2024, ApJS 274, 22
-    "csc": (407_806, "CSC 2.1 has"),
-    # the catalogues' files, see resources/README.md
-    "fermilpsc": (7_195, "4FGL-DR4 has"),
-    "chanmaster": (None, "27,122 archived observations in September 2026, and growing"),
-}
-
-# the same of releases that are not the usual one
+# (table, release) -> how many rows, and where that stands, for releases that are not the usual one
 _ROWS_OF_RELEASE = {
     ("fermilpsc", "4FGL-DR3"): (6_659, "4FGL-DR3 has"),
     ("fermilpsc", "FL16Y"): (7_224, "FL16Y has"),
@@ -60,21 +49,6 @@ _UPLOAD = {
     "target_dec": np.array([position[1] for position in _POSITIONS]),
     "radius_deg": np.array([_RADIUS_DEG + 1e-7] * 3),
 }
-_SOME_ROWS = 2_000
-
-# What a run with these catalogues found within 10 degrees of the plane: Fermi sources, and pairs
-_FERMI_SOURCES, _PAIRS, _CUT_DEG = 340, 9_162, 10.0
-# of CPU, on one core: benchmarks/README.md, whole runs, factor 1
-_OWN_WORK_S = 80.0
-# the same of a run for a few named sources
-_OWN_WORK_NAMED_S = 30.0
-# the columns; three catalogues and the join, each with its count
-_CATALOG_REQUESTS = 1 + 2 * 4
-# the columns; the Fermi sources and the join, each with its count; and two catalogues around them
-_CATALOG_REQUESTS_NAMED = 1 + 2 * 2
-_CATALOGUES_AROUND = 2
-# the columns and the capabilities
-_SURVEY_REQUESTS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,27 +115,6 @@ class _NotAsked(XgammaError):
     """The service has had all the time that it gets."""
 
 
-@dataclasses.dataclass
-class _Pace:
-    """What answers took, in seconds; NaN where nothing was measured.
-
-    Attributes
-    ----------
-    request_s : dict
-        Service -> a small request.
-    row_s : float
-        A row of a catalogue.
-    target_s : dict
-        Service -> a target of the enrichment.
-    catalogue_rows : int
-    """
-
-    request_s: dict[str, float] = dataclasses.field(default_factory=dict)
-    row_s: float = math.nan
-    target_s: dict[str, float] = dataclasses.field(default_factory=dict)
-    catalogue_rows: int = 0
-
-
 class _Asker:
     """Asks one service in one mode, until its time is over."""
 
@@ -204,13 +157,13 @@ def preflight(
         Of each service and each table, as soon as it is known; at the end of the plan: how many
         requests a run makes, and how long it may take.
     """
-    pace = _Pace()
+    pace = Pace()
     yield from (Finding(kind, place, words) for kind, place, words in look_at_files(settings))
     for service in settings.services:
         own_surveys = {n: s for n, s in surveys.items() if surveys_of(service, {n: s})}
         if service == settings.catalogs_service or own_surveys:
             yield from _of_service(settings, service, own_surveys, sky, pace)
-    yield _plan(settings, surveys, pace)
+    yield Finding("plan", "run", plan(settings, surveys, pace))
 
 
 def _of_service(
@@ -218,7 +171,7 @@ def _of_service(
     service: str,
     surveys: Mapping[str, Mapping[str, Any]],
     sky: str | None,
-    pace: _Pace,
+    pace: Pace,
 ) -> Iterator[Finding]:
     line, block = _Line(service), f"archives.{settings.archive}.services.{service}"
     known = catalogues_of(settings.spelt_tables(service)).values()
@@ -230,7 +183,9 @@ def _of_service(
         yield line.finding()
         return
     # a file's Fermi sources go up to be joined
-    around = bool(surveys) or bool(catalogues and (settings.sources or "fermilpsc" in own))
+    around = bool(surveys) or bool(
+        catalogues and (settings.sources or "fermilpsc" in settings.catalogs)
+    )
     uploads = around and settings.services[service].upload
     if uploads:
         uploads = _try_upload(asker, block, line)
@@ -260,7 +215,7 @@ def _client(settings: Config, service: str, mode: str, sky: str | None) -> TapCl
 
 
 def _reach(
-    settings: Config, service: str, tables: list[str], sky: str | None, pace: _Pace, line: _Line
+    settings: Config, service: str, tables: list[str], sky: str | None, pace: Pace, line: _Line
 ) -> tuple[_Asker | None, pd.DataFrame | None]:
     """Whoever can ask the service, in the config's mode if that works, and its tables' columns."""
     configured = settings.services[service]
@@ -354,7 +309,7 @@ def _of_catalogue(
     catalogue: Catalogue,
     available: list[str],
     block: str,
-    pace: _Pace,
+    pace: Pace,
 ) -> Finding:
     """The columns and the number of rows of one of the catalogues."""
     line = _Line(f"{asker.client.name} {catalogue.table}")
@@ -378,7 +333,7 @@ def _of_catalogue(
         line.failed("its number of rows", error)
         return line.finding()
     release = catalogue.table, settings.release_of(catalogue.table, asker.client.name)
-    published = _ROWS_OF_RELEASE.get(release, _PUBLISHED_ROWS[catalogue.table])
+    published = _ROWS_OF_RELEASE.get(release, PUBLISHED_ROWS[catalogue.table])
     if catalogue.table in settings.spelt_tables(asker.client.name):
         published = None, ""
     _say_rows(line, published, parse_count(answer.frame), settings.simulated)
@@ -388,10 +343,10 @@ def _of_catalogue(
         columns = ", ".join(names.column("csc", one) for one in resolved.values() if one)
         try:
             answer, seconds = asker.query(
-                f"SELECT TOP {_SOME_ROWS} {columns} FROM {names.table('csc')}"
+                f"SELECT TOP {SOME_ROWS} {columns} FROM {names.table('csc')}"
             )
         except XgammaError as error:
-            line.failed(f"its first {_SOME_ROWS:,} rows", error)
+            line.failed(f"its first {SOME_ROWS:,} rows", error)
         else:
             more_s = max(0.0, seconds - pace.request_s[settings.catalogs_service])
             pace.row_s = more_s / max(1, len(answer.frame))
@@ -452,7 +407,7 @@ def _of_survey(
     survey: Mapping[str, Any],
     available: list[str],
     uploads: bool,
-    pace: _Pace,
+    pace: Pace,
 ) -> Finding:
     """The columns of a survey's table, and three of its rows, asked for as the run does."""
     service, table = survey["service"], survey["table"]
@@ -509,102 +464,3 @@ def _mend(name: str, survey: Mapping[str, Any], needed: list[str]) -> Iterator[s
     if more := [column for column in survey["columns"] if bare(column) in needed]:
         optional = ", ".join([*survey.get("optional", ()), *more])
         yield f"surveys.{name}.optional: [{optional}]"
-
-
-def _plan(settings: Config, surveys: Mapping[str, Mapping[str, Any]], pace: _Pace) -> Finding:
-    """How many requests a run makes, and between which times it takes."""
-    if settings.sources:
-        return _plan_of_named(settings, surveys, pace)
-    simulated_part = pace.catalogue_rows / sum(n or 27_122 for n, _ in _PUBLISHED_ROWS.values())
-    part = math.sin(math.radians(min(settings.sky.latitude_cut_deg, 90.0)))
-    part *= (simulated_part if settings.simulated else 1.0) / math.sin(math.radians(_CUT_DEG))
-    targets = round(part * (_FERMI_SOURCES + _PAIRS))
-    shards = _shards(settings, round(part * _FERMI_SOURCES))
-    requests = _requests(settings, surveys, _CATALOG_REQUESTS, shards, targets)
-    words = _about(requests)
-    unknown = [name for name in requests if name not in pace.request_s]
-    if not unknown:
-        unknown = ["csc"] if math.isnan(pace.row_s) else []
-        unknown += [s["table"] for s in surveys.values() if s["service"] not in pace.target_s]
-    if unknown:
-        without = ", ".join(dict.fromkeys(unknown))
-        return Finding("plan", "run", f"{words}; how long they take is not known without {without}")
-    shortest = _OWN_WORK_S + pace.catalogue_rows * pace.row_s
-    shortest += sum(
-        number * pace.request_s[name] / settings.services[name].max_requests
-        for name, number in requests.items()
-    )
-    longest = shortest + sum(
-        targets * pace.target_s[name] / settings.services[name].max_requests
-        for name in pace.target_s
-    )
-    return Finding(
-        "plan",
-        "run",
-        f"{words}, {shortest / 60:.0f} to {math.ceil(longest / 60):.0f} minutes, if own work takes "
-        f"{_OWN_WORK_S:.0f} s, rows come as fast as the first {_SOME_ROWS:,} of csc, and each of "
-        f"{targets:,} targets takes between nothing and what one of those above took; queues, and "
-        f"the search for the pairs at {settings.catalogs_service}, come on top",
-    )
-
-
-def _plan_of_named(
-    settings: Config, surveys: Mapping[str, Mapping[str, Any]], pace: _Pace
-) -> Finding:
-    """The same for named sources. Rows are few but for those of the Fermi catalogue."""
-    sources = len(settings.sources)
-    catalogs = _CATALOG_REQUESTS_NAMED
-    has_upload = settings.services[settings.catalogs_service].upload
-    catalogs += _CATALOGUES_AROUND * (1 if has_upload else sources)
-    targets = round(sources * (1 + _PAIRS / _FERMI_SOURCES))
-    requests = _requests(settings, surveys, catalogs, sources, targets)
-    words = f"{named_run(settings.sources)}: {_about(requests)}"
-    unknown = [name for name in requests if name not in pace.request_s]
-    if unknown or math.isnan(pace.row_s):
-        without = ", ".join(unknown or ["csc"])
-        return Finding("plan", "run", f"{words}; how long they take is not known without {without}")
-    seconds = _OWN_WORK_NAMED_S + pace.catalogue_rows * pace.row_s
-    seconds += sum(number * pace.request_s[name] for name, number in requests.items())
-    return Finding(
-        "plan",
-        "run",
-        f"{words}, about {seconds:.0f} s on one core, if own work takes {_OWN_WORK_NAMED_S:.0f} s "
-        f"of it; queues come on top",
-    )
-
-
-def _requests(
-    settings: Config,
-    surveys: Mapping[str, Mapping[str, Any]],
-    catalogs: int,
-    shards: int,
-    targets: int,
-) -> dict[str, int]:
-    """How many requests each service gets."""
-    requests = {settings.catalogs_service: catalogs}
-    for service in dict.fromkeys(survey["service"] for survey in surveys.values()):
-        each = shards if settings.services[service].upload else targets
-        number = _SURVEY_REQUESTS + each * len(surveys_of(service, surveys))
-        requests[service] = requests.get(service, 0) + number
-    return requests
-
-
-def _about(requests: Mapping[str, int]) -> str:
-    return (
-        f"about {sum(requests.values()):,} requests "
-        f"({', '.join(f'{name} {number:,}' for name, number in requests.items())})"
-    )
-
-
-def _shards(settings: Config, fermi_sources: int) -> int:
-    """How many shards a survey has at most: cells of the sky within the cut, or Fermi sources."""
-    if settings.enrichment.shards.by == "source":
-        return fermi_sources
-    from astropy_healpix import HEALPix
-
-    fine, order = 6, settings.enrichment.shards.order
-    pixels = np.arange(12 * 4**fine)
-    ra, dec = HEALPix(2**fine, order="nested").healpix_to_lonlat(pixels)
-    _, latitude = galactic(ra.deg, dec.deg)
-    inside = np.abs(latitude) <= settings.sky.latitude_cut_deg
-    return min(fermi_sources, len(np.unique(pixels[inside] >> 2 * (fine - order))))

@@ -226,7 +226,7 @@ class Archive:
         what="Whether the sky is simulated; every figure says so. Required, so that nobody takes "
         "one for the other.",
     )
-    catalogs: str = setting(
+    catalogs_at: str = setting(
         Text(
             SERVICE_NAME, "it is the name of one of the archive's services", "a name of `services`"
         ),

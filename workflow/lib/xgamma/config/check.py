@@ -183,10 +183,10 @@ def _archive_clashes(name: str, archive: dict[str, Any]) -> Iterator[str]:
                 f"archives.{name}.{place} is no name to use: a product or resource of Snakemake "
                 "is called so"
             )
-    catalogs = archive["catalogs"]
+    catalogs = archive["catalogs_at"]
     if catalogs not in archive["services"]:
         yield (
-            f"archives.{name}.catalogs is {value_text(catalogs)}; the services there are "
+            f"archives.{name}.catalogs_at is {value_text(catalogs)}; the services there are "
             f"{', '.join(archive['services'])}"
         )
     if not archive["simulated"] and any(url.startswith(DEMO_URL) for url in urls.values()):

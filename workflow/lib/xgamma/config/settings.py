@@ -475,7 +475,7 @@ class Config:
     @property
     def catalogs_service(self) -> str:
         """The name of the service that has the Fermi and X-ray catalogues."""
-        return self._answering.catalogs
+        return self._answering.catalogs_at
 
     def spelt_tables(self, service: str) -> dict[str, dict[str, Any]]:
         """How a service spells tables that the workflow calls otherwise, as `Names` takes it."""
@@ -494,7 +494,7 @@ class Config:
     def releases(self) -> dict[str, str]:
         """Table -> its release, of those that are named; the services have each its own tables."""
         every = [(table, name) for name, one in self.services.items() for table in one.releases]
-        every += [(table, "heasarc") for table in ("fermilpsc", *self.catalogs)]
+        every += [(table, self.catalogs_service) for table in ("fermilpsc", *self.catalogs)]
         named = {table: self.release_of(table, service) for table, service in every}
         return {table: release for table, release in named.items() if release}
 

@@ -16,7 +16,7 @@ _GAVO = "http://dc.g-vo.org/tap"
 
 _DEMO = {
     "simulated": True,
-    "catalogs": "heasarc",
+    "catalogs_at": "heasarc",
     "services": {
         service: {
             "url": f"{DEMO_URL}{service}/tap",
@@ -158,7 +158,7 @@ SHIPPED_ARCHIVES: dict[str, Any] = {
     "demo": _DEMO,
     "live": {
         "simulated": False,
-        "catalogs": "heasarc",
+        "catalogs_at": "heasarc",
         "services": {"heasarc": _HEASARC, "gaia": _GAIA, "irsa": _IRSA},
     },
 }

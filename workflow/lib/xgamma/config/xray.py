@@ -119,7 +119,7 @@ class Xray:
     table: str = setting(
         SERVICE_TABLE,
         default=CHANDRA,
-        what="Its table, at the service that `archives.<name>.catalogs` names.",
+        what="Its table, at the service that `archives.<name>.catalogs_at` names.",
     )
     columns: dict[str, str] = setting(
         _COLUMNS,

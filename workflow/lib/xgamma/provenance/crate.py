@@ -132,7 +132,7 @@ def _sources(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The tables that the archives hold, as entities by identifier."""
     config = provenance["config"]
     surveys = config["surveys"].values()
-    catalogs = config["archives"][provenance["answers_of"]]["catalogs"]
+    catalogs = config["archives"][provenance["answers_of"]]["catalogs_at"]
     services = dict.fromkeys(_CATALOGUES, catalogs)
     services |= {survey["table"]: survey["service"] for survey in surveys}
     if provenance["simulated"]:

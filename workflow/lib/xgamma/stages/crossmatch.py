@@ -14,8 +14,11 @@ import numpy as np
 import pandas as pd
 
 from xgamma.answers.answer import Answer
+from xgamma.answers.checks import check_asked, check_positions, check_unique, check_units
 from xgamma.archive.catalogues import ALL_ROWS, CATALOGUES, Catalogue, resolve_columns
+from xgamma.errors import XgammaError
 from xgamma.sky import within_latitude
+from xgamma.stages.pairs import PAIR_COLUMNS, finish_pairs
 from xgamma.tap.mirror_names import Names
 
 __all__ = [
@@ -197,6 +200,50 @@ def fetch_pairs(
             covers = {"latitude_cut_deg": latitude_cut_deg, "min_flux": their_flux}
             client.kept.note(question, "all", [(answer.record, covers)])
     return pairs, [answer.record]
+
+
+def checked_pairs(
+    service: str,
+    table: str,
+    joined: pd.DataFrame,
+    units: Mapping[str, str],
+    asked: Mapping[str, str],
+) -> pd.DataFrame:
+    """Check a join as it came, and finish its pairs.
+
+    Parameters
+    ----------
+    service, table : str
+        Who gave it, and what it is, for messages.
+    joined : DataFrame
+    units : mapping
+        Column -> unit, as the service states it.
+    asked : mapping
+        Name asked for -> column of the service.
+
+    Returns
+    -------
+    DataFrame
+        `PAIR_COLUMNS`.
+
+    Raises
+    ------
+    XgammaError
+    """
+    here = service, table
+    check_asked(*here, joined, asked)
+    check_units(*here, units, {c.name: c.unit for c in PAIR_COLUMNS if c.name in asked and c.unit})
+    for kind in ("fermi", "csc"):
+        check_positions(*here, joined, f"{kind}_name", f"{kind}_ra", f"{kind}_dec")
+    pairs = finish_pairs(joined)
+    for name in ("fermi_name", "csc_name"):
+        if (blank := pairs[name] == "").any():
+            raise XgammaError(
+                f"{service}: pairs without {name}: {int(blank.sum())}; the service's table is "
+                f"damaged: run again later"
+            )
+    check_unique(*here, pairs, ["fermi_name", "csc_name"])
+    return pairs
 
 
 def in_their_units(min_flux: float | None, factors: Mapping[str, float]) -> float | None:

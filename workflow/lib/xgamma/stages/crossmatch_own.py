@@ -96,8 +96,6 @@ def join_by_upload(
     XgammaError
         As `xgamma.stages.crossmatch.fetch_pairs`.
     """
-    from astropy.table import Table
-
     if not len(fermi):
         return empty_frame(PAIR_COLUMNS), []
     resolved = resolve_columns(catalogues["csc"], available[client.name, _CSC])
@@ -106,14 +104,12 @@ def join_by_upload(
         for ours, name in _columns_of("c", list(resolved)).items()
         if (theirs := resolved[name])
     }
-    upload = Table(
-        {
-            "target_id": np.arange(len(fermi), dtype=np.int64),
-            "target_ra": fermi["ra"].to_numpy(float),
-            "target_dec": fermi["dec"].to_numpy(float),
-            "radius_deg": fermi["semi_major_axis_95"].to_numpy(float),
-        }
-    )
+    upload = {
+        "target_id": np.arange(len(fermi), dtype=np.int64),
+        "target_ra": fermi["ra"].to_numpy(float),
+        "target_dec": fermi["dec"].to_numpy(float),
+        "radius_deg": fermi["semi_major_axis_95"].to_numpy(float),
+    }
     factors = catalogues["csc"].factors
     limit = in_their_units(min_flux, factors)
     answer = client.query_counted(
