@@ -27,6 +27,7 @@ ORDER = [
     "tables",
     "coverage",
     "association",
+    "comparison",
     "identification",
     "config",
     "run",

@@ -25,6 +25,7 @@ __all__ = [
     "R95_OF_R68",
     "Ellipses",
     "Offsets",
+    "ellipse_matrix",
     "error_ellipses",
     "moved",
     "offsets",
@@ -226,10 +227,10 @@ def offsets(
     apart = separation(e.ra[source], e.dec[source], ra, dec)
     towards = np.radians(position_angle(e.ra[source], e.dec[source], ra, dec))
     east, north = apart * np.sin(towards), apart * np.cos(towards)
-    ee, en, nn = _matrix(e.major[source], e.minor[source], e.angle[source])
+    ee, en, nn = ellipse_matrix(e.major[source], e.minor[source], e.angle[source])
     own = np.nan_to_num(error_major_arcsec) / 3600
     round_if_null = np.where(np.isfinite(error_minor_arcsec), error_minor_arcsec / 3600, own)
-    own_ee, own_en, own_nn = _matrix(own, round_if_null, np.nan_to_num(error_angle))
+    own_ee, own_en, own_nn = ellipse_matrix(own, round_if_null, np.nan_to_num(error_angle))
     ee, en, nn = ee + own_ee, en + own_en, nn + own_nn
     determinant = ee * nn - en**2
     squared = (nn * east**2 - 2 * en * east * north + ee * north**2) / determinant
@@ -242,8 +243,16 @@ def offsets(
     return Offsets(apart, np.sqrt(squared), logarithm)
 
 
-def _matrix(major: Floats, minor: Floats, angle: Floats) -> tuple[Floats, Floats, Floats]:
-    """East-east, east-north and north-north elements of an ellipse's matrix."""
+def ellipse_matrix(major: Floats, minor: Floats, angle: Floats) -> tuple[Floats, Floats, Floats]:
+    """East-east, east-north and north-north elements of an ellipse's matrix.
+
+    Parameters
+    ----------
+    major, minor : ndarray, shape (n,)
+        Semi-axes; the elements have their unit squared.
+    angle : ndarray, shape (n,)
+        Position angle of the major axis, degrees east of north.
+    """
     sine, cosine = np.sin(np.radians(angle)), np.cos(np.radians(angle))
     a, b = major**2, minor**2
     return a * sine**2 + b * cosine**2, (a - b) * sine * cosine, a * cosine**2 + b * sine**2
