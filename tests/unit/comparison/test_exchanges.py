@@ -1,0 +1,162 @@
+"""One input exchanged: runs that differ in that one alone give it, and nothing else, as the reason.
+
+Chandra has seen a disc evenly. Three Fermi sources lie in it; each has an X-ray source beside it,
+and two of them share one. What comes out of the second run is computed from its own inputs.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from uniform_sky import counts, disc, ellipses
+
+from xgamma.association.kinds import KindShares
+from xgamma.association.parameters import GROUPS
+from xgamma.association.posterior import Model
+from xgamma.comparison.chandra_lists import ChandraList, match_chandra_lists
+from xgamma.comparison.exchanges import (
+    INPUTS,
+    FermiInputs,
+    RunInputs,
+    exchanged_outcomes,
+    outcome_of,
+)
+from xgamma.comparison.explanations import SEVERAL, changed_parts, explanations
+
+ALL = np.arange(3)
+
+
+def chandra(ra, dec, log_flux):
+    n = len(ra)
+    return ChandraList(
+        np.array(ra, float), np.array(dec, float), 10 ** np.array(log_flux, float),
+        np.full(n, 0.8), np.full(n, 0.5), np.full(n, 30.0),
+    )  # fmt: skip
+
+
+def a_run():
+    # unclassified ones, of which half may be active galaxies, half pulsars
+    group = np.full(3, GROUPS.index("unclassified"))
+    shares = np.tile([0.5, 0.0, 0.5, 0.0, 0.0], (3, 1))
+    fermi = FermiInputs(
+        ellipses([100.0, 100.3, 100.35], [0.0, 0.0, 0.0], 0.04),
+        np.array([-11.0, -11.2, -11.5]),
+        KindShares(group, shares, {}),
+    )
+    listed = chandra(
+        [100.01, 100.1, 100.32, 99.95], [0.0, 0.01, 0.005, 0.02], [-12.6, -12.2, -12.5, -13.9]
+    )
+    return RunInputs(fermi, listed, disc(100, 0, 1.0), Model.stated(counts()))
+
+
+def with_fermi(run, **changes):
+    return replace(run, fermi=replace(run.fermi, **changes))
+
+
+def changed_of(run, which):
+    """The run with one input changed, of the first Fermi source if it is a source's own."""
+    fermi, first = run.fermi, np.arange(3) == 0
+    if which == "position":
+        return with_fermi(
+            run, ellipses=replace(fermi.ellipses, ra=fermi.ellipses.ra + 0.09 * first)
+        )
+    if which == "ellipse":
+        size = np.where(first, 0.15, 0.04)
+        return with_fermi(run, ellipses=replace(fermi.ellipses, major=size, minor=size))
+    if which == "flux":
+        return with_fermi(run, log_gamma_flux=fermi.log_gamma_flux + 2.0 * first)
+    if which == "class":
+        shares = np.where(first[:, None], [1.0, 0, 0, 0, 0], fermi.shares.shares)
+        group = np.where(first, GROUPS.index("pulsar"), fermi.shares.group)
+        return with_fermi(run, shares=replace(fermi.shares, group=group, shares=shares))
+    if which == "model":
+        return replace(run, model=replace(run.model, eta=run.model.eta * 0.3))
+    raise ValueError(which)
+
+
+@pytest.mark.parametrize("which", ["position", "ellipse", "flux", "class", "model"])
+def test_a_change_of_one_input_is_explained_by_it_alone(which):
+    before = a_run()
+    after = changed_of(before, which)
+    exchanged = exchanged_outcomes(before, after, ALL, ALL)
+    assert list(exchanged) == [which]
+    start, end = outcome_of(before), outcome_of(after)
+    assert exchanged[which].best_p == pytest.approx(end.best_p, abs=1e-12)
+    assert exchanged[which].state.tolist() == end.state.tolist()
+    match = match_chandra_lists(before.chandra, after.chandra)
+    explained, nearest = explanations(start, end, exchanged, match)
+    assert explained[0] == nearest[0] == which and np.abs(start.best_p - end.best_p)[0] > 0.05
+
+
+def test_a_neighbour_that_is_gone_leaves_its_candidate():
+    """The second and the third source share one: without the third it is the second's alone."""
+    before = a_run()
+    after = replace(before, fermi=before.fermi.take(np.array([0, 1])))
+    rows = np.array([0, 1])
+    exchanged = exchanged_outcomes(before, after, rows, rows)
+    assert list(exchanged) == ["neighbours"]
+    start, end = outcome_of(before).take(rows), outcome_of(after)
+    assert end.best_p[1] > start.best_p[1] + 0.05
+    assert exchanged["neighbours"].best_p == pytest.approx(end.best_p, abs=1e-12)
+    match = match_chandra_lists(before.chandra, after.chandra)
+    assert explanations(start, end, exchanged, match)[0].tolist() == ["", "neighbours"]
+
+
+def test_a_neighbour_that_is_new_takes_a_part():
+    after = a_run()
+    before = replace(after, fermi=after.fermi.take(np.array([1, 0])))
+    rows, others = np.array([1, 0]), np.array([0, 1])
+    exchanged = exchanged_outcomes(before, after, rows, others)
+    assert list(exchanged) == ["neighbours"]
+    end = outcome_of(after).take(others)
+    assert exchanged["neighbours"].best_p == pytest.approx(end.best_p, abs=1e-12)
+
+
+def test_where_chandra_has_not_looked_any_more():
+    """The first source has no X-ray source near, and lies outside the disc that was moved."""
+    before = a_run()
+    ra = np.where(ALL == 0, 99.3, before.fermi.ellipses.ra)
+    before = with_fermi(before, ellipses=replace(before.fermi.ellipses, ra=ra))
+    after = replace(before, cells=disc(100.6, 0, 0.9))
+    exchanged = exchanged_outcomes(before, after, ALL, ALL)
+    assert list(exchanged) == ["coverage", "density"]
+    start, end = outcome_of(before), outcome_of(after)
+    match = match_chandra_lists(before.chandra, after.chandra)
+    assert (start.state[0], end.state[0]) == ("observed, nothing found", "not observed")
+    assert explanations(start, end, exchanged, match)[0].tolist() == ["coverage", "", ""]
+
+
+def test_a_brighter_source_that_was_not_listed():
+    """It is nearer to the first Fermi source than the one that was the best."""
+    before = a_run()
+    more = chandra(
+        [99.999, 100.01, 100.1, 100.32, 99.95],
+        [0.0, 0.0, 0.01, 0.005, 0.02],
+        [-11.9, -12.6, -12.2, -12.5, -13.9],
+    )
+    after = replace(before, chandra=more)
+    exchanged = exchanged_outcomes(before, after, ALL, ALL)
+    assert list(exchanged) == ["coverage", "density", "candidates"]
+    match = match_chandra_lists(before.chandra, after.chandra)
+    assert match.after.tolist() == [1, 2, 3, 4]
+    start, end = outcome_of(before), outcome_of(after)
+    # the same X-ray sources, on other rows
+    assert changed_parts(start, end, match)["candidate"].tolist() == [True, False, False]
+    assert explanations(start, end, exchanged, match)[0].tolist() == ["candidates", "", ""]
+
+
+def test_what_takes_two_inputs_is_said():
+    """A pulsar of the same place and flux would be likelier; with the flux it is not."""
+    before = a_run()
+    after = changed_of(changed_of(before, "ellipse"), "flux")
+    exchanged = exchanged_outcomes(before, after, ALL, ALL)
+    assert list(exchanged) == ["ellipse", "flux"]
+    start, end = outcome_of(before), outcome_of(after)
+    match = match_chandra_lists(before.chandra, after.chandra)
+    explained, nearest = explanations(start, end, exchanged, match)
+    assert explained[0] == SEVERAL and nearest[0] in ("ellipse", "flux")
+
+
+def test_runs_that_do_not_differ_have_nothing_to_exchange():
+    assert exchanged_outcomes(a_run(), a_run(), ALL, ALL) == {}
+    assert len(set(INPUTS)) == len(INPUTS)
