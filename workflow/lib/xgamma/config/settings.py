@@ -441,6 +441,17 @@ class Config:
         "Blanks and case do not matter. Empty: all of the plane. See "
         "[some sources](../docs/sources.md).",
     )
+    compare: tuple[str, ...] = setting(
+        ListOf(
+            Text(r".*\S.*", "it is the path of a folder of products, such as results/demo"),
+            "it is a list of two folders, the earlier run's first: [results/a, results/b]",
+            "two folders of products",
+            at_most=2,
+        ),
+        default=[],
+        what="Which two runs `snakemake compare` compares, the earlier one first. No rule of a run "
+        "looks at it. See [the next release](../docs/releases.md).",
+    )
     sky: Sky = block(Sky)
     xray: Xray = block(Xray)
     crossmatch: Crossmatch = block(Crossmatch)
