@@ -5,6 +5,7 @@ and two of them share one. What comes out of the second run is computed from its
 """
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,9 +17,10 @@ from xgamma.association.posterior import Model
 from xgamma.comparison.chandra_lists import ChandraList, match_chandra_lists
 from xgamma.comparison.exchanges import (
     INPUTS,
+    Exchanges,
     FermiInputs,
+    Outcome,
     RunInputs,
-    exchanged_outcomes,
     outcome_of,
 )
 from xgamma.comparison.explanations import SEVERAL, changed_parts, explanations
@@ -78,11 +80,11 @@ def changed_of(run, which):
 def test_a_change_of_one_input_is_explained_by_it_alone(which):
     before = a_run()
     after = changed_of(before, which)
-    exchanged = exchanged_outcomes(before, after, ALL, ALL)
-    assert list(exchanged) == [which]
+    exchanged = Exchanges(before, after, ALL, ALL)
+    assert list(exchanged.differing) == [which]
     start, end = outcome_of(before), outcome_of(after)
-    assert exchanged[which].best_p == pytest.approx(end.best_p, abs=1e-12)
-    assert exchanged[which].state.tolist() == end.state.tolist()
+    assert exchanged.outcome(which).best_p == pytest.approx(end.best_p, abs=1e-12)
+    assert exchanged.outcome(which).state.tolist() == end.state.tolist()
     match = match_chandra_lists(before.chandra, after.chandra)
     explained, nearest = explanations(start, end, exchanged, match)
     assert explained[0] == nearest[0] == which and np.abs(start.best_p - end.best_p)[0] > 0.05
@@ -93,11 +95,11 @@ def test_a_neighbour_that_is_gone_leaves_its_candidate():
     before = a_run()
     after = replace(before, fermi=before.fermi.take(np.array([0, 1])))
     rows = np.array([0, 1])
-    exchanged = exchanged_outcomes(before, after, rows, rows)
-    assert list(exchanged) == ["neighbours"]
+    exchanged = Exchanges(before, after, rows, rows)
+    assert list(exchanged.differing) == ["neighbours"]
     start, end = outcome_of(before).take(rows), outcome_of(after)
     assert end.best_p[1] > start.best_p[1] + 0.05
-    assert exchanged["neighbours"].best_p == pytest.approx(end.best_p, abs=1e-12)
+    assert exchanged.outcome("neighbours").best_p == pytest.approx(end.best_p, abs=1e-12)
     match = match_chandra_lists(before.chandra, after.chandra)
     assert explanations(start, end, exchanged, match)[0].tolist() == ["", "neighbours"]
 
@@ -106,10 +108,10 @@ def test_a_neighbour_that_is_new_takes_a_part():
     after = a_run()
     before = replace(after, fermi=after.fermi.take(np.array([1, 0])))
     rows, others = np.array([1, 0]), np.array([0, 1])
-    exchanged = exchanged_outcomes(before, after, rows, others)
-    assert list(exchanged) == ["neighbours"]
+    exchanged = Exchanges(before, after, rows, others)
+    assert list(exchanged.differing) == ["neighbours"]
     end = outcome_of(after).take(others)
-    assert exchanged["neighbours"].best_p == pytest.approx(end.best_p, abs=1e-12)
+    assert exchanged.outcome("neighbours").best_p == pytest.approx(end.best_p, abs=1e-12)
 
 
 def test_where_chandra_has_not_looked_any_more():
@@ -118,8 +120,8 @@ def test_where_chandra_has_not_looked_any_more():
     ra = np.where(ALL == 0, 99.3, before.fermi.ellipses.ra)
     before = with_fermi(before, ellipses=replace(before.fermi.ellipses, ra=ra))
     after = replace(before, cells=disc(100.6, 0, 0.9))
-    exchanged = exchanged_outcomes(before, after, ALL, ALL)
-    assert list(exchanged) == ["coverage", "density"]
+    exchanged = Exchanges(before, after, ALL, ALL)
+    assert list(exchanged.differing) == ["coverage", "density"]
     start, end = outcome_of(before), outcome_of(after)
     match = match_chandra_lists(before.chandra, after.chandra)
     assert (start.state[0], end.state[0]) == ("observed, nothing found", "not observed")
@@ -135,8 +137,8 @@ def test_a_brighter_source_that_was_not_listed():
         [-11.9, -12.6, -12.2, -12.5, -13.9],
     )
     after = replace(before, chandra=more)
-    exchanged = exchanged_outcomes(before, after, ALL, ALL)
-    assert list(exchanged) == ["coverage", "density", "candidates"]
+    exchanged = Exchanges(before, after, ALL, ALL)
+    assert list(exchanged.differing) == ["coverage", "density", "candidates"]
     match = match_chandra_lists(before.chandra, after.chandra)
     assert match.after.tolist() == [1, 2, 3, 4]
     start, end = outcome_of(before), outcome_of(after)
@@ -149,14 +151,38 @@ def test_what_takes_two_inputs_is_said():
     """A pulsar of the same place and flux would be likelier; with the flux it is not."""
     before = a_run()
     after = changed_of(changed_of(before, "ellipse"), "flux")
-    exchanged = exchanged_outcomes(before, after, ALL, ALL)
-    assert list(exchanged) == ["ellipse", "flux"]
+    exchanged = Exchanges(before, after, ALL, ALL)
+    assert list(exchanged.differing) == ["ellipse", "flux"]
     start, end = outcome_of(before), outcome_of(after)
     match = match_chandra_lists(before.chandra, after.chandra)
     explained, nearest = explanations(start, end, exchanged, match)
-    assert explained[0] == SEVERAL and nearest[0] in ("ellipse", "flux")
+    assert explained[0] == "ellipse + flux" and nearest[0] in ("ellipse", "flux")
 
 
 def test_runs_that_do_not_differ_have_nothing_to_exchange():
-    assert exchanged_outcomes(a_run(), a_run(), ALL, ALL) == {}
+    assert Exchanges(a_run(), a_run(), ALL, ALL).differing == ()
     assert len(set(INPUTS)) == len(INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("p", "words", "nearest"),
+    [
+        # from 0.2 to 0.8: within 0.06 of it is there
+        ({"flux": 0.75, "class": 0.85, "model": 0.4}, "flux, class", "flux"),
+        ({"flux": 0.5, "class": 0.6, "flux class": 0.76}, "flux + class", "class"),
+        # of two pairs the nearer one
+        ({"flux class": 0.76, "flux model": 0.81}, "flux + model", ""),
+        ({"flux": 0.1, "flux class": 0.73}, SEVERAL, ""),
+    ],
+)
+def test_words_of_explanations(p, words, nearest):
+    def outcome(*inputs):
+        value = p.get(" ".join(inputs), 0.2)
+        state = "counterpart" if value > 0.7 else "confused"
+        return Outcome(np.array([state], object), np.array([0]), np.array([value]))
+
+    end = Outcome(np.array(["counterpart"], object), np.array([0]), np.array([0.8]))
+    one = chandra([100.0], [0.0], [-13.0])
+    exchanges = SimpleNamespace(differing=("flux", "class", "model"), outcome=outcome)
+    found = explanations(outcome(), end, exchanges, match_chandra_lists(one, one))
+    assert (found[0].tolist(), found[1].tolist()) == ([words], [nearest])

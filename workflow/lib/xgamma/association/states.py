@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["LIKELY", "STATES", "states_of"]
+__all__ = ["LIKELY", "STATES", "SURE", "states_of"]
 
 STATES = (
     "not observed",
@@ -19,7 +19,7 @@ STATES = (
 
 # less of the positional probability than this is not observed, more than that is observed
 _NOT_OBSERVED, _OBSERVED = 0.01, 0.8
-LIKELY, _SURE = 0.5, 0.8
+LIKELY, SURE = 0.5, 0.8
 
 
 def states_of(
@@ -36,7 +36,7 @@ def states_of(
         their probabilities, and the sum.
     """
     conditions = [
-        best_p >= _SURE,
+        best_p >= SURE,
         best_p >= LIKELY,
         sum_p >= LIKELY,
         (coverage < _NOT_OBSERVED) & (candidates == 0),

@@ -12,7 +12,7 @@ The inputs of a source's P, as the words of `INPUTS`:
 - candidates: the Chandra sources themselves, with their positions, errors and fluxes,
 - model: the shares and flux ratios that the run has learnt, or that its config has fixed.
 
-One is exchanged for all sources at once, and nothing is learnt anew.
+They are exchanged for all sources at once, and nothing is learnt anew.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from xgamma.association.background import Counts
 from xgamma.association.fields import Fields, XraySources, fields_around
 from xgamma.association.kinds import KindShares
 from xgamma.association.overlaps import joint_probabilities
@@ -31,7 +32,7 @@ from xgamma.association.states import states_of
 from xgamma.comparison.chandra_lists import ChandraList
 from xgamma.coverage.cells import Cells
 
-__all__ = ["INPUTS", "FermiInputs", "Outcome", "RunInputs", "exchanged_outcomes", "outcome_of"]
+__all__ = ["INPUTS", "Exchanges", "FermiInputs", "Outcome", "RunInputs", "outcome_of"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -49,6 +50,7 @@ INPUTS = (
 )
 """What P rests on, in the order in which it is told."""
 
+_OF_SOURCES = ("position", "ellipse", "flux", "class")
 _POSITION = ("ra", "dec")
 _ELLIPSE = ("major", "minor", "angle", "wide_share", "narrow", "wide", "origin")
 
@@ -189,16 +191,8 @@ class _Look:
         )
 
 
-def outcome_of(run: RunInputs) -> Outcome:
-    """What comes out of a run's own inputs."""
-    look = _Look(run.cells, run.chandra, run.model)
-    return _outcome(run.fermi, look, look, run.chandra, run.model)
-
-
-def exchanged_outcomes(
-    before: RunInputs, after: RunInputs, rows: Integers, others: Integers
-) -> dict[str, Outcome]:
-    """What comes out of the first run's inputs, with one of them as the second run has it.
+class Exchanges:
+    """What comes out of the first run's inputs with some of them as the second run has them.
 
     Parameters
     ----------
@@ -206,73 +200,116 @@ def exchanged_outcomes(
     rows, others : ndarray of int, shape (k,)
         The Fermi sources that both runs have: their rows in `before.fermi` and `after.fermi`,
         each once.
-
-    Returns
-    -------
-    dict of str to Outcome
-        One for each of `INPUTS` that differs between the runs, for the k sources. With
-        `candidates`, the best ones are rows of the second run's list.
     """
-    first, second = (_Look(run.cells, run.chandra, run.model) for run in (before, after))
-    # of sky and list, one may be as it was: fields need not be computed again
-    same_sky = _same(before.cells, after.cells)
-    same_list = _same(before.chandra, after.chandra)
-    same_counts = before.model.counts == after.model.counts
-    fields = first.fields(before.fermi)
-    found: dict[str, Outcome] = {}
 
-    def exchange(which: str, **other) -> None:
-        parts = {
-            "fermi": before.fermi, "coverage": first, "density": first,
-            "chandra": before.chandra, "model": before.model, "fields": fields,
-        } | other  # fmt: skip
-        found[which] = _outcome(**parts)
+    def __init__(
+        self, before: RunInputs, after: RunInputs, rows: Integers, others: Integers
+    ) -> None:
+        self._before, self._after = before, after
+        self._rows, self._others = rows, others
+        self._new = np.setdiff1d(np.arange(len(after.fermi)), others)
+        self._looks = {
+            run: _Look(one.cells, one.chandra, one.model)
+            for run, one in (("before", before), ("after", after))
+        }
+        self._fields: dict[tuple[frozenset[str], str], Fields] = {}
+        self._outcomes: dict[frozenset[str], Outcome] = {}
 
-    for which in ("position", "ellipse", "flux", "class"):
-        fermi = before.fermi.with_input(which, rows, after.fermi, others)
-        if not _same(fermi, before.fermi):
-            # what may be of a source is no part of its field
-            own = fields if which == "class" else None
-            exchange(which, fermi=fermi, fields=own)
-    gone = np.setdiff1d(np.arange(len(before.fermi)), rows)
-    new = np.setdiff1d(np.arange(len(after.fermi)), others)
-    if len(gone) or len(new):
-        fermi = before.fermi.take(rows).followed_by(after.fermi.take(new))
-        exchange("neighbours", fermi=fermi, fields=None)
-    if not (same_sky and same_list and same_counts):
-        seen = second.fields(before.fermi)
-        exchange("coverage", coverage=second, fields=_with_density(seen, fields))
-        exchange("density", density=second, fields=_with_density(fields, seen))
-    if not same_list:
-        exchange("candidates", chandra=after.chandra)
-    if not _same_model(before.model, after.model):
-        exchange("model", model=replace(after.model, counts=before.model.counts))
-    return {
-        which: outcome.take(np.arange(len(rows)) if which == "neighbours" else rows)
-        for which, outcome in found.items()
-    }
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """Those of `INPUTS` that differ between the runs."""
+        before, after = self._before, self._after
+        same_list = _same(before.chandra, after.chandra)
+        # each has a part in both
+        same_look = (
+            same_list
+            and _same(before.cells, after.cells)
+            and before.model.counts == after.model.counts
+        )
+        gone = len(self._rows) < len(before.fermi)
+        differs = {
+            "neighbours": gone or len(self._new) > 0,
+            "coverage": not same_look,
+            "density": not same_look,
+            "candidates": not same_list,
+            "model": not _same_model(before.model, after.model),
+        } | {
+            which: not _same(self._fermi(frozenset([which])), before.fermi) for which in _OF_SOURCES
+        }
+        return tuple(which for which in INPUTS if differs[which])
+
+    def outcome(self, *inputs: str) -> Outcome:
+        """What comes out for the k sources.
+
+        Parameters
+        ----------
+        *inputs : str
+            Those of `INPUTS` that are as the second run has them. With `candidates` among them,
+            the best ones are rows of the second run's list.
+        """
+        exchanged = frozenset(inputs)
+        if exchanged not in self._outcomes:
+            self._outcomes[exchanged] = self._computed(exchanged)
+        return self._outcomes[exchanged]
+
+    def _computed(self, exchanged: frozenset[str]) -> Outcome:
+        sides = {which: "after" if which in exchanged else "before" for which in INPUTS}
+        runs = {"before": self._before, "after": self._after}
+        fields = self._fields_of(exchanged, sides["coverage"])
+        if sides["density"] != sides["coverage"]:
+            fields = _with_density(fields, self._fields_of(exchanged, sides["density"]))
+        outcome = _outcome(
+            self._fermi(exchanged),
+            fields,
+            self._looks[sides["coverage"]],
+            runs[sides["density"]].model.counts,
+            runs[sides["candidates"]].chandra,
+            runs[sides["model"]].model,
+        )
+        linked = np.arange(len(self._rows)) if "neighbours" in exchanged else self._rows
+        return outcome.take(linked)
+
+    def _fermi(self, exchanged: frozenset[str]) -> FermiInputs:
+        fermi = self._before.fermi
+        for which in _OF_SOURCES:
+            if which in exchanged:
+                fermi = fermi.with_input(which, self._rows, self._after.fermi, self._others)
+        if "neighbours" in exchanged:
+            fermi = fermi.take(self._rows).followed_by(self._after.fermi.take(self._new))
+        return fermi
+
+    def _fields_of(self, exchanged: frozenset[str], side: str) -> Fields:
+        """Fields of some inputs; what a source may be is no part of its field."""
+        places = exchanged & {"position", "ellipse", "flux", "neighbours"}
+        if (places, side) not in self._fields:
+            self._fields[places, side] = self._looks[side].fields(self._fermi(places))
+        return self._fields[places, side]
+
+
+def outcome_of(run: RunInputs) -> Outcome:
+    """What comes out of a run's own inputs."""
+    look = _Look(run.cells, run.chandra, run.model)
+    return _outcome(
+        run.fermi, look.fields(run.fermi), look, run.model.counts, run.chandra, run.model
+    )
 
 
 def _outcome(
     fermi: FermiInputs,
+    fields: Fields,
     coverage: _Look,
-    density: _Look,
+    counts: Counts,
     chandra: ChandraList,
     model: Model,
-    fields: Fields | None = None,
 ) -> Outcome:
     """What comes out of inputs that may be of several runs."""
-    if fields is None:
-        fields = coverage.fields(fermi)
-        if density is not coverage:
-            fields = _with_density(fields, density.fields(fermi))
     candidates = find_candidates(
         fermi.ellipses,
         fermi.log_gamma_flux,
         fields,
         coverage.xray(chandra),
         (chandra.error_major, chandra.error_minor, chandra.error_angle),
-        density.model.counts,
+        counts,
     )
     alone = posterior(model, fermi.shares, fields, candidates)
     probability, _, _ = joint_probabilities(

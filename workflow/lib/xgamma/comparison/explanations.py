@@ -7,20 +7,21 @@ candidate, and brings P to the new value: no further away than a tenth of the ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xgamma.comparison.chandra_lists import ChandraMatch
-from xgamma.comparison.exchanges import INPUTS, Outcome
+from xgamma.comparison.exchanges import Exchanges, Outcome
 
 __all__ = ["LEAST_CHANGE", "SEVERAL", "changed_parts", "explanations", "same_candidates"]
 
 LEAST_CHANGE = 0.05
 """A probability that changes by less counts as the same."""
 SEVERAL = "several together"
-"""The explanation where no input does it alone."""
+"""The explanation where no input does it alone, nor two of them."""
 
 _REST_SHARE, _REST = 0.1, 0.02
 
@@ -60,7 +61,7 @@ def changed_parts(
 
 
 def explanations(
-    start: Outcome, end: Outcome, exchanged: Mapping[str, Outcome], match: ChandraMatch
+    start: Outcome, end: Outcome, exchanges: Exchanges, match: ChandraMatch
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
     """The inputs that explain the change of each source.
 
@@ -68,8 +69,8 @@ def explanations(
     ----------
     start, end : Outcome, n sources
         Of the first and of the second run.
-    exchanged : mapping of str to Outcome
-        As `exchanged_outcomes` gives them.
+    exchanges : Exchanges
+        Of the same sources.
     match : ChandraMatch
         Between the Chandra lists.
 
@@ -77,7 +78,8 @@ def explanations(
     -------
     explained : ndarray of str, shape (n,)
         The inputs whose exchange alone does it, in the order of `INPUTS`, as 'position, ellipse';
-        `SEVERAL` if none does; '' where nothing has changed.
+        if there is none, the two that do it together, as 'position + ellipse', those that leave
+        the least of the change of P; `SEVERAL` if no two do; '' where nothing has changed.
     nearest : ndarray of str, shape (n,)
         The input whose exchange alone brings P nearest to the new value, if one brings it nearer
         at all; '' where nothing has changed.
@@ -85,27 +87,39 @@ def explanations(
     n = len(start.best)
     has_changed = np.any(list(changed_parts(start, end, match).values()), axis=0)
     change = np.abs(end.best_p - start.best_p)
-    explained = [[] for _ in range(n)]
-    nearest = np.full(n, "", dtype=object)
-    least = change.copy()
-    for which in INPUTS:
-        if which not in exchanged:
-            continue
-        outcome = exchanged[which]
-        of_after = np.full(n, which == "candidates")
-        rest = np.abs(outcome.best_p - end.best_p)
-        does_it = (
-            (outcome.state == end.state)
-            & (same_candidates(outcome.best, of_after, match) == end.best)
-            & (rest <= np.maximum(_REST_SHARE * change, _REST))
-        )
+    explained: list[list[str]] = [[] for _ in range(n)]
+    nearest, least = np.full(n, "", dtype=object), change.copy()
+    differing = exchanges.differing
+    for which in differing:
+        rest, does_it = _rest(exchanges.outcome(which), end, change, match, (which,))
         for row in np.flatnonzero(does_it & has_changed):
             explained[row].append(which)
         # a step of rounding is none
         nearer = (rest < least - 1e-9) & has_changed
         nearest[nearer], least[nearer] = which, rest[nearer]
-    words = [
-        ", ".join(inputs) or SEVERAL if changed else ""
-        for inputs, changed in zip(explained, has_changed, strict=True)
-    ]
-    return np.array(words, object).reshape(n), nearest
+    words = np.array([", ".join(inputs) for inputs in explained], object).reshape(n)
+    is_open = has_changed & (words == "")
+    words[is_open], least = SEVERAL, np.full(n, np.inf)
+    for pair in combinations(differing, 2) if is_open.any() else ():
+        rest, does_it = _rest(exchanges.outcome(*pair), end, change, match, pair)
+        better = is_open & does_it & (rest < least - 1e-9)
+        words[better], least[better] = " + ".join(pair), rest[better]
+    return words, nearest
+
+
+def _rest(
+    outcome: Outcome,
+    end: Outcome,
+    change: NDArray[np.float64],
+    match: ChandraMatch,
+    inputs: Sequence[str],
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """What of the change of P an outcome leaves, and whether it is the new one."""
+    of_after = np.full(len(change), "candidates" in inputs)
+    rest = np.abs(outcome.best_p - end.best_p)
+    does_it = (
+        (outcome.state == end.state)
+        & (same_candidates(outcome.best, of_after, match) == end.best)
+        & (rest <= np.maximum(_REST_SHARE * change, _REST))
+    )
+    return rest, does_it

@@ -13,10 +13,9 @@ from xgamma.association.positions import error_ellipses
 from xgamma.comparison.chandra_lists import ChandraList, ChandraMatch, match_chandra_lists
 from xgamma.comparison.exchanges import (
     INPUTS,
+    Exchanges,
     FermiInputs,
-    Outcome,
     RunInputs,
-    exchanged_outcomes,
     outcome_of,
 )
 from xgamma.comparison.explanations import LEAST_CHANGE, explanations
@@ -77,7 +76,13 @@ COMPARED_SOURCES = [
         "stat.probability",
     ),
     Column("changed", "text", "", "What has changed: class, state, candidate, P", "meta.code"),
-    Column("explained_by", "text", "", "Inputs whose exchange alone explains it", "meta.code"),
+    Column(
+        "explained_by",
+        "text",
+        "",
+        "Inputs whose exchange explains it: each alone, or two with +",
+        "meta.code",
+    ),
     Column("nearest_input", "text", "", "Input that alone brings P nearest", "meta.code"),
     *(
         Column(f"p_if_{name}", "float", "", f"P with the {name} of the second run alone",
@@ -250,8 +255,8 @@ def _with_explanations(
     ]
     rows, others = (place.to_numpy(np.int64) for place in places)
     start, end = outcome_of(inputs[0]).take(rows), outcome_of(inputs[1]).take(others)
-    exchanged = exchanged_outcomes(*inputs, rows, others)
-    explained, nearest = explanations(start, end, exchanged, match)
+    exchanges = Exchanges(*inputs, rows, others)
+    explained, nearest = explanations(start, end, exchanges, match)
     # the tables of a run are what its user knows
     strange = np.zeros(len(linked), bool)
     for outcome, side in ((start, "before"), (end, "after")):
@@ -264,9 +269,11 @@ def _with_explanations(
     at = np.flatnonzero(in_both)
     frame.loc[at, "explained_by"] = explained
     frame.loc[at, "nearest_input"] = nearest
+    differing = exchanges.differing
     for name in INPUTS:
         # what does not differ leaves P as it was
-        frame.loc[at, f"p_if_{name}"] = _p(exchanged.get(name, start))
+        outcome = exchanges.outcome(name) if name in differing else start
+        frame.loc[at, f"p_if_{name}"] = np.where(outcome.best >= 0, outcome.best_p, np.nan)
     rest = (frame["explained_by"] == "") & ~in_both
     # of a source that one of the runs has, its fate says all
     of_fate = frame["fate"].where(frame["fate"].isin(["new", "gone"]), "")
@@ -274,10 +281,6 @@ def _with_explanations(
     words = np.where(searched, frame["fate"], np.where(of_fate != "", of_fate, NOT_IN_RUN))
     frame["explained_by"] = np.where(rest, words, frame["explained_by"])
     return frame
-
-
-def _p(outcome: Outcome) -> np.ndarray:
-    return np.where(outcome.best >= 0, outcome.best_p, np.nan)
 
 
 def _changes(frame: pd.DataFrame) -> list[str]:
