@@ -322,7 +322,7 @@ def shards_of_manifest(wildcards):
 def codes(wildcards):
     """Script -> digest of its code, of those that take part in products."""
     scripts = workflow_file("workflow/scripts").glob("*.py")
-    apart = ("bundle", "discover_services", "drift", "preflight", "provenance", "replay")
+    apart = ("bundle", "compare", "discover_services", "drift", "preflight", "provenance", "replay")
     return {
         path.stem: digest_of(path.stem)
         for path in sorted(scripts)

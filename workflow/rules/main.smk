@@ -33,6 +33,7 @@ include: "summary.smk"
 include: "figures.smk"
 include: "site.smk"
 include: "provenance.smk"
+include: "compare.smk"
 
 
 TARGETS = [*PRODUCTS, *SITE, *rules.provenance.output]

@@ -25,6 +25,7 @@ from xgamma.stages.associate import CANDIDATE_COLUMNS, SOURCE_COLUMNS
 from xgamma.stages.calibrate import CONTROL_COLUMNS, KNOWN_COLUMNS
 from xgamma.stages.chosen import CHOSEN_COLUMNS
 from xgamma.stages.class_subsample import SHARE_COLUMNS, subsample_columns
+from xgamma.stages.compare import COMPARED_CHANDRA, COMPARED_SOURCES
 from xgamma.stages.conclude import EVIDENCE_TABLE
 from xgamma.stages.conclude import counterpart_columns as conclusions
 from xgamma.stages.counterparts import counterpart_columns
@@ -105,6 +106,8 @@ def dictionary_tables() -> dict[str, Sequence[Column]]:
             for name, catalogue in CATALOGUES.items()
         },
         "services/*.ecsv": DESCRIPTION_COLUMNS,
+        _file("comparisons/*/tables/compared_sources", *_ALL): COMPARED_SOURCES,
+        _file("comparisons/*/tables/compared_chandra", *_ALL): COMPARED_CHANDRA,
     }
     return tables
 

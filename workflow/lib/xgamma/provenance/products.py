@@ -95,6 +95,15 @@ _DESCRIPTIONS = {
     "figures/class_subsample.*": "Fluxes of the sources of the chosen classes",
     "tables/class_shares.*": "Classes of the Fermi sources by latitude",
     "tables/class_subsample.*": "Fermi sources of the chosen classes",
+    "comparisons/*/tables/compared_sources.*": (
+        "One row per Fermi source of two runs: what has become of it, and why"
+    ),
+    "comparisons/*/tables/compared_chandra.*": "One row per Chandra candidate of two runs",
+    "comparisons/*/figures/compared_probabilities.*": (
+        "Probability of the likeliest Chandra source, before and after"
+    ),
+    "comparisons/*/figures/compared_moves.*": "How far the Fermi sources have moved",
+    "comparisons/*/figures/compared_states.*": "Fermi sources from state to state",
 }
 
 

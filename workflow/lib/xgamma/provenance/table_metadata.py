@@ -22,7 +22,7 @@ from xgamma.tables.columns import Column
 from xgamma.tables.files import write_csv, write_ecsv, write_parquet
 from xgamma.tables.metadata import TableMetadata, read_facts
 
-__all__ = ["Origin"]
+__all__ = ["Origin", "write_compared"]
 
 # A simulated sky has its Fermi sources of the catalogue itself.
 _REAL = "fermilpsc"
@@ -114,8 +114,7 @@ class Origin:
     ) -> None:
         """Write a table to files that end as its forms do; what it is goes into all but CSV."""
         for path in [paths] if isinstance(paths, str) else paths:
-            write, has_metadata = _WRITERS[PurePath(path).suffix]
-            write(path, frame, columns, *([self.metadata(path)] if has_metadata else []))
+            _write(path, frame, columns, self.metadata(path))
 
     def _asked(self, table: str, service: str, release: str) -> str:
         name = reference_of(table, release).name
@@ -132,3 +131,49 @@ class Origin:
             if reference.credit and (table == _REAL or not self.simulated):
                 found.append(f"{reference.name}: {reference.credit}")
         return found
+
+
+def _write(
+    path: str | Path, frame: pd.DataFrame, columns: Sequence[Column], about: TableMetadata
+) -> None:
+    write, has_metadata = _WRITERS[PurePath(path).suffix]
+    write(path, frame, columns, *([about] if has_metadata else []))
+
+
+def write_compared(
+    paths: Iterable[str | Path],
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    facts: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write a table of two runs to files that end as its forms do.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        `comparisons/<name>/tables/<table>.<ending>`, or longer.
+    frame : DataFrame
+    columns : sequence of Column
+    facts : sequence of mapping
+        Of a table of each run, as `xgamma.tables.metadata.read_facts` gives them.
+    """
+    first, second = facts
+    catalogues = [
+        f"{run} run: {one}"
+        for run, of in (("first", first), ("second", second))
+        for one in of.get("catalogues", ())
+    ]
+    days = sorted({day for of in facts for day in of.get("answered", "").split("/") if day})
+    for path in paths:
+        product = PurePath(*PurePath(path).parts[-4:])
+        about = TableMetadata(
+            name=product.stem,
+            description=f"{description(product.as_posix())}.",
+            archive=" and ".join(dict.fromkeys(of["archive"] for of in facts)),
+            simulated=any(of["simulated"] for of in facts),
+            catalogues=tuple(catalogues),
+            answered="/".join(dict.fromkeys((*days[:1], *days[-1:]))),
+            software=f"xgamma {__version__}",
+            cite=tuple(dict.fromkeys((_XGAMMA, *(one for of in facts for one in of["cite"])))),
+        )
+        _write(path, frame, columns, about)

@@ -1,8 +1,8 @@
-"""What each rule makes, one module per rule and named as it: tables in, tables out.
+"""What each rule makes, one module per rule and named as it: tables in, tables out. No Snakemake.
 
-Start at `crossmatch.py`. No rule has: `pairs`, `counterparts`, what most tables hold; `chosen`, a
-run's sources; `shard_file`; `class_subsample` of plot_subsample, `conclude` of identify,
-`crossmatch_own` of crossmatch. Elsewhere: `describe_service`, `fetch_catalog`, `fetch_outlines`,
+Start at `crossmatch.py`. No rule has: `pairs`, `counterparts`, `chosen`, `shard_file`; and
+`class_subsample` of plot_subsample, `conclude` of identify, `crossmatch_own` of crossmatch,
+`compared_run`, `comparison_words` of compare. Elsewhere: `describe_service`, `fetch_*`,
 `discover_services`, `preflight` (archive), `filter_plane` (sky.py), plot_* (figures), publish_*
 (site), `exports`, `provenance`, `bundle`, `replay`, `drift`, `build_demo_sky` (demo).
 """
