@@ -158,8 +158,8 @@ REFUSED = [
     (
         {True: 1},
         "config: True is 1, but there is no such key; the keys there are archive, replay, "
-        "archives, demo, catalogs, sources, sky, xray, crossmatch, coverage, association, "
-        "enrichment, surveys, subsample, figures, tap",
+        "archives, demo, catalogs, sources, compare, sky, xray, crossmatch, coverage, "
+        "association, enrichment, surveys, subsample, figures, tap",
     ),
     (
         {"catalogs": {"gaia": {"file": "x.fit", "release": "1"}}},

@@ -174,7 +174,7 @@ def plot_moves(sources: pd.DataFrame) -> Figure:
     thousands(axes.yaxis)
     legend_above(axes, 2)
     if moved.empty:
-        axes.set_ylim(0, 1)
+        axes.set_yticks([])
         say_empty(axes, "no source has moved")
     return figure
 

@@ -13,7 +13,7 @@ from xgamma.site.figure_pages import png_size
 from xgamma.site.source_pages import page_files
 from xgamma.stages.compare import NOT_IN_LIST
 from xgamma.stages.compared_run import ComparedRun
-from xgamma.stages.comparison_words import Section, largest_changes
+from xgamma.stages.comparison_words import LARGEST_CHANGES, Section, largest_changes
 
 __all__ = ["comparison_context"]
 
@@ -72,7 +72,8 @@ def comparison_context(
         "runs": [
             {"folder": run.folder, "site": site} for run, site in zip(runs, sites, strict=True)
         ],
-        "sections": [vars(section) for section in sections],
+        # which the table below has in full
+        "sections": [vars(one) for one in sections if one.title != LARGEST_CHANGES],
         "figures": [_figure(name, path) for name, path in figures.items()],
         "changed_words": f"{told}.",
         "changed": [
@@ -80,9 +81,10 @@ def comparison_context(
                 **row,
                 "before": _named(row["fermi_name_before"], links[0]),
                 "after": _named(row["fermi_name_after"], links[1]),
-                "class_words": " → ".join(
-                    dict.fromkeys(row[f"class_{side}"] or "none" for side in ("before", "after"))
-                ),
+                **{
+                    f"{what}_words": _arrow(row[f"{what}_before"], row[f"{what}_after"])
+                    for what in ("class", "state", "best")
+                },
             }
             for row in changed.head(_MOST_ROWS).to_dict("records")
         ],
@@ -96,6 +98,10 @@ def _links(run: ComparedRun, site: str) -> dict[str, str]:
 
 def _named(name: str, links: Mapping[str, str]) -> dict[str, str]:
     return {"text": name or NOT_IN_LIST, "link": links.get(name, "")}
+
+
+def _arrow(before: str, after: str) -> str:
+    return " → ".join(dict.fromkeys((before or "none", after or "none")))
 
 
 def _figure(name: str, path: str | Path) -> dict[str, Any]:

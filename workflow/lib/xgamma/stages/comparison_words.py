@@ -15,7 +15,17 @@ from xgamma.stages.compare import NOT_IN_LIST, NOT_IN_RUN, OTHER_VERSION, Compar
 from xgamma.stages.compared_run import ComparedRun
 from xgamma.tables.printable import printable, shortened
 
-__all__ = ["Section", "comparison_sections", "differing_settings", "largest_changes", "markdown"]
+__all__ = [
+    "LARGEST_CHANGES",
+    "Section",
+    "comparison_sections",
+    "differing_settings",
+    "largest_changes",
+    "markdown",
+]
+
+LARGEST_CHANGES = "The largest changes"
+"""Title of the section of these."""
 
 _MOST_CHANGES = 20
 _MOST_GROUPS = 40
@@ -220,7 +230,7 @@ def _largest(found: Comparison) -> Section:
     ]
     told = f"{len(changed):,} sources have changed; the {len(rows)} with the largest change of P."
     return Section(
-        "The largest changes",
+        LARGEST_CHANGES,
         (told,) if rows else ("Nothing has changed.",),
         ("Fermi source", "state", "Chandra source", "P", "explained by") if rows else (),
         rows,
