@@ -6,9 +6,13 @@ later list has one by
 1. name: both lists have it,
 2. reference: one list says that it is the other's source (ASSOC_FGL), which LAT lists have of the
    release before with names of its own,
-3. overlap: those that have no link yet, on either side, and whose 95 % ellipses overlap; the
-   nearest in units of the joint ellipse. Of an extended source, its shape overlaps; but one that
-   is in both lists takes no further sources in, as it stood beside them before.
+3. overlap: of two sources that have no link yet, the 95 % ellipses overlap; the nearest in units
+   of the joint ellipse. The shape of an extended source that is in one list alone overlaps, too,
+   what has a link: it was a part of that before.
+
+That the ellipse of a source without a link overlaps one that has a link is no evidence, and is
+only told: between 4FGL-DR4 and FL16Y, at |b| <= 10 deg, 17 such sources do, where lists that are
+shifted by 1 to 3 deg give 50; of those that both have no link 41 do, where chance gives 6.
 
 Sources that links join make a group, and what a group is tells by numbers: one and one are `same`
 or `renamed`, one and several `split`, several and one `merged`, more are `several`. A source
@@ -218,8 +222,9 @@ def _overlap_links(
         one.ellipses.origin[touching[side].to_numpy()] == "template"
         for one, side in ((before, "before"), (after, "after"))
     )
-    # both shapes: an extended source is found by its name
-    counts = (free_old | ~shape_old) & (free_new | ~shape_new) & ~(shape_old & shape_new)
+    # an extended source of both lists is found by its name
+    points = free_old & free_new & ~shape_old & ~shape_new
+    counts = points | (shape_old & free_old & ~shape_new) | (shape_new & free_new & ~shape_old)
     found = []
     for side, free in (("before", free_old), ("after", free_new)):
         of_free = touching[free & counts].sort_values(["x", "before", "after"], kind="stable")
