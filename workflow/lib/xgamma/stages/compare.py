@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from xgamma.association.positions import error_ellipses
+from xgamma.association.states import LIKELY
 from xgamma.comparison.chandra_lists import ChandraList, ChandraMatch, match_chandra_lists
 from xgamma.comparison.exchanges import (
     INPUTS,
@@ -345,6 +346,7 @@ def _numbers(sources: pd.DataFrame, chandra: pd.DataFrame) -> dict[str, Any]:
     surest = sources[both]
     moved = surest["moved_sigma"]
     explained = surest.loc[surest["changed"] != "", "explained_by"]
+    likely = surest["p_before"] >= LIKELY
     return {
         "sources_before": int(
             sources.loc[_in_run(sources, "before"), "fermi_name_before"].nunique()
@@ -358,13 +360,20 @@ def _numbers(sources: pd.DataFrame, chandra: pd.DataFrame) -> dict[str, Any]:
         "with_ellipses": int(moved.notna().sum()),
         "moved_beyond_sigma": {str(sigma): int((moved > sigma).sum()) for sigma in (1, 2, 3)},
         "changed": {
-            what: int(surest["changed"].str.split(", ").map(set([what]).issubset).sum())
+            what: int(surest["changed"].str.split(", ").map({what}.issubset).sum())
             for what in ("class", "state", "candidate", "P")
         },
         "unchanged": int((surest["changed"] == "").sum()),
         "best": {
             word: int((surest["best_change"] == word).sum())
             for word in ("same", "other", "new", "gone", "none")
+        },
+        "likely_before": {
+            "sources": int(likely.sum()),
+            "same_best": int((likely & (surest["best_change"] == "same")).sum()),
+            "still_likely": int(
+                (likely & (surest["best_change"] == "same") & (surest["p_after"] >= LIKELY)).sum()
+            ),
         },
         "explained_by": {
             words: int(count) for words, count in sorted(explained.value_counts().items()) if words

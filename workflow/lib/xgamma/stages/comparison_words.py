@@ -160,7 +160,7 @@ def _lists(found: Comparison) -> Section:
 
 def _changes(found: Comparison) -> Section:
     numbers = found.numbers
-    changed, best = numbers["changed"], numbers["best"]
+    changed, best, likely = numbers["changed"], numbers["best"], numbers["likely_before"]
     with_best = numbers["in_both_runs"] - best["none"]
     return Section(
         "What has changed",
@@ -170,6 +170,8 @@ def _changes(found: Comparison) -> Section:
             f"{with_best:,} have a candidate in one of the runs: {best['same']:,} keep the "
             f"likeliest Chandra source, {best['other']:,} have another one, {best['new']:,} had "
             f"none before, {best['gone']:,} have none now.",
+            f"{likely['sources']:,} had one with P of 0.5 or more: {likely['same_best']:,} of them "
+            f"keep it as the likeliest, {likely['still_likely']:,} with P of 0.5 or more.",
         ),
         ("what", "sources"),
         [(what, f"{count:,}") for what, count in changed.items()],
