@@ -10,7 +10,9 @@ tests' workers share out.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 from dataclasses import dataclass
 
@@ -24,6 +26,8 @@ from matplotlib.image import imread
 from project_copy import PACKAGES_LOADED, ProjectCopy, Run, ShardsSeen, shard_jobs
 
 from xgamma.provenance.dictionary import dictionary_tables
+from xgamma.stages.compare import COMPARED_SOURCES
+from xgamma.stages.compared_run import RUN_FILES
 from xgamma.tables.files import read_columns, read_parquet
 
 pytestmark = pytest.mark.timeout(600)
@@ -211,11 +215,40 @@ def test_second_run_does_nothing(demo_run, tmp_path):
     assert "Nothing to be done" in run.output
 
 
-def test_preflight_finds_nothing_to_mend(demo_run, tmp_path):
+def test_a_comparison_and_a_preflight_find_nothing(demo_run, tmp_path):
+    """In one call of Snakemake, whose start takes as long as each of them."""
     project = ProjectCopy(tmp_path / "project", demo_run.project)
     before = project.products()
-    run = project.make("preflight")
-    assert run.jobs == ["preflight"] and project.products() == before
+    for file in RUN_FILES:
+        earlier = project.results("earlier") / file
+        earlier.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(project.results() / file, earlier)
+    run = project.make(
+        "compare", "preflight", "--config", "compare=[results/earlier, results/demo]"
+    )
+    assert run.jobs == ["compare", "preflight"] and project.products() == before
+
+    folder = project.folder / "results/comparisons/earlier-demo"
+    record = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    digests = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+    del digests["comparison.json"]
+    assert record["products"] == digests and len(digests) == 12
+    numbers = record["numbers"]
+    searched = len(read_parquet(project.results() / "tables/fermi_sources.parquet"))
+    assert numbers["in_both_runs"] == numbers["unchanged"] == searched > 2000
+    assert read_columns(folder / "tables/compared_sources.parquet") == COMPARED_SOURCES
+    table = Table.read(folder / "tables/compared_sources.ecsv")
+    assert len(table) == searched and table.meta["simulated"] is True
+    page = (folder / "index.html").read_text(encoding="utf-8")
+    links = re.findall(r'(?:href|src)="([^"#:]+)"', page)
+    # the copy has no pages to link to
+    assert "../../demo/site/index.html" in links
+    assert [link for link in links if not (folder / link).is_file()] == []
+
     lines = (project.results() / "services/preflight.txt").read_text().splitlines()
     assert {line.split()[0] for line in lines[:-1]} == {"ok"} and len(lines) == 10
     assert lines[-1].startswith("plan run: about ") and " minutes, if " in lines[-1]

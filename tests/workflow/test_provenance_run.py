@@ -231,19 +231,24 @@ def test_what_is_refused(demo_run, tmp_path):
     project = ProjectCopy(tmp_path / "project", demo_run.project)
     path = project.results() / "tables/csc_fermi_pairs.ecsv"
     path.write_bytes(path.read_bytes() + b" ")
-    run = project.run("bundle", "drift", "replay")
+    run = project.run("bundle", "compare", "drift", "replay")
     assert run.returncode == 1 and "Traceback" not in run.output
-    assert run.jobs == ["bundle", "drift", "replay"]
+    assert run.jobs == ["bundle", "compare", "drift", "replay"]
     lines = [line for line in run.output.splitlines() if line.startswith("xgamma: ")]
     changed = (
         "results/demo/tables/csc_fermi_pairs.ecsv is not what provenance.json "
         "describes: remove the file, and run snakemake again"
     )
     other = "replay: the archive is not replay: snakemake --cores 2 replay --config archive=replay"
-    assert sorted(lines[:3]) == [f"xgamma: {said}" for said in (other, changed, changed)]
+    no_runs = (
+        "compare: name the folders of two runs, the earlier one first: snakemake --cores 1 "
+        "compare --config 'compare=[results/a, results/b]'"
+    )
+    said_by = sorted((no_runs, other, changed, changed))
+    assert sorted(lines[:4]) == [f"xgamma: {said}" for said in said_by]
     # and once more at the end, in the order of the jobs' names
-    jobs = (("bundle", changed), ("drift", changed), ("replay", other))
-    assert lines[3:6] == [f"xgamma: {job}: {said.removeprefix('replay: ')}" for job, said in jobs]
-    assert lines[6].startswith("xgamma: failed jobs: 3, ") and len(lines) == 7
+    jobs = (("bundle", changed), ("compare", no_runs), ("drift", changed), ("replay", other))
+    assert lines[4:8] == [f"xgamma: {job}: {said.removeprefix(f'{job}: ')}" for job, said in jobs]
+    assert lines[8].startswith("xgamma: failed jobs: 4, ") and len(lines) == 9
     assert not (project.folder / "results/demo.zip").exists()
     assert not (project.results() / "drift").exists()

@@ -70,7 +70,8 @@ def comparison_context(
     return {
         "title": title,
         "runs": [
-            {"folder": run.folder, "site": site} for run, site in zip(runs, sites, strict=True)
+            {"folder": run.folder, "site": site if run.pages else ""}
+            for run, site in zip(runs, sites, strict=True)
         ],
         # which the table below has in full
         "sections": [vars(one) for one in sections if one.title != LARGEST_CHANGES],
