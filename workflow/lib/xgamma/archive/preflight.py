@@ -318,7 +318,7 @@ def _of_catalogue(
         return line.finding()
     names = asker.client.names
     resolved = resolve_columns(catalogue, available)
-    lacking = {c.name: c.required for c in catalogue.columns if resolved[c.name] is None}
+    lacking = {c.name: c.required for c in catalogue.columns if resolved.get(c.name, "") is None}
     if needed := [name for name, required in lacking.items() if required]:
         line.stop(
             f"lacks {', '.join(needed)}, without which there is no run: a key of the config "
