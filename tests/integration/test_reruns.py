@@ -224,6 +224,7 @@ def test_nothing_runs_where_nothing_changes(bench, tmp_path):
         bench.set(f"archives.{ARCHIVE}.services.gaia.{key}", value)
     bench.set("archives.live.services.gaia.url", "https://example.org/tap")
     bench.set("demo.seed", 5)
+    bench.set("compare", ["results/a", "results/b"])
     upside_down = {key: bench.config[key] for key in reversed(bench.config)}
     text = "# a comment\n" + yaml.safe_dump(upside_down, sort_keys=False)
     text, spellings = re.subn("latitude_cut_deg: 0.05", "latitude_cut_deg: 5.0e-2  # same", text)
@@ -233,7 +234,7 @@ def test_nothing_runs_where_nothing_changes(bench, tmp_path):
         top = path.relative_to(bench.project.folder).parts[0]
         if path.is_file() and top in ("workflow", "resources", "config", "Snakefile", "envs"):
             os.utime(path)
-    asked_otherwise = "tap, mirrors, max_requests, mode, upload; another archive"
+    asked_otherwise = "tap, mirrors, max_requests, mode, upload; compare; another archive"
     written_otherwise = "comments, order, 5 or 5.0, --cores, a touched file of ours"
     assert bench.check(asked_otherwise, written_otherwise, shards="none", cores=1) == 0
     bench.config = config
