@@ -23,7 +23,12 @@ from xgamma.comparison.exchanges import (
     RunInputs,
     outcome_of,
 )
-from xgamma.comparison.explanations import SEVERAL, changed_parts, explanations
+from xgamma.comparison.explanations import (
+    SEVERAL,
+    changed_parts,
+    explanations,
+    same_candidates,
+)
 
 ALL = np.arange(3)
 
@@ -145,6 +150,18 @@ def test_a_brighter_source_that_was_not_listed():
     # the same X-ray sources, on other rows
     assert changed_parts(start, end, match)["candidate"].tolist() == [True, False, False]
     assert explanations(start, end, exchanged, match)[0].tolist() == ["candidates", "", ""]
+
+
+def test_candidates_of_a_longer_list():
+    """A row of the later list may be further down than the earlier list has any."""
+    one = chandra([100.0], [0.0], [-13.0])
+    more = chandra([99.0, 99.1, 100.0], [0.0, 0.0, 0.0], [-13.0, -13.0, -13.0])
+    match = match_chandra_lists(one, more)
+    numbers = same_candidates(np.array([0, 2, -1, -1]), np.array([0, 1, 0, 1], bool), match)
+    assert numbers.tolist() == [2, 2, -1, -1]
+    # of a source that the later list does not have, a number of its own
+    back = match_chandra_lists(more, one)
+    assert same_candidates(np.array([1, 2]), np.zeros(2, bool), back).tolist() == [-3, 0]
 
 
 def test_what_takes_two_inputs_is_said():

@@ -43,8 +43,10 @@ def same_candidates(best: NDArray, of_after: NDArray[np.bool_], match: ChandraMa
     ndarray of int, shape (n,)
         The row in the later list; of a source that only the earlier one has, -2 - its row there.
     """
-    found = np.append(match.after, -1)[best]
-    of_before = np.where(best < 0, -1, np.where(found >= 0, found, -2 - best))
+    # a row of the later list is none of the earlier one
+    row = np.where(of_after, -1, best)
+    found = np.append(match.after, -1)[row]
+    of_before = np.where(row < 0, -1, np.where(found >= 0, found, -2 - row))
     return np.where(of_after, best, of_before)
 
 

@@ -6,9 +6,8 @@ later list has one by
 1. name: both lists have it,
 2. reference: one list says that it is the other's source (ASSOC_FGL), which LAT lists have of the
    release before with names of its own,
-3. overlap: of two sources that have no link yet, the 95 % ellipses overlap; the nearest in units
-   of the joint ellipse. The shape of an extended source that is in one list alone overlaps, too,
-   what has a link: it was a part of that before.
+3. overlap: of two sources that have no link yet, the 95 % ellipses overlap, or the shape of an
+   extended one; the nearest in units of the joint ellipse.
 
 That the ellipse of a source without a link overlaps one that has a link is no evidence, and is
 only told: between 4FGL-DR4 and FL16Y, at |b| <= 10 deg, 17 such sources do, where lists that are
@@ -110,7 +109,7 @@ def match_fermi_lists(before: FermiList, after: FermiList) -> pd.DataFrame:
     """
     links = _sure_links(before, after)
     touching = _overlapping_pairs(before, after)
-    links = pd.concat([links, _overlap_links(links, touching, before, after)], ignore_index=True)
+    links = pd.concat([links, _overlap_links(links, touching)], ignore_index=True)
     first, second = (
         one.ellipses.take(links[side].to_numpy())
         for one, side in ((before, "before"), (after, "after"))
@@ -212,24 +211,16 @@ def _overlapping_pairs(before: FermiList, after: FermiList) -> pd.DataFrame:
     )
 
 
-def _overlap_links(
-    links: pd.DataFrame, touching: pd.DataFrame, before: FermiList, after: FermiList
-) -> pd.DataFrame:
-    """Of each source without a link, the nearest that its ellipse overlaps."""
-    free_old = ~touching["before"].isin(links["before"]).to_numpy()
-    free_new = ~touching["after"].isin(links["after"]).to_numpy()
-    shape_old, shape_new = (
-        one.ellipses.origin[touching[side].to_numpy()] == "template"
-        for one, side in ((before, "before"), (after, "after"))
+def _overlap_links(links: pd.DataFrame, touching: pd.DataFrame) -> pd.DataFrame:
+    """Of each source without a link, the nearest without one that its ellipse overlaps."""
+    free = touching[
+        ~touching["before"].isin(links["before"]) & ~touching["after"].isin(links["after"])
+    ].sort_values(["x", "before", "after"], kind="stable")
+    both = (
+        pd.concat([free.drop_duplicates(side) for side in ("before", "after")])
+        .drop_duplicates(["before", "after"])
+        .sort_values(["after", "before"])
     )
-    # an extended source of both lists is found by its name
-    points = free_old & free_new & ~shape_old & ~shape_new
-    counts = points | (shape_old & free_old & ~shape_new) | (shape_new & free_new & ~shape_old)
-    found = []
-    for side, free in (("before", free_old), ("after", free_new)):
-        of_free = touching[free & counts].sort_values(["x", "before", "after"], kind="stable")
-        found.append(of_free.drop_duplicates(side))
-    both = pd.concat(found).drop_duplicates(["before", "after"]).sort_values(["after", "before"])
     return both[["before", "after"]].assign(link="overlap")
 
 

@@ -194,7 +194,17 @@ def _described(links: pd.DataFrame, first: ComparedRun, second: ComparedRun) -> 
         for name in ("fermi_l", "fermi_b"):
             values = table[name].to_numpy(float)
             frame[name] = np.where(in_run, values, frame[name]) if name in frame else values
-    return frame[frame["in_run_before"] | frame["in_run_after"]].reset_index(drop=True)
+    return frame[_concerned(first, second, frame)].reset_index(drop=True)
+
+
+def _concerned(first: ComparedRun, second: ComparedRun, frame: pd.DataFrame) -> pd.Series:
+    """Sources that a run has; beside a run for named sources, of a run of the plane only these."""
+    sides = [
+        frame[f"in_run_{side}"]
+        for side, run in (("before", first), ("after", second))
+        if run.chosen or not (first.chosen or second.chosen)
+    ]
+    return sides[0] | sides[-1]
 
 
 def _best_changes(
@@ -335,7 +345,8 @@ def _chandra_frame(
             "largest_p_after": p_after,
         }
     )
-    frame = frame[np.isfinite(p_before) | np.isfinite(p_after)]
+    found = frame.assign(in_run_before=np.isfinite(p_before), in_run_after=np.isfinite(p_after))
+    frame = frame[_concerned(*runs, found)]
     frame = frame.sort_values(["csc_name_before", "csc_name_after"], ignore_index=True)
     return conform(frame, COMPARED_CHANDRA)
 
