@@ -1,13 +1,14 @@
 """Two small finished runs compared: what is told of each source, and runs that are refused."""
 
 import json
+import shutil
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from finished_runs import NO_TEMPLATES, describe, two_runs
+from finished_runs import NO_TEMPLATES, csc_frame, describe, fermi_frame, two_runs, write_run
 from hostile_names import HOSTILE_NAMES
 
 from xgamma.errors import XgammaError
@@ -22,8 +23,13 @@ from xgamma.tables.files import read_columns, read_parquet, write_parquet
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    return [read_run(folder) for folder in two_runs(tmp_path_factory.mktemp("runs"))]
+def folders(tmp_path_factory):
+    return two_runs(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def runs(folders):
+    return [read_run(folder) for folder in folders]
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +92,9 @@ def test_a_run_beside_itself_has_not_changed(runs):
     assert set(found.sources["explained_by"]) == {""} and found.numbers["explained_by"] == {}
 
 
-def test_tables_of_another_version_are_told(runs, tmp_path):
+def test_tables_of_another_version_are_told(folders, runs, tmp_path):
     """What this version does not compute from the run's inputs, no input explains."""
-    folder = Path(two_runs(tmp_path)[0])
+    folder = shutil.copytree(folders[0], tmp_path / "a")
     path = folder / "tables/fermi_sources.parquet"
     frame = read_parquet(path)
     frame.loc[frame["fermi_name"] == "4FGL J0641.2+0000", "best_p"] = 0.2
@@ -143,11 +149,11 @@ def without_column(folder):
     ],
     ids=["no folder", "no file", "changed", "broken", "no column"],
 )
-def test_a_folder_that_is_no_run_is_refused_in_one_line(tmp_path, damage, line):
-    folder = two_runs(tmp_path)[0]
-    damage(Path(folder))
+def test_a_folder_that_is_no_run_is_refused_in_one_line(folders, tmp_path, damage, line):
+    folder = shutil.copytree(folders[0], tmp_path / "a")
+    damage(folder)
     with pytest.raises(XgammaError) as error:
-        read_run(folder)
+        read_run(str(folder))
     assert str(error.value) == line.format(folder)
 
 
@@ -233,3 +239,41 @@ def test_what_came_is_what_the_columns_say(found):
     assert list(found.sources.columns) == [column.name for column in COMPARED_SOURCES]
     assert json.dumps(found.numbers) and isinstance(found.sources, pd.DataFrame)
     assert np.isfinite(found.sources["fermi_l"]).all()
+
+
+NO_CHANDRA = csc_frame([], [], [], [])
+ONE_CHANDRA = csc_frame(["A0"], [100.01], [0.0], [-12.3])
+NOWHERE, THERE, ELSEWHERE = (
+    fermi_frame(names, ra, [0.0] * len(names))
+    for names, ra in (([], []), (["4FGL J1"], [100.0]), (["4FGL J2"], [100.9]))
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "explained"),
+    [
+        ((THERE, ONE_CHANDRA), (ELSEWHERE, ONE_CHANDRA), ["gone", "new"]),
+        ((THERE, ONE_CHANDRA), (THERE, NO_CHANDRA), ["candidates"]),
+        ((NOWHERE, ONE_CHANDRA), (THERE, ONE_CHANDRA), ["new"]),
+        ((NOWHERE, NO_CHANDRA), (NOWHERE, NO_CHANDRA), []),
+    ],
+    ids=["nothing in common", "no Chandra source", "no Fermi source", "nothing"],
+)
+def test_runs_with_nothing_in_them(tmp_path, before, after, explained):
+    pair = [read_run(write_run(tmp_path / side, *of)) for side, of in (("a", before), ("b", after))]
+    found = compare_runs(*pair, NO_TEMPLATES)
+    assert found.sources["explained_by"].tolist() == explained
+    assert markdown("x", comparison_sections(*pair, found, ("", ""))).startswith("# x\n")
+
+
+def test_beside_a_run_for_named_sources_only_these_count(runs):
+    """The first run is for one source; what else the second one has is no news."""
+    named = replace(
+        runs[0],
+        chosen=("4FGL J0641.2+0000",),
+        sources=runs[0].sources[runs[0].sources["fermi_name"] == "4FGL J0641.2+0000"],
+        candidates=runs[0].candidates[runs[0].candidates["fermi_name"] == "4FGL J0641.2+0000"],
+    )
+    found = compare_runs(named, runs[1], NO_TEMPLATES)
+    assert found.sources["fermi_name_after"].tolist() == ["FL16Y J0641.2+0000"]
+    assert found.chandra["csc_name_before"].tolist() == ["A2"]
