@@ -91,7 +91,7 @@ def _runs(
         ("made by", *(f"xgamma {run.provenance['software'].get('xgamma', '?')}" for run in runs)),
         ("provenance (SHA-256)", *(run.digests["provenance.json"][:16] for run in runs)),
     ]
-    return Section("The two runs", (), ("", first.folder, second.folder), rows)
+    return Section("The two runs", (), ("what", first.folder, second.folder), rows)
 
 
 def _archive(run: ComparedRun) -> str:
