@@ -155,8 +155,8 @@ def test_the_enrichment_does_not_depend_on_the_figures():
 
 def test_another_version_of_a_package_counts_where_it_is_imported(library, monkeypatch):
     """Products are made by packages too; a package that is not imported makes none of them."""
-    library.script.write_text("import json\nfrom xgamma.sky import separation\n")
-    module, numbers = library.module, {"numpy": "2.0", "astropy": "8.0", "matplotlib": "3.0"}
+    library.script.write_text("import json\nfrom xgamma.tables.files import write_parquet\n")
+    module, numbers = library.module, {"numpy": "2.0", "pyarrow": "8.0", "matplotlib": "3.0"}
 
     def version(name):
         module._version.cache_clear()
@@ -166,7 +166,7 @@ def test_another_version_of_a_package_counts_where_it_is_imported(library, monke
 
     monkeypatch.setattr(module, "version", version)
     versions = module._versions([library.script, *module.imported_modules(library.script)])
-    assert versions["numpy"] == "2.0" and versions["astropy"] == "8.0"
+    assert versions["numpy"] == "2.0" and versions["pyarrow"] == "8.0"
     assert "matplotlib" not in versions and "json" not in versions
     before = library.digest()
     numbers["matplotlib"] = "3.1"
