@@ -5,11 +5,6 @@
 #        plane/{catalog}.parquet; catalogs/chosen.parquet, if sources are named.
 
 
-def the_described(wildcards):
-    """The service that a description is of."""
-    return service_described(wildcards.description, CONFIG.catalogs_service)
-
-
 # A file for each service: an edit that concerns one of them makes nothing of another's anew.
 # Surveys at the service that has the catalogues are apart from these.
 rule describe_service:

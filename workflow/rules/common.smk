@@ -2,7 +2,7 @@
 # Needs: config (loaded by main.smk), the library, HERE and IS_LOCAL of library.smk.
 # Makes: CONFIG, RESULTS, CHOSEN, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES,
 #        IDENTIFIED_SURVEYS, DESCRIBED, DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), file_of(), digest_of_file(), url(),
-#        demo_sky(), demo_sky_record(), slots_at(), outline_slots(), description_name(),
+#        demo_sky(), demo_sky_record(), slots_at(), outline_slots(), the_described(), description_name(),
 #        scaled_by_attempt(), stays_here(), shards_of_manifest(), codes(),
 #        about(), records_of().
 
@@ -233,6 +233,11 @@ def outline_slots():
         service: scheduling.slots_taken(services, service, ["obscore"])
         for service in CONFIG.services
     }
+
+
+def the_described(wildcards):
+    """The service that a description is of."""
+    return service_described(wildcards.description, CONFIG.catalogs_service)
 
 
 def description_name(survey):
