@@ -300,15 +300,23 @@ def about(*tables, surveys=False):
     surveys : bool
         Whether they rest on the surveys too.
     """
-    asked = [(table, CONFIG.catalogs_service) for table in tables]
+    # another X-ray catalogue is credited as what it is
+    names = CONFIG.xray.spelt_tables
+    asked = [
+        (names.get(table, {}).get("table", table), CONFIG.catalogs_service) for table in tables
+    ]
     if surveys:
         asked += [(survey.table, survey.service) for survey in CONFIG.surveys.values()]
     return {
         "archive": CONFIG.replay_of or CONFIG.archive,
         "simulated": CONFIG.simulated,
+        "surveys": [survey.table for survey in CONFIG.surveys.values()],
+        # as shipped there is nothing to say
+        **({"words": CONFIG.xray.words} if CONFIG.xray.words else {}),
         "catalogues": [
             [table, CONFIG.source_of(table, service), CONFIG.release_of(table, service)]
             for table, service in dict.fromkeys(asked)
+            if table
         ],
     }
 

@@ -33,6 +33,7 @@ rule plot_observations:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
         simulated=CONFIG.simulated,
+        words=CONFIG.xray.words,
         code=code_digest("plot_observations"),
     message:
         "drawing the observations"
@@ -60,6 +61,7 @@ rule plot_plane:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
         simulated=CONFIG.simulated,
+        words=CONFIG.xray.words,
         code=code_digest("plot_plane"),
     message:
         "drawing the Chandra sources of the plane"
@@ -91,6 +93,7 @@ rule plot_associations:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
         simulated=CONFIG.simulated,
+        words=CONFIG.xray.words,
         code=code_digest("plot_associations"),
     message:
         "drawing the associations"
@@ -123,6 +126,7 @@ rule plot_counterparts:
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
         dpi=CONFIG.figures.dpi,
         simulated=CONFIG.simulated,
+        words=CONFIG.xray.words,
         code=code_digest("plot_counterparts"),
     message:
         "drawing the optical and infrared counterparts"
@@ -157,6 +161,7 @@ rule plot_subsample:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
         simulated=CONFIG.simulated,
+        words=CONFIG.xray.words,
         code=code_digest("plot_subsample"),
     message:
         "drawing the classes and the subsample"
@@ -188,6 +193,7 @@ rule plot_probabilities:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,
         simulated=CONFIG.simulated,
+        words=CONFIG.xray.words,
         code=code_digest("plot_probabilities"),
     message:
         "drawing the probabilities"
@@ -216,6 +222,7 @@ rule plot_identification:
     params:
         dpi=CONFIG.figures.dpi,
         simulated=CONFIG.simulated,
+        words=CONFIG.xray.words,
         code=code_digest("plot_identification"),
     message:
         "drawing the identifications"

@@ -42,6 +42,7 @@ rule publish_sources:
         surveys=IDENTIFIED_SURVEYS,
         evidence=CONFIG.association.evidence,
         templates=SITE_FILES,
+        words=CONFIG.xray.words,
         code=code_digest("publish_sources"),
     message:
         "writing a page for each source that Chandra has seen"
@@ -75,6 +76,7 @@ rule publish_front:
         surveys=list(CONFIG.surveys),
         evidence=CONFIG.association.evidence,
         templates=SITE_FILES,
+        words=CONFIG.xray.words,
         code=code_digest("publish_front"),
     message:
         "writing the front page"
@@ -127,6 +129,7 @@ rule publish_documents:
         method=digest_of_resource("docs/method.md"),
         columns=digest_of_resource("docs/columns.md"),
         templates=SITE_FILES,
+        words=CONFIG.xray.words,
         code=code_digest("publish_documents"),
     message:
         "writing the pages of figures, method and columns"

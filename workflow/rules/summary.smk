@@ -34,6 +34,7 @@ rule summarize:
     params:
         archive=CONFIG.replay_of or CONFIG.archive,
         simulated=CONFIG.simulated,
+        words=CONFIG.xray.words,
         sources=list(CONFIG.sources),
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,

@@ -23,4 +23,4 @@ with job(snakemake):
         "flux_ratio_by_position": plot_ratio_by_position(pairs, p.latitude_cut_deg),
         "flux_ratio_by_class": plot_ratio_by_class(pairs),
     }
-    save_figures(figures, snakemake.output, p.dpi, p.simulated)
+    save_figures(figures, snakemake.output, p.dpi, p.simulated, p.words)

@@ -26,4 +26,4 @@ with job(snakemake):
         "variable_fraction": plot_variable_fraction(flags, *radii),
         "offsets": plot_offsets(counterparts, targets, pairs),
     }
-    save_figures(figures, snakemake.output, p.dpi, p.simulated)
+    save_figures(figures, snakemake.output, p.dpi, p.simulated, p.words)

@@ -17,4 +17,4 @@ with job(snakemake):
         "x_ray_optical": plot_x_ray_optical(evidence, fermi),
         "colours": plot_colours(evidence, fermi),
     }
-    save_figures(figures, snakemake.output, p.dpi, p.simulated)
+    save_figures(figures, snakemake.output, p.dpi, p.simulated, p.words)

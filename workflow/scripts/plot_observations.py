@@ -9,4 +9,4 @@ with job(snakemake):
     p = snakemake.params
     observations = read_parquet(snakemake.input.chanmaster, ["ra", "dec", "exposure"])
     figures = {"exposure_map": plot_exposure_map(observations, p.latitude_cut_deg)}
-    save_figures(figures, snakemake.output, p.dpi, p.simulated)
+    save_figures(figures, snakemake.output, p.dpi, p.simulated, p.words)

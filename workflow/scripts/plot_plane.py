@@ -13,4 +13,4 @@ with job(snakemake):
         "plane_map": plot_plane_map(csc, p.latitude_cut_deg),
         "plane_histograms": plot_plane_histograms(csc, p.latitude_cut_deg),
     }
-    save_figures(figures, snakemake.output, p.dpi, p.simulated)
+    save_figures(figures, snakemake.output, p.dpi, p.simulated, p.words)

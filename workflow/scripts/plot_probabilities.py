@@ -22,4 +22,4 @@ with job(snakemake):
         "states": plot_states(read_parquet(i.sources), p.latitude_cut_deg),
         "probability": plot_probability(read_parquet(i.candidates)),
     }
-    save_figures(figures, snakemake.output, p.dpi, p.simulated)
+    save_figures(figures, snakemake.output, p.dpi, p.simulated, p.words)

@@ -17,9 +17,9 @@ with job(snakemake):
     subsample = class_subsample(read_parquet(i.plane), pairs, counterparts, p.classes)
     # The simulated sky holds the real Fermi sources, all of them: this figure is not simulated.
     shares_figure = {"class_shares": plot_class_shares(fermi, p.latitude_cut_deg)}
-    save_figures(shares_figure, o, p.dpi, simulated=False)
+    save_figures(shares_figure, o, p.dpi, simulated=False, words=p.words)
     subsample_figure = {"class_subsample": plot_subsample(subsample, pairs, p.classes)}
-    save_figures(subsample_figure, o, p.dpi, p.simulated)
+    save_figures(subsample_figure, o, p.dpi, p.simulated, p.words)
     shares, sources = o.tables
     of_fermi = Origin.of(p.about, i.records, surveys=[])
     of_fermi.write(shares, class_shares(fermi, p.latitude_cut_deg), SHARE_COLUMNS)

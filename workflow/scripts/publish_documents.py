@@ -16,6 +16,7 @@ from xgamma.stages.class_subsample import SHARE_COLUMNS, subsample_columns
 from xgamma.tables.files import read_ecsv, read_parquet
 from xgamma.tables.metadata import read_facts
 from xgamma.tables.whole_files import atomic_path, write_text
+from xgamma.tables.xray_words import XrayWords
 
 with job(snakemake):
     i, o, p = snakemake.input, snakemake.output, snakemake.params
@@ -25,7 +26,9 @@ with job(snakemake):
         sizes[Path(figure).stem] = png_size(figure)
         with atomic_path(copy) as beside:
             shutil.copyfile(figure, beside)
+    said = XrayWords(**p.words)
     columns = {"class_shares": SHARE_COLUMNS, "class_subsample": subsample_columns(p.surveys)}
+    columns = {name: said.columns(of_table) for name, of_table in columns.items()}
     tables = {
         Path(file).stem: small_table(
             read_ecsv(file, columns[Path(file).stem]), columns[Path(file).stem]
@@ -74,4 +77,6 @@ with job(snakemake):
     }
     for path in o.pages:
         template, context = contexts[Path(path).stem]
-        write_text(path, render(template, {"about": about, **context}))
+        # the method and the columns are documents of the workflow, which is about Chandra
+        words = p.words if Path(path).stem in ("figures", "run") else {}
+        write_text(path, render(template, {"about": about, **context}, words))

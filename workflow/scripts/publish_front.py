@@ -25,4 +25,4 @@ with job(snakemake):
         surveys=p.surveys,
     )
     write_assets(dict(zip(ASSET_FILES, o.assets, strict=True)))
-    write_text(o.page, render("index.html", context))
+    write_text(o.page, render("index.html", context, p.words))

@@ -48,5 +48,7 @@ with job(snakemake):
         with_evidence=p.evidence,
         about=about_run(read_facts(i.counterparts)),
     )
-    rendered = ((file, render("source.html", context)) for file, context in pages.contexts())
+    rendered = (
+        (file, render("source.html", context, p.words)) for file, context in pages.contexts()
+    )
     write_pages(o.manifest, Path(o.manifest).with_suffix(""), rendered)

@@ -10,9 +10,11 @@ from xgamma.stages.pairs import EXCLUDED_COLUMNS
 from xgamma.stages.summarize import build_summary, summary_text
 from xgamma.tables.files import read_ecsv, read_parquet
 from xgamma.tables.whole_files import write_json, write_text
+from xgamma.tables.xray_words import XrayWords
 
 with job(snakemake):
     i, p = snakemake.input, dict(snakemake.params.items())
+    words = p.pop("words")
     chosen = read_parquet(i.chosen) if i.chosen else None
     fermi, p["latitude_cut_deg"] = narrowed(read_parquet(i.fermi), p["latitude_cut_deg"], chosen)
     if chosen is None:
@@ -35,4 +37,4 @@ with job(snakemake):
         },
     )
     write_json(snakemake.output.json, summary)
-    write_text(snakemake.output.text, summary_text(summary))
+    write_text(snakemake.output.text, XrayWords(**words).said(summary_text(summary)))

@@ -18,6 +18,7 @@ ABOUT = {
         ["gaiadr3.gaia_source", "gaia", ""],
         ["my.stars", "irsa", ""],
     ],
+    "surveys": ["gaiadr3.gaia_source", "my.stars"],
 }
 
 

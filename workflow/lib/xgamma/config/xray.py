@@ -16,6 +16,11 @@ from xgamma.config.wording import nearest, value_text
 
 __all__ = ["CHANDRA", "OBSERVATION_PARTS", "PARTS", "Observations", "Xray", "xray_clashes"]
 
+SHIPPED_WORDS = {
+    "name": "csc",
+    "telescope": "Chandra",
+    "catalog": "Chandra Source Catalog",
+}
 CHANDRA = "csc"
 """The table of the Chandra Source Catalog, whose names the workflow uses."""
 
@@ -107,14 +112,14 @@ class Xray:
 
     name: str = setting(
         Text("[a-z][a-z0-9]{0,11}", "it is a short name of a-z and 0-9", "a-z, 0-9"),
-        default="csc",
+        default=SHIPPED_WORDS["name"],
         what="How columns of the tables begin that are about its sources: `csc_name`.",
     )
     telescope: str = setting(
-        _WORDS, default="Chandra", what="For titles and texts: who has looked."
+        _WORDS, default=SHIPPED_WORDS["telescope"], what="For titles and texts: who has looked."
     )
     catalog: str = setting(
-        _WORDS, default="Chandra Source Catalog", what="For titles and texts: the catalogue."
+        _WORDS, default=SHIPPED_WORDS["catalog"], what="For titles and texts: the catalogue."
     )
     table: str = setting(
         SERVICE_TABLE,
@@ -142,6 +147,12 @@ class Xray:
         "1.7, 0.2-12 keV: 0.66.",
     )
     observations: Observations = block(Observations)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """The words for it, as `xgamma.tables.xray_words.XrayWords` takes them; none as shipped."""
+        words = {"name": self.name, "telescope": self.telescope, "catalog": self.catalog}
+        return {key: word for key, word in words.items() if word != SHIPPED_WORDS[key]}
 
     @property
     def is_chandra(self) -> bool:

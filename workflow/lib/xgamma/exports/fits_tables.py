@@ -96,7 +96,7 @@ def _field(values: pd.Series, column: Column) -> fits.Column:
         data, kind = values.to_numpy(), _FORMATS[column.kind]
     null = NULL if column.kind == "nullable_int" else None
     unit = fits_unit(column.unit) or None
-    return fits.Column(column.name, kind, unit=unit, null=null, array=data)
+    return fits.Column(column.label, kind, unit=unit, null=null, array=data)
 
 
 def _cards(columns: Sequence[Column], about: TableMetadata) -> Iterator[tuple[str, str | bool]]:

@@ -11,6 +11,7 @@ import functools
 import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ParamSpec
 
 import matplotlib.style
@@ -25,11 +26,13 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from xgamma.classes import GROUPS
 from xgamma.tables.printable import shortened
 from xgamma.tables.whole_files import atomic_path
+from xgamma.tables.xray_words import XrayWords
 
 __all__ = [
     "BLUE",
@@ -303,6 +306,7 @@ def save_figures(
     outputs: Mapping[str, str | Sequence[str]],
     dpi: int,
     simulated: bool,
+    words: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write each figure to the files of its name, marked as simulated if the sky is.
 
@@ -314,8 +318,14 @@ def save_figures(
     dpi : int
     simulated : bool
         Whether the archive is a simulated one.
+    words : mapping
+        For the X-ray catalogue: the attributes of `xgamma.tables.xray_words.XrayWords`.
     """
+    said = XrayWords(**words).said
     for name, figure in figures.items():
+        for text in figure.findobj(Text):
+            if (spoken := said(text.get_text())) != text.get_text():
+                text.set_text(spoken)
         if simulated:
             mark_simulated(figure)
         save_figure(figure, outputs[name], dpi)

@@ -133,7 +133,13 @@ def _sources(provenance: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     config = provenance["config"]
     surveys = config["surveys"].values()
     catalogs = config["archives"][provenance["answers_of"]]["catalogs_at"]
-    services = dict.fromkeys(_CATALOGUES, catalogs)
+    xray = config.get("xray", {})
+    called = {
+        "csc": xray.get("table", "csc"),
+        "chanmaster": xray.get("observations", {}).get("table", "chanmaster"),
+    }
+    tables = [called.get(table, table) for table in _CATALOGUES]
+    services = dict.fromkeys(filter(None, tables), catalogs)
     services |= {survey["table"]: survey["service"] for survey in surveys}
     if provenance["simulated"]:
         # its rows come with the simulation; all other tables are made up

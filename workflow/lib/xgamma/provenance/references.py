@@ -42,6 +42,22 @@ _REFERENCES = {
         "University of Massachusetts and IPAC/Caltech; Skrutskie et al. 2006, AJ 131, 1163",
         "https://irsa.ipac.caltech.edu/Missions/2mass.html",
     ),
+    "allwise_p3as_psd": Reference(
+        "AllWISE",
+        "UCLA, JPL/Caltech and NASA; Wright et al. 2010, AJ 140, 1868; Cutri et al. 2013, "
+        "Explanatory Supplement",
+        "https://irsa.ipac.caltech.edu/Missions/wise.html",
+    ),
+    '"J/A+A/682/A34/erass1-m"': Reference(
+        "eRASS1",
+        "eROSITA-DE; Merloni et al. 2024, A&A 682, A34",
+        "https://erosita.mpe.mpg.de/dr1/",
+    ),
+    "xmmssc": Reference(
+        "XMM-Newton Serendipitous Source Catalogue",
+        "XMM-Newton Survey Science Centre; Webb et al. 2020, A&A 641, A136",
+        "http://xmmssc.irap.omp.eu/",
+    ),
 }
 
 

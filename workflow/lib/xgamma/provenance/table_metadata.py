@@ -15,12 +15,12 @@ from typing import Any
 import pandas as pd
 
 from xgamma import __version__
-from xgamma.archive.catalogues import CATALOGUES
 from xgamma.provenance.products import description
 from xgamma.provenance.references import reference_of
 from xgamma.tables.columns import Column
 from xgamma.tables.files import write_csv, write_ecsv, write_parquet
 from xgamma.tables.metadata import TableMetadata, read_facts
+from xgamma.tables.xray_words import CHANDRA_WORDS, XrayWords
 
 __all__ = ["Origin", "write_compared"]
 
@@ -49,12 +49,15 @@ class Origin:
         Of each catalogue: its table, the service, its release ('' if the config names none).
     days : tuple of str
         Of the answers, sorted; none if the sky is simulated.
+    words : XrayWords
+        For the X-ray catalogue.
     """
 
     archive: str
     simulated: bool
     catalogues: tuple[tuple[str, str, str], ...]
     days: tuple[str, ...] = ()
+    words: XrayWords = CHANDRA_WORDS
 
     @classmethod
     def of(
@@ -69,7 +72,8 @@ class Origin:
         Parameters
         ----------
         about : mapping
-            `archive`, `simulated` and `catalogues`, as the rule's param has them.
+            `archive`, `simulated`, `catalogues`, `surveys` and `words`, as the rule's param has
+            them.
         records : iterable of path-like
             `.provenance.json` of the fetched files on which the tables rest; not read if the sky
             is simulated.
@@ -90,9 +94,10 @@ class Origin:
         catalogues = tuple(
             (table, service, release)
             for table, service, release in about["catalogues"]
-            if surveys is None or table in surveys or table in CATALOGUES
+            if surveys is None or table in surveys or table not in about["surveys"]
         )
-        return cls(about["archive"], about["simulated"], catalogues, tuple(sorted(days)))
+        words = XrayWords(**about.get("words", {}))
+        return cls(about["archive"], about["simulated"], catalogues, tuple(sorted(days)), words)
 
     def metadata(self, path: str | Path) -> TableMetadata:
         """Of the product at a path that ends as products' do: tables/candidates.parquet."""
@@ -100,7 +105,7 @@ class Origin:
         first_and_last = dict.fromkeys((*self.days[:1], *self.days[-1:]))
         return TableMetadata(
             name=product.stem,
-            description=f"{description(product.as_posix())}.",
+            description=self.words.said(f"{description(product.as_posix())}."),
             archive=self.archive,
             simulated=self.simulated,
             catalogues=tuple(self._asked(*one) for one in self.catalogues),
@@ -113,6 +118,7 @@ class Origin:
         self, paths: str | Iterable[str], frame: pd.DataFrame, columns: Sequence[Column]
     ) -> None:
         """Write a table to files that end as its forms do; what it is goes into all but CSV."""
+        columns = self.words.columns(columns)
         for path in [paths] if isinstance(paths, str) else paths:
             _write(path, frame, columns, self.metadata(path))
 

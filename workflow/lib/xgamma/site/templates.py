@@ -11,12 +11,14 @@ import functools
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from xgamma.tables.printable import shortened
+from xgamma.tables.xray_words import XrayWords
 
 __all__ = [
     "ASSETS",
@@ -131,7 +133,9 @@ def _environment() -> Environment:
     return environment
 
 
-def render(template: str, context: Mapping[str, Any]) -> str:
+def render(
+    template: str, context: Mapping[str, Any], words: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """Fill a template.
 
     Parameters
@@ -140,10 +144,14 @@ def render(template: str, context: Mapping[str, Any]) -> str:
         Its file in the folder of templates.
     context : mapping
         Plain values, lists and mappings of them; `Markup` for charts.
+    words : mapping
+        For the X-ray catalogue: the attributes of `xgamma.tables.xray_words.XrayWords`.
 
     Returns
     -------
     str
         A whole page.
     """
-    return _environment().get_template(template).render(context)
+    said = XrayWords(**words)
+    page = _environment().get_template(template).render({"words": said, **context})
+    return said.said_in_html(page)

@@ -56,6 +56,8 @@ class Column:
     description : str
     ucd : str
         UCD1+; '' if none fits.
+    shown : str
+        What tables for people call it, if not `name`: see `xgamma.tables.xray_words`.
     """
 
     name: str
@@ -63,6 +65,12 @@ class Column:
     unit: str = ""
     description: str = ""
     ucd: str = ""
+    shown: str = ""
+
+    @property
+    def label(self) -> str:
+        """What files call it."""
+        return self.shown or self.name
 
     @property
     def dtype(self) -> np.dtype | pd.api.extensions.ExtensionDtype:

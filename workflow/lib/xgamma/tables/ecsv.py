@@ -61,7 +61,7 @@ _Dumper.add_representer(OrderedDict, _represent_omap)
 
 
 def _facts(column: Column) -> _ColumnFacts:
-    facts = _ColumnFacts(name=column.name)
+    facts = _ColumnFacts(name=column.label)
     if column.unit:
         facts["unit"] = canonical(printable(column.unit))
     facts["datatype"] = _DATATYPES[column.kind]
@@ -128,7 +128,7 @@ def ecsv_text(
     lines = ["%ECSV 1.0", "---", *head.splitlines()]
     stream = io.StringIO()
     stream.writelines(f"# {line}\n" for line in lines)
-    stream.writelines(_lines([[column.name] for column in columns]))
+    stream.writelines(_lines([[column.label] for column in columns]))
     stream.writelines(_lines([_cells(frame[column.name], column) for column in columns]))
     return stream.getvalue()
 
@@ -151,9 +151,9 @@ def parse_ecsv(text: str, columns: Sequence[Column]) -> pd.DataFrame:
             f"table: a row of {len(bad)} values in ECSV of {len(names)} columns: {bad[:1]}"
         )
     in_text = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
-    if missing := [column.name for column in columns if column.name not in in_text]:
+    if missing := [column.label for column in columns if column.label not in in_text]:
         raise XgammaError(f"table: column {', '.join(missing)} is missing")
-    series = {column.name: _values(in_text[column.name], column) for column in columns}
+    series = {column.name: _values(in_text[column.label], column) for column in columns}
     return conform(pd.DataFrame(series), columns)
 
 

@@ -75,7 +75,9 @@ def write_parquet(
             "description": column.description,
             **({"ucd": column.ucd} if column.ucd else {}),
         }
-        fields.append(pa.field(column.name, column.arrow_type, metadata=metadata))
+        if column.shown:
+            metadata["here"] = column.name
+        fields.append(pa.field(column.label, column.arrow_type, metadata=metadata))
     table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
     if about is not None:
         lengths = {c.name: frame[c.name].str.len().max() for c in columns if c.kind == "text"}
@@ -94,11 +96,12 @@ def read_columns(path: str | Path) -> list[Column]:
         metadata = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
         columns.append(
             Column(
-                field.name,
+                metadata.get("here", field.name),
                 metadata.get("kind", "text"),
                 metadata.get("unit", ""),
                 metadata.get("description", ""),
                 metadata.get("ucd", ""),
+                field.name if "here" in metadata else "",
             )
         )
     return columns
@@ -131,7 +134,7 @@ def read_parquet(
     series = {}
     with pq.ParquetFile(path) as file:
         for column in read:
-            values = file.read([column.name]).column(column.name)
+            values = file.read([column.label]).column(column.label)
             if rows is not None:
                 values = values.filter(pa.array(rows))
             series[column.name] = _series(values, column)
@@ -189,7 +192,7 @@ def csv_text(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
     frame = conform(frame, columns)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([c.name for c in columns])
+    writer.writerow([c.label for c in columns])
     # a column at a time: tables are long, and what a cell becomes rests on its column
     writer.writerows(zip(*(_csv_cells(frame[c.name], c) for c in columns), strict=True))
     return stream.getvalue()

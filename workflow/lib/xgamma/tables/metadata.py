@@ -120,7 +120,7 @@ def votable_header(
         frame = f' ref="{frame_of[column.name]}"' if column.name in frame_of else ""
         description = escape(printable(column.description))
         parts.append(
-            f"<FIELD name={_quoted(column.name)} {kind}{unit}{ucd}{frame}>"
+            f"<FIELD name={_quoted(column.label)} {kind}{unit}{ucd}{frame}>"
             f"<DESCRIPTION>{description}</DESCRIPTION></FIELD>\n"
         )
     return "".join([*parts, "</TABLE>\n</RESOURCE>\n</VOTABLE>\n"])
@@ -151,7 +151,7 @@ def _infos(about: TableMetadata) -> Iterator[tuple[str, str]]:
 
 def _column_header(column: Column) -> dict[str, Any]:
     """A column as the head of an ECSV file has it."""
-    header = {"name": column.name, "datatype": _DATATYPES[column.kind][1]}
+    header = {"name": column.label, "datatype": _DATATYPES[column.kind][1]}
     header |= {"unit": printable(column.unit)} if column.unit else {}
     header |= {"description": printable(column.description)} if column.description else {}
     return header | ({"meta": {"ucd": column.ucd}} if column.ucd else {})
@@ -176,7 +176,7 @@ def parquet_metadata(
         `table::len::...` are for `astropy.table.Table.read`; `IVOA.VOTable-Parquet...` for TOPCAT
         and whoever else reads VOParquet.
     """
-    units = {column.name: column.unit for column in columns if column.unit}
+    units = {column.label: column.unit for column in columns if column.unit}
     # JSON is YAML as well
     header = {"datatype": [_column_header(column) for column in columns], "meta": about.facts()}
     return {
