@@ -362,7 +362,9 @@ def test_the_tables_are_those_of_the_dictionary(demo_run):
     for pattern, columns in dictionary_tables().items():
         stem, _, endings = pattern.rpartition(".")
         if "parquet" in endings and (results / f"{stem}.parquet").exists():
-            assert read_columns(results / f"{stem}.parquet") == list(columns), stem
+            # what is kept only where a list has it: 4FGL-DR4 refers to none of our lists
+            shown = [column for column in columns if column.name != "assoc_fgl"]
+            assert read_columns(results / f"{stem}.parquet") == shown, stem
         if "ecsv" in endings and "*" not in stem:
             table = Table.read(results / f"{stem}.ecsv")
             assert [(n, str(table[n].unit or "")) for n in table.colnames] == [
