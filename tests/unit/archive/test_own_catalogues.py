@@ -48,6 +48,7 @@ def lat_table(**changes):
         "ASSOC1": (["LS 5039", "Crab Nebula", ""], ""),
         "ASSOC_FGL": (["4FGL J1826.2-1450", "4FGL J0534.5+2201i", ""], ""),
         "Flags": (np.array([260, 0, 41], "i4"), ""),
+        "Variability_Index": (np.array([8.949026, -np.inf, 10.5], "f4"), ""),
         "Flux_Band": (np.ones((3, 8), "f4"), "photon/cm2/s"),
     }
     columns |= changes
@@ -138,6 +139,9 @@ def test_each_format_gives_the_same_rows(content):
     assert frame["source_type"].tolist() == ["", "PWN", "HMB"]
     assert frame["assoc_fgl"][2] == "4FGL J1826.2-1450"
     assert frame["analysis_flags"].tolist() == [41, 0, 260]
+    # infinite for the Crab, which has none there
+    assert frame["variability_index"].tolist()[::2] == [10.5, 8.949026]
+    assert np.isnan(frame["variability_index"][1])
     assert "pl_index" in facts["missing_columns"] and frame["pl_index"].isna().all()
     assert facts["units"]["energy_flux"] and facts["units"]["ra"] == "deg"
 

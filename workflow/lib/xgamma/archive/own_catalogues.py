@@ -283,7 +283,11 @@ def _as_kind(values: pd.Series, column: ServiceColumn, theirs: str, place: str) 
             f"'{shortened(values.iloc[row], 40)}', and numbers are needed: write it as numbers"
         )
     if column.column.kind == "float":
-        return pd.Series(values.to_numpy(dtype=float, na_value=np.nan))
+        numbers = values.to_numpy(dtype=float, na_value=np.nan)
+        # the LAT's files have an infinite variability index for sources that have none
+        return pd.Series(
+            numbers if column.column.unit else np.where(np.isinf(numbers), np.nan, numbers)
+        )
     numbers = pd.to_numeric(values).astype("Float64")
     broken = ((numbers % 1) != 0).fillna(False).to_numpy(bool)
     if broken.any():
@@ -318,7 +322,7 @@ def _check_names(
 def _check_numbers(
     frame: pd.DataFrame, catalogue: Catalogue, spelt: dict[str, str], place: str
 ) -> None:
-    for name in (c.name for c in catalogue.columns if c.column.kind == "float"):
+    for name in (c.name for c in catalogue.columns if c.column.kind == "float" and c.column.unit):
         if name not in frame:
             continue
         values = frame[name].to_numpy(float)
