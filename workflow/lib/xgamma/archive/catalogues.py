@@ -187,7 +187,7 @@ CATALOGUES = {
     "fermilpsc": Catalogue(
         "fermilpsc",
         (
-            _text("name", "4FGL name"),
+            _text("name", "Fermi name"),
             _RA,
             _DEC,
             _LII,

@@ -149,7 +149,7 @@ _NUMBERS = (
     ),
     (
         "Fermi sources with pairs", 340, ("pairs", "fermi_sources_circle"),
-        "Sources without an ellipse in 4FGL, most of them extended, have no circle: they are "
+        "Sources without an ellipse in the list, most of them extended, have no circle: they are "
         "listed in crossmatch/excluded, and take part in the probabilities.",
     ),
     (

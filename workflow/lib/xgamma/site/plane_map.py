@@ -160,7 +160,7 @@ def interactive_map(
     plot.add_tools(
         HoverTool(
             renderers=shown,
-            tooltips=[("source", "@name"), ("4FGL", "@also"), ("P", "@p")],
+            tooltips=[("source", "@name"), ("associated", "@also"), ("P", "@p")],
         )
     )
     return json_item(plot)

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 CANDIDATE_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id;meta.main"),
     Column("csc_name", "text", "", "Chandra Source Catalog name", "meta.id"),
     Column("sep_deg", "float", "deg", "Separation", "pos.angDistance"),
     Column(
@@ -92,7 +92,7 @@ KIND_COLUMNS = [column.name for column in CANDIDATE_COLUMNS if column.name.start
 """What a candidate is if it is the Fermi source, in the order of `KINDS`."""
 
 SOURCE_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id;meta.main"),
     Column(
         "ellipse", "text", "", "Where the ellipse is from: catalogue, template, ...", "meta.code"
     ),

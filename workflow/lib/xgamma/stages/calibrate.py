@@ -26,15 +26,15 @@ CLAIM, SURE = 0.5, 0.8
 """A likely counterpart, and a counterpart."""
 
 CONTROL_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name"),
+    Column("fermi_name", "text", "", "Fermi name"),
     Column("controls", "int", "", "Places without a Fermi source that were tried"),
     Column("chance_sum_p", "float", "", "Mean sum of probabilities there: what chance gives"),
     Column("chance_claims", "float", "", "Share of them with a candidate of P >= 0.5"),
 ]
 
 KNOWN_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name"),
-    Column("fermi_class", "text", "", "4FGL class"),
+    Column("fermi_name", "text", "", "Fermi name"),
+    Column("fermi_class", "text", "", "Fermi class"),
     Column("assoc_name", "text", "", "Associated source"),
     Column("candidates", "int", "", "Number of candidates"),
     Column("rank", "int", "", "Of the right candidate by probability, 1 first; 0: none is right"),

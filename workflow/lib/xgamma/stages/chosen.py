@@ -23,9 +23,9 @@ __all__ = [
 ]
 
 CHOSEN_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name"),
+    Column("fermi_name", "text", "", "Fermi name"),
     Column("asked", "text", "", "The name by which it was asked for; none: a neighbour"),
-    Column("found_by", "text", "", "4FGL name, association, Chandra name, or neighbour"),
+    Column("found_by", "text", "", "Fermi name, association, Chandra name, or neighbour"),
     Column("ra", "float", "deg", "Right ascension, ICRS"),
     Column("dec", "float", "deg", "Declination, ICRS"),
     Column("reach_deg", "float", "deg", "Radius of the sky around it that the run looks at"),

@@ -16,15 +16,15 @@ from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 __all__ = ["SHARE_COLUMNS", "class_subsample", "subsample_columns"]
 
 _SUBSAMPLE = [
-    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id;meta.main"),
     Column(
         "fermi_class",
         "text",
         "",
-        "4FGL class; upper case identified, lower associated",
+        "Fermi class; upper case identified, lower associated",
         "src.class",
     ),
-    Column("assoc_name", "text", "", "Associated source according to 4FGL", "meta.id"),
+    Column("assoc_name", "text", "", "Associated source according to the Fermi list", "meta.id"),
     Column("fermi_ra", "float", "deg", "Right ascension, ICRS", "pos.eq.ra"),
     Column("fermi_dec", "float", "deg", "Declination, ICRS", "pos.eq.dec"),
     Column("fermi_l", "float", "deg", "Galactic longitude", "pos.galactic.lon"),

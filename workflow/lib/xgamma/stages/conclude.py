@@ -48,7 +48,7 @@ _PARALLAX_ERROR = 1.2
 _VARIABLE_INDEX, _CROWDED = 24.7, 0.1
 
 EVIDENCE_TABLE = [
-    Column("fermi_name", "text", "", "4FGL name", "meta.id"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id"),
     Column("csc_name", "text", "", "Chandra source", "meta.id"),
     Column("csc_ra", "float", "deg", "Its right ascension, ICRS", "pos.eq.ra"),
     Column("csc_dec", "float", "deg", "Its declination, ICRS", "pos.eq.dec"),

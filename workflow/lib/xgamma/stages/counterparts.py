@@ -37,7 +37,7 @@ _TARGET_COLUMNS = [
         "likely counterpart that is no pair",
         "meta.code",
     ),
-    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id;meta.main"),
     Column("csc_name", "text", "", "Chandra source; blank around the Fermi position", "meta.id"),
     Column("rank", "int", "", "1 for the nearest to the target", "meta.number"),
 ]

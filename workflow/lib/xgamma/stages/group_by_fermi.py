@@ -15,12 +15,12 @@ from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 __all__ = ["GROUPED_COLUMNS", "PLACE_COLUMNS", "group_pairs"]
 
 _NOTEBOOK = [
-    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id;meta.main"),
     Column("fermi_l", "float", "deg", "Galactic longitude", "pos.galactic.lon"),
     Column("fermi_b", "float", "deg", "Galactic latitude", "pos.galactic.lat"),
     Column("fermi_flux", "float", ENERGY_FLUX, "Energy flux, 0.1-100 GeV", "phot.flux;em.gamma"),
     Column("fermi_r95", "float", "deg", "95 % error ellipse, semi-major axis", "stat.error;pos"),
-    Column("fermi_class", "text", "", "4FGL class, blank if unassociated", "src.class"),
+    Column("fermi_class", "text", "", "Fermi class, blank if unassociated", "src.class"),
     Column("num_csc_matches", "int", "", "Chandra sources inside the error circle", "meta.number"),
     Column("csc_names", "list", "", "Their names, sorted"),
     Column("csc_fluxes", "list", ENERGY_FLUX, "Their fluxes, 0.5-7 keV, in the order of the names"),

@@ -56,7 +56,7 @@ _SIGMA_EDGES = np.arange(0, 5.01, 0.25)
 _ARCSEC = {"mas": 1e-3, "arcsec": 1.0, "deg": 3600.0}
 
 IDENTIFICATION_TABLE = [
-    Column("fermi_name", "text", "", "4FGL name", "meta.id"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id"),
     Column("csc_name", "text", "", "Chandra source", "meta.id"),
     Column("survey", "text", "", "Survey, as the config names it", "meta.id"),
     Column("object_id", "text", "", "The survey's name of the object", "meta.id"),

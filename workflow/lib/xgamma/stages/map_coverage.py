@@ -53,7 +53,7 @@ CELL_COLUMNS = [
 ]
 
 EXTENDED_COLUMNS = [
-    Column("name", "text", "", "4FGL name"),
+    Column("name", "text", "", "Fermi name"),
     Column("ra", "float", "deg", "Right ascension of the centre, ICRS"),
     Column("dec", "float", "deg", "Declination of the centre, ICRS"),
     Column("model_form", "text", "", "Disk, 2D Gaussian, Ring or Map"),

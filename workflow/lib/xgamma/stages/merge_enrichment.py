@@ -41,7 +41,7 @@ logger = logging.getLogger("xgamma.merge_enrichment")
 # Of a service's description of a column: some are paragraphs.
 _LONGEST_WORDS = 120
 
-_CLASS = Column("fermi_class", "text", "", "4FGL class, blank if unassociated", "src.class")
+_CLASS = Column("fermi_class", "text", "", "Fermi class, blank if unassociated", "src.class")
 
 
 @dataclass(frozen=True)

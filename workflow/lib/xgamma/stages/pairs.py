@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 PAIR_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id;meta.main"),
     Column("fermi_ra", "float", "deg", "Fermi right ascension, ICRS", "pos.eq.ra"),
     Column("fermi_dec", "float", "deg", "Fermi declination, ICRS", "pos.eq.dec"),
     Column("fermi_l", "float", "deg", "Fermi Galactic longitude", "pos.galactic.lon"),
@@ -44,8 +44,8 @@ PAIR_COLUMNS = [
     Column(
         "fermi_flux", "float", ENERGY_FLUX, "Fermi energy flux, 0.1-100 GeV", "phot.flux;em.gamma"
     ),
-    Column("fermi_class", "text", "", "4FGL class, blank if unassociated", "src.class"),
-    Column("fermi_flags", "nullable_int", "", "4FGL analysis flags", "meta.code"),
+    Column("fermi_class", "text", "", "Fermi class, blank if unassociated", "src.class"),
+    Column("fermi_flags", "nullable_int", "", "Fermi analysis flags", "meta.code"),
     Column("csc_name", "text", "", "Chandra Source Catalog name", "meta.id"),
     Column("csc_ra", "float", "deg", "Chandra right ascension, ICRS", "pos.eq.ra"),
     Column("csc_dec", "float", "deg", "Chandra declination, ICRS", "pos.eq.dec"),
@@ -81,17 +81,17 @@ PAIR_COLUMNS = [
         "pos.angDistance;arith.ratio",
     ),
     Column("in_ellipse_95", "bool", "", "Inside the 95 % error ellipse", "meta.code"),
-    Column("confused", "bool", "", "4FGL name ends in c: maybe diffuse emission", "meta.code"),
+    Column("confused", "bool", "", "Fermi name ends in c: maybe diffuse emission", "meta.code"),
 ]
 
 EXCLUDED_COLUMNS = [
-    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id;meta.main"),
     Column("fermi_ra", "float", "deg", "Right ascension, ICRS", "pos.eq.ra"),
     Column("fermi_dec", "float", "deg", "Declination, ICRS", "pos.eq.dec"),
     Column("fermi_l", "float", "deg", "Galactic longitude", "pos.galactic.lon"),
     Column("fermi_b", "float", "deg", "Galactic latitude", "pos.galactic.lat"),
     Column("fermi_flux", "float", ENERGY_FLUX, "Energy flux, 0.1-100 GeV", "phot.flux;em.gamma"),
-    Column("fermi_class", "text", "", "4FGL class", "src.class"),
+    Column("fermi_class", "text", "", "Fermi class", "src.class"),
     Column("assoc_name", "text", "", "Name of the associated source", "meta.id"),
     Column("reason", "text", "", "Why it takes no part in the cross-match", "meta.note"),
 ]

@@ -40,7 +40,7 @@ TARGET_COLUMNS = [
         "fermi: the Fermi position; csc: a Chandra source of the pairs; likely: a likely "
         "counterpart that is no pair",
     ),
-    Column("fermi_name", "text", "", "4FGL name"),
+    Column("fermi_name", "text", "", "Fermi name"),
     Column("fermi_ra", "float", "deg", "Fermi right ascension, ICRS"),
     Column("fermi_dec", "float", "deg", "Fermi declination, ICRS"),
     Column("csc_name", "text", "", "Chandra source; blank around the Fermi position"),

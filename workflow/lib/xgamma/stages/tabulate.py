@@ -24,7 +24,7 @@ _SAME_ARCSEC = 5.0
 _EXTENDED = ("snr", "pwn", "spp", "sfr", "gc", "glc")
 
 CANDIDATE_TABLE = [
-    Column("fermi_name", "text", "", "4FGL name", "meta.id"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id"),
     Column("csc_name", "text", "", "Chandra Source Catalog name", "meta.id"),
     Column("rank", "int", "", "1 is the likeliest candidate of the Fermi source", "meta.number"),
     Column(
@@ -37,8 +37,8 @@ CANDIDATE_TABLE = [
     Column(
         "match_flag", "int", "", "1 the likeliest, 2 at least half as likely, 0 others", "meta.code"
     ),
-    Column("association", "text", "", "4FGL's own association", "meta.id"),
-    Column("fermi_class", "text", "", "4FGL class, blank if unassociated", "src.class"),
+    Column("association", "text", "", "The Fermi list's own association", "meta.id"),
+    Column("fermi_class", "text", "", "Fermi class, blank if unassociated", "src.class"),
     Column("csc_ra", "float", "deg", "Right ascension of the Chandra source, ICRS", "pos.eq.ra"),
     Column("csc_dec", "float", "deg", "Its declination, ICRS", "pos.eq.dec"),
     Column("csc_l", "float", "deg", "Its Galactic longitude", "pos.galactic.lon"),
@@ -96,9 +96,9 @@ CANDIDATE_TABLE = [
 _OF_SOURCES = {column.name: column for column in SOURCE_COLUMNS}
 
 FERMI_TABLE = [
-    Column("fermi_name", "text", "", "4FGL name", "meta.id;meta.main"),
-    Column("association", "text", "", "4FGL's own association", "meta.id"),
-    Column("fermi_class", "text", "", "4FGL class, blank if unassociated", "src.class"),
+    Column("fermi_name", "text", "", "Fermi name", "meta.id;meta.main"),
+    Column("association", "text", "", "The Fermi list's own association", "meta.id"),
+    Column("fermi_class", "text", "", "Fermi class, blank if unassociated", "src.class"),
     Column("fermi_ra", "float", "deg", "Right ascension, ICRS", "pos.eq.ra;meta.main"),
     Column("fermi_dec", "float", "deg", "Declination, ICRS", "pos.eq.dec;meta.main"),
     Column("fermi_l", "float", "deg", "Galactic longitude", "pos.galactic.lon"),
@@ -116,7 +116,7 @@ FERMI_TABLE = [
         "Significance of a curved spectrum, sigma; null if unknown",
         "stat.snr",
     ),
-    Column("variability_index", "float", "", "4FGL's; above 24.7 variable (99 %)", "src.var.index"),
+    Column("variability_index", "float", "", "Above 24.7 variable (99 %)", "src.var.index"),
     Column("state", "text", "", "What is known; see docs/method.md", "meta.code"),
     Column("best_csc_name", "text", "", "Likeliest candidate", "meta.id"),
     Column("best_p", "float", "", "Probability that it is the Fermi source", "stat.probability"),
@@ -148,7 +148,7 @@ FERMI_TABLE = [
         "agreement",
         "text",
         "",
-        "With 4FGL's association by position: same source, other source, none proposed, "
+        "With the list's association by position: same source, other source, none proposed, "
         "not comparable",
         "meta.code",
     ),
