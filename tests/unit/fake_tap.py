@@ -17,6 +17,7 @@ import socketserver
 import struct
 import threading
 import urllib.parse
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -391,6 +392,11 @@ class SurveySky:
         ]
         if select == "COUNT(*) AS n":
             return votable(Field("n", "long", [len(found)]))
+        if select == "t.target_id AS target_id, COUNT(*) AS n":
+            assert rest.endswith(" GROUP BY t.target_id")
+            numbers = Counter(target for target, _ in found)
+            fields = Field("target_id", "long", [*numbers]), Field("n", "int", [*numbers.values()])
+            return votable(*fields)
         found = [found[k] for k in self._random.permutation(len(found))]
         made = []
         for column in select.split(", "):

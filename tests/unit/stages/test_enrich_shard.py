@@ -176,9 +176,9 @@ def test_every_way_of_asking_gives_the_same_table(fake_tap, client, archive, whe
 
 
 def test_what_is_sent(fake_tap, client):
-    """One upload per shard, POINT on the survey, CIRCLE on the upload, no order, no TOP 3."""
+    """Numbers and rows, each in one upload; POINT on the survey, CIRCLE on the upload, no TOP 3."""
     enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
-    (adql,) = fake_tap.queries
+    _, adql = fake_tap.queries
     select, rest = adql.split(" FROM ")
     assert all(" AS " in column for column in select.split(", "))
     assert select.startswith("SELECT TOP 9999999 ")
@@ -271,6 +271,17 @@ def test_text_identifiers(fake_tap):
     assert (kinds["id"], kinds["twomass_err_ang"]) == ("text", "nullable_int")
 
 
+def without_numbers(rows):
+    """A service that counts no row in any circle: all of each is asked for."""
+
+    def answer(adql, uploads):
+        if "GROUP BY" in adql:
+            return votable(Field("target_id", "long", []), Field("n", "int", []))
+        return rows(adql, uploads)
+
+    return answer
+
+
 def test_an_answer_of_a_suspicious_size_is_counted(fake_tap):
     """2000 rows is where one service cuts without a word: then its own count must agree."""
     stars = stars_at(FIRST_ID + np.arange(2100), 10.0, np.linspace(0, 0.02, 2100))
@@ -280,12 +291,19 @@ def test_an_answer_of_a_suspicious_size_is_counted(fake_tap):
     fake_tap.answer = whole
     client = TapClient("gaia", fake_tap.url)
     found, _, _ = enrich_targets(client, SURVEY, targets, 3)
-    assert len(fake_tap.queries) > 1 and "COUNT(*)" in fake_tap.queries[-1]
+    assert "COUNT(*) AS n FROM" not in fake_tap.queries[-1], "a few dozen are asked for"
+    assert found["n_in_radius"].tolist() == [2000] * 3
+    # where the numbers do not say so, all are
+    fake_tap.answer = without_numbers(whole)
+    found, _, _ = enrich_targets(client, SURVEY, targets, 3)
+    assert len(fake_tap.queries) == 6 and "COUNT(*)" in fake_tap.queries[-1]
     assert found["n_in_radius"].tolist() == [2000] * 3
 
     # the same rows, but the service knows of 2100
-    fake_tap.answer = lambda adql, uploads: (
-        votable(Field("n", "long", [2100])) if "COUNT(*)" in adql else whole(adql, uploads)
+    fake_tap.answer = without_numbers(
+        lambda adql, uploads: (
+            votable(Field("n", "long", [2100])) if "COUNT(*)" in adql else whole(adql, uploads)
+        )
     )
     for upload in (True, False):
         with pytest.raises(TapError, match=r"gave 2000 rows and counts 2100"):
@@ -328,9 +346,10 @@ def test_a_mirror_gives_the_same_table_and_is_named(fake_tap, client, stars, upl
     found, columns, records = enrich_targets(other, SURVEY, targets, 3)
     pd.testing.assert_frame_equal(found, expected)
     assert columns == expected_columns
-    assert len(records) == (1 if upload else len(targets))
+    # the numbers, and the rows
+    assert len(records) == (2 if upload else len(targets))
     assert {(r["mirror"], r["url"]) for r in records} == {("m", fake_tap.url)}
-    assert 's."_DE"' in records[0]["adql"]
+    assert all('s."_DE"' in record["adql"] for record in records)
 
 
 def test_a_mirror_without_one_of_the_columns_is_refused(fake_tap, stars):
@@ -339,7 +358,7 @@ def test_a_mirror_without_one_of_the_columns_is_refused(fake_tap, stars):
     client = mirrored_client(fake_tap, poorer)
     with pytest.raises(TapError, match=r"has no column gaiadr3.gaia_source.phot_variable_flag;"):
         enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
-    assert fake_tap.queries == []
+    assert not any("extra_1" in query for query in fake_tap.queries)
 
 
 def test_the_queries_word_for_word(fake_tap, client):
@@ -353,6 +372,9 @@ def test_the_queries_word_for_word(fake_tap, client):
         "s.phot_g_mean_mag AS extra_0, s.phot_variable_flag AS extra_1"
     )
     assert fake_tap.queries == [
+        "SELECT TOP 9999999 t.target_id AS target_id, COUNT(*) AS n FROM gaiadr3.gaia_source AS s, "
+        "TAP_UPLOAD.targets AS t WHERE 1 = CONTAINS(POINT('ICRS', s.ra, s.dec), CIRCLE('ICRS', "
+        "t.target_ra, t.target_dec, t.radius_deg)) GROUP BY t.target_id",
         f"SELECT TOP 9999999 t.target_id AS target_id, {columns} FROM gaiadr3.gaia_source AS s, "
         "TAP_UPLOAD.targets AS t WHERE 1 = CONTAINS(POINT('ICRS', s.ra, s.dec), CIRCLE('ICRS', "
         "t.target_ra, t.target_dec, t.radius_deg))",
@@ -378,7 +400,7 @@ def answer_of(**changed):
         "extra_0": Field("extra_0", "float", [10.0, None], "mag"),
         "extra_1": Field("extra_1", "char", ["VARIABLE", ""]),
     } | changed
-    return lambda *_: votable(*[one for one in fields.values() if one is not None])
+    return without_numbers(lambda *_: votable(*[one for one in fields.values() if one is not None]))
 
 
 def test_the_answer_that_the_next_test_spoils_is_a_good_one(fake_tap):
@@ -475,14 +497,14 @@ def with_padded_ids(ids):
 
 def test_identifiers_are_without_the_blanks_around_them(fake_tap):
     """In Parquet they would stay, and in ECSV they would not."""
-    fake_tap.answer = lambda *_: with_padded_ids(["J01  ", " J02"])
+    fake_tap.answer = without_numbers(lambda *_: with_padded_ids(["J01  ", " J02"]))
     found, _, _ = enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_target(), 3)
     assert found["id"].tolist() == ["J01", "J02"]
     assert found["gaia_variability"].tolist() == ["VARIABLE", ""]
 
 
 def test_an_identifier_of_blanks_is_none(fake_tap):
-    fake_tap.answer = lambda *_: with_padded_ids(["J01", "   "])
+    fake_tap.answer = without_numbers(lambda *_: with_padded_ids(["J01", "   "]))
     with pytest.raises(XgammaError, match=r"rows of gaiadr3.gaia_source without source_id: 1; "):
         enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_target(), 3)
 
@@ -491,7 +513,7 @@ def test_a_column_that_changes_between_two_cones_is_an_error(fake_tap):
     units = iter(["mag", "mag", "Jy"])
     fake_tap.answer = lambda *_: answer_of(
         target_id=None, extra_0=Field("extra_0", "float", [1.0, 2.0], next(units))
-    )()
+    )("", {})
     client = TapClient("gaia", fake_tap.url, upload=False)
     with pytest.raises(XgammaError, match=r"^gaia: gaiadr3.gaia_source: the types or units of its"):
         enrich_targets(client, SURVEY, one_shard(make_pairs()), 3)
@@ -557,3 +579,101 @@ def test_columns_have_the_survey_s_units():
         made = {c.name: c for c in shard_columns(survey, Described)}
         assert (made["x_pmra"].unit, made["x_flux"].unit) == ("mas / yr", expected)
         assert made["x_pmra"].description == "t.pmra"
+
+
+def dense_field(n, seed=3):
+    """Stars all over a circle of 0.03 degrees, and beyond it."""
+    random = np.random.default_rng(seed)
+    radius = 0.036 * np.sqrt(random.uniform(size=n))
+    angles = random.uniform(0, 2 * np.pi, n)
+    ids = FIRST_ID + 2 * random.permutation(n)
+    return stars_at(ids, 10.0 + radius * np.cos(angles), radius * np.sin(angles))
+
+
+def of_one(fake_tap, stars, **options):
+    """What is made of one Fermi source at (10, 0), and around how many targets was asked."""
+    fake_tap.answer = sky = survey_sky(stars)
+    rows = []
+
+    def answer(adql, uploads):
+        made = sky(adql, uploads)
+        if "GROUP BY" not in adql:
+            rows.append(made.count(b"<TR>"))
+        return made
+
+    fake_tap.answer = answer
+    pairs = pd.DataFrame([["4FGL", 10.0, 0.0, "2CXO", 10.0, 0.02, 0.8]], columns=PAIR_COLUMNS)
+    client = TapClient("gaia", fake_tap.url, **options)
+    found, _, records = enrich_targets(client, SURVEY, one_shard(pairs), 3)
+    expected = expected_rows(pairs, stars, 3)
+    kept = found[found["around"] != "field"]
+    assert kept["id"].tolist() == [row[4] for row in expected]
+    assert kept["n_in_radius"].tolist() == [row[6] for row in expected]
+    return rows, records, found
+
+
+def test_of_a_dense_field_a_few_dozen_rows_come(fake_tap):
+    """The same three, the same number, by looking at everything; and one by one all come."""
+    stars = dense_field(2000)
+    rows, records, found = of_one(fake_tap, stars)
+    assert len(rows) == 1 and 20 < rows[0] < 100 and len(records) == 2
+    assert found["n_in_radius"].max() > 1300
+    all_rows, _, other = of_one(fake_tap, stars, upload=False)
+    assert sum(all_rows) > 1300
+    pd.testing.assert_frame_equal(found, other)
+
+
+def test_a_hole_around_the_position_is_asked_beyond(fake_tap):
+    """A few dozen by the mean density, none where they should be: then all of the circle."""
+    stars = dense_field(2000)
+    near = np.hypot(stars["ra"] - 10.0, stars["dec"])
+    for hole in (0.004, 0.006, 0.03):
+        rows, records, _ = of_one(fake_tap, stars[near > hole].reset_index(drop=True))
+        assert len(rows) == 2 and len(records) == 3 if hole < 0.03 else len(rows) == 1
+
+
+def test_where_a_row_is_near_the_edge_all_are_counted_here(fake_tap):
+    stars = pd.concat(
+        [dense_field(500), stars_at([FIRST_ID - 2, FIRST_ID - 4], 10.0, [RADIUS - 5e-8, -0.03])],
+        ignore_index=True,
+    )
+    rows, _, _ = of_one(fake_tap, stars)
+    assert rows[0] > 300
+
+
+def test_more_kept_and_smaller_circles_of_a_dense_field_ask_for_numbers_at_most(fake_tap, tmp_path):
+    stars = dense_field(2000)
+    fake_tap.answer = survey_sky(stars)
+    pairs = pd.DataFrame([["4FGL", 10.0, 0.0, "2CXO", 10.0, 0.02, 0.8]], columns=PAIR_COLUMNS)
+
+    def made(nearest, folder, **changes):
+        fake_tap.queries.clear()
+        client = TapClient("gaia", fake_tap.url, answers=folder, reuse=True)
+        targets = targets_of(pairs, **changes).assign(target_id=[0, 1])
+        found, _, _ = enrich_targets(client, SURVEY, targets, nearest)
+        return found, ["GROUP BY" in query for query in fake_tap.queries]
+
+    assert made(3, tmp_path)[1] == [True, False]
+    for nearest, changes, asked in (
+        (3, {}, []),
+        (6, {}, []),
+        (2, {"by": "source"}, []),
+        (3, {"radius_deg": 0.02}, [True]),
+        (3, {"radius_deg": 0.02}, []),
+        (3, {}, []),
+        (13, {}, [False]),
+    ):
+        found, queries = made(nearest, tmp_path, **changes)
+        assert queries == asked, (nearest, changes)
+        pd.testing.assert_frame_equal(found, made(nearest, None, **changes)[0])
+
+
+@pytest.mark.parametrize(
+    ("target", "n"), [([1, 1], [5, 5]), ([1, 7], [5, 5]), ([1, 2], [5, 0]), ([1, 2], [5, None])]
+)
+def test_numbers_that_cannot_be_used_are_a_line(fake_tap, target, n):
+    sky = survey_sky(make_stars())
+    numbers = votable(Field("target_id", "long", target), Field("n", "int", n, null="-1"))
+    fake_tap.answer = lambda adql, uploads: numbers if "GROUP BY" in adql else sky(adql, uploads)
+    with pytest.raises(XgammaError, match=r"^gaia: the numbers of rows of gaiadr3.gaia_source"):
+        enrich_targets(TapClient("gaia", fake_tap.url), SURVEY, one_target(), 3)

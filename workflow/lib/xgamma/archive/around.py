@@ -28,7 +28,7 @@ from xgamma.errors import XgammaError
 from xgamma.sky import match_within
 from xgamma.tap.mirror_names import Names
 
-__all__ = ["asked_columns", "circles_question", "fetch_around", "rows_around"]
+__all__ = ["asked_columns", "circles_question", "fetch_around", "from_where", "rows_around"]
 
 # Services round differently at the very edge of a circle: ask for 0.4 milliarcseconds
 # more and decide here.
@@ -55,14 +55,15 @@ def _rows_adql(survey: SurveyTable, circle: str, upload: str, names: Names) -> s
     ]
     if upload:
         select.insert(0, "t.target_id AS target_id")
-    return f"SELECT TOP {ALL_ROWS} {', '.join(select)} {_from_where(survey, circle, upload, names)}"
+    return f"SELECT TOP {ALL_ROWS} {', '.join(select)} {from_where(survey, circle, upload, names)}"
 
 
 def _count_adql(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
-    return f"SELECT COUNT(*) AS n {_from_where(survey, circle, upload, names)}"
+    return f"SELECT COUNT(*) AS n {from_where(survey, circle, upload, names)}"
 
 
-def _from_where(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
+def from_where(survey: SurveyTable, circle: str, upload: str, names: Names) -> str:
+    """The end of a question: the rows of a survey in a circle, or in those of an upload."""
     # POINT on the survey and CIRCLE on the upload: so that the survey's index is used
     ra, dec = (names.column(survey.table, axis) for axis in (survey.ra, survey.dec))
     return (
@@ -116,14 +117,24 @@ def _ask_one_by_one(client: TapClient, survey: SurveyTable, targets: pd.DataFram
 def rows_around(
     client: TapClient, survey: SurveyTable, targets: pd.DataFrame
 ) -> tuple[list[Part], list[Part]]:
-    """The rows around all targets, and which of them are new: asked for is what nobody kept."""
+    """The rows around all targets, and which of them are new: asked for is what nobody kept.
+
+    Asked for is to `asked_radius_deg`, where the targets have it: the next time, a little more may
+    be needed.
+    """
     ask = _ask_with_upload if client.upload else _ask_one_by_one
     kept, rest = take_covered(client.kept, circles_question(survey), asked_columns(survey), targets)
-    new = ask(client, survey, rest) if len(rest) else []
+    new = ask(client, survey, _as_asked(rest)) if len(rest) else []
     if kept and not same_columns([*kept, *new]):
         # what was kept is of the service as it was
-        kept, new = [], ask(client, survey, targets)
+        kept, new = [], ask(client, survey, _as_asked(targets))
     return [*kept, *new], new
+
+
+def _as_asked(targets: pd.DataFrame) -> pd.DataFrame:
+    if "asked_radius_deg" not in targets:
+        return targets
+    return targets.assign(radius_deg=targets["asked_radius_deg"])
 
 
 def fetch_around(

@@ -5,6 +5,8 @@ What counts as inside, and which are the nearest, is decided here, not by the se
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,11 @@ from xgamma.answers.checks import (
     check_units,
     unit_readings,
 )
-from xgamma.answers.circles import joined, note_parts
+from xgamma.answers.circles import Part, joined, note_parts, same_columns, take_covered
 from xgamma.archive.around import asked_columns, circles_question, rows_around
 from xgamma.archive.client import TapClient
-from xgamma.archive.surveys import SurveyTable
+from xgamma.archive.numbers import Numbers, numbers_around
+from xgamma.archive.surveys import COLUMNS_DIFFER, SurveyTable
 from xgamma.errors import XgammaError
 from xgamma.sky import galactic, separation
 from xgamma.stages.counterparts import FIELD, counterpart_columns
@@ -117,6 +120,75 @@ def _nearest_csc(found: pd.DataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
+def _counted(
+    client: TapClient, survey: SurveyTable, targets: pd.DataFrame, nearest: int
+) -> Numbers:
+    """Rows around Fermi positions, where there are so many that not all need come."""
+    around_fermi = targets[targets["around"] == "fermi"]
+    # one by one, a number costs as much as the rows; and of a kept answer all rows are there
+    if client.upload:
+        place = circles_question(survey), asked_columns(survey)
+        _, around_fermi = take_covered(client.kept, *place, around_fermi)
+    if not client.upload or around_fermi.empty:
+        return Numbers({}, [], [])
+    counted = numbers_around(client, survey, around_fermi)
+    most = _rows_asked(nearest)
+    counted.numbers = {target: n for target, n in counted.numbers.items() if n > most}
+    return counted
+
+
+def _rows_needed(nearest: int) -> int:
+    """How many rows a circle should hold so that the nearest are surely among them."""
+    return 4 * max(nearest, 6)
+
+
+def _rows_asked(nearest: int) -> int:
+    """How many are asked for: another count of the density, later, does not need more at once."""
+    return 2 * _rows_needed(nearest)
+
+
+def _narrowed(targets: pd.DataFrame, numbers: Mapping[int, int], nearest: int) -> pd.DataFrame:
+    """The circles that hold a few dozen rows, by the density in the whole circle."""
+    n = targets["target_id"].map(numbers).to_numpy(float)
+    whole = targets["radius_deg"].to_numpy()
+    needed, asked = (
+        np.where(np.isnan(n), whole, whole * np.sqrt(rows / n))
+        for rows in (_rows_needed(nearest), _rows_asked(nearest))
+    )
+    return targets.assign(radius_deg=needed, asked_radius_deg=asked)
+
+
+def _too_few(
+    found: pd.DataFrame, targets: pd.DataFrame, numbers: Mapping[int, int], nearest: int
+) -> pd.DataFrame:
+    """The targets whose nearest rows may be beyond the circle that was needed."""
+    narrow = _narrowed(targets, numbers, nearest).set_index("target_id")
+    narrow = narrow[narrow.index.isin(numbers)]
+    rows = found[found["target_id"].isin(narrow.index)]
+    target = narrow.loc[rows["target_id"]]
+    apart = separation(rows["ra"], rows["dec"], target["ra"], target["dec"])
+    within = rows["target_id"][apart <= target["radius_deg"].to_numpy()].value_counts()
+    few = within.reindex(narrow.index, fill_value=0) < nearest
+    return targets[targets["target_id"].isin(few.index[few])]
+
+
+def _replaced(
+    client: TapClient,
+    survey: SurveyTable,
+    parts: Sequence[Part],
+    wide: Sequence[Part],
+    targets: pd.DataFrame,
+) -> list[Part]:
+    """Parts of answers with those rows around `targets` that are in `wide`, and no others."""
+    if not same_columns([*parts, *wide]):
+        raise XgammaError(f"{client.name}: {survey.table}: {COLUMNS_DIFFER}; run again")
+    kept = []
+    for part in parts:
+        around = pd.to_numeric(part.frame["target_id"]).isin(targets["target_id"])
+        kept.append(dataclasses.replace(part, frame=part.frame[~around]))
+    return [*kept, *wide]
+
+
 def enrich_targets(
     client: TapClient, survey: SurveyTable, targets: pd.DataFrame, nearest: int
 ) -> tuple[pd.DataFrame, list[Column], list[dict[str, Any]]]:
@@ -149,9 +221,18 @@ def enrich_targets(
         identifier or a valid position, or a row twice.
     """
     asked = targets.assign(radius_deg=targets["field_radius_deg"])
-    parts, new = rows_around(client, survey, asked)
+    counted = _counted(client, survey, asked, nearest)
+    parts, new = rows_around(client, survey, _narrowed(asked, counted.numbers, nearest))
     answer = joined(parts)
     found = _checked(client, survey, answer, targets)
+    few = _too_few(found, asked, counted.numbers, nearest)
+    if len(few):
+        # their whole circles in place of what came of them
+        wide, new_wide = rows_around(client, survey, few)
+        parts, new = _replaced(client, survey, parts, wide, few), [*new, *new_wide]
+        answer = joined(parts)
+        found = _checked(client, survey, answer, targets)
+        counted.numbers = {t: n for t, n in counted.numbers.items() if t not in {*few["target_id"]}}
     columns = shard_columns(survey, answer)
     target = targets.set_index("target_id").loc[found["target_id"]].reset_index(drop=True)
     for name in ("around", "fermi_name", "csc_name"):
@@ -169,6 +250,9 @@ def enrich_targets(
     )
     found["rank"] = found.groupby(["around", "target_id"]).cumcount() + 1
     found["n_in_radius"] = found.groupby("target_id")["inside"].transform("sum")
+    # of whose circles not all rows are there
+    numbers = found["target_id"].map(counted.numbers)
+    found["n_in_radius"] = numbers.fillna(found["n_in_radius"]).astype("int64")
     found = found[(found["around"] != "fermi") | (found["rank"] <= nearest)].reset_index(drop=True)
     position = targets.drop_duplicates("fermi_name").set_index("fermi_name")
     position = position.loc[found["fermi_name"]]
@@ -182,4 +266,5 @@ def enrich_targets(
     found["l"], found["b"] = galactic(found["ra"], found["dec"]) if len(found) else ([], [])
     found = conform(found, columns)
     note_parts(client.kept, circles_question(survey), asked_columns(survey), new)
-    return found, columns, [part.record for part in parts]
+    counted.note(client)
+    return found, columns, [*counted.records, *(part.record for part in parts)]
