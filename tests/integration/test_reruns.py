@@ -278,7 +278,7 @@ PLANS = [
     ("enrichment.csc_radius_sigma smaller", FEWER_SIGMA, ""),
     ("enrichment.csc_radius_most_arcsec smaller", SMALLER_CAP, ""),
     ("a survey's identify", {"surveys.gaia.identify.magnitude": ""}, ""),
-    ("enrichment.nearest", FEWER, ""),
+    ("enrichment.nearest, up to 6", FEWER, ""),
     ("enrichment.shards", OTHER_SHARDS, ""),
     ("figures.dpi, figures.formats", {"figures.dpi": 60}, ""),
     ("subsample.classes", {"subsample.classes": ["PSR", "psr"]}, ""),
@@ -316,7 +316,8 @@ def test_one_edit_after_the_other_and_all_back(bench, server, tmp_path):
     columns = dict(at_first["surveys"]["gaia"]["columns"])
     del columns["parallax"]
 
-    # less of all that has been asked asks nobody, even by other code
+    # less of all that has been asked asks nobody, even by other code; but how many rows a smaller
+    # circle holds, of which not all are there
     library = bench.project.folder / f"workflow/lib/{LIBRARY}"
     code = library.read_bytes()
     bench.append(f"lib/{LIBRARY}")
@@ -326,7 +327,7 @@ def test_one_edit_after_the_other_and_all_back(bench, server, tmp_path):
     edits.remove("enrichment.least_probability")
     assert len(edits) == 7
     edits += ["crossmatch.min_flux higher", "a survey's columns: fewer, renamed"]
-    assert bench.check(*edits, shards="all") == 0
+    assert bench.check(*edits, shards="all") <= len(bench.in_manifest("all"))
     assert 0 < pairs_of(bench) < pairs
 
     few = pairs_of(bench)
@@ -336,8 +337,8 @@ def test_one_edit_after_the_other_and_all_back(bench, server, tmp_path):
     bench.set_all({"sky.latitude_cut_deg": 0.06})
     requests = bench.check("sky.latitude_cut_deg larger")
     assert pairs_of(bench) > few
-    # the join, its count, and one request for each shard with new sources
-    assert 2 < requests <= 2 + len(bench.in_manifest("all"))
+    # the join, its count, and for each shard with new sources numbers and rows, at most twice
+    assert 2 < requests <= 2 + 3 * len(bench.in_manifest("all"))
 
     # an edit of one survey makes and asks nothing of the other's
     bench.set_all({"surveys.gaia.columns": {**columns, "b": "gaia_b"}})
@@ -413,7 +414,7 @@ def test_named_sources_leave_the_plane_alone(bench):
     # the two catalogues around it; nothing of a survey that lies within a circle of the plane's
     shards = shard_jobs(jobs)
     assert shards == bench.seen.new_ones(bench.project, folder) and len(shards) == 2
-    assert 2 <= requests <= 2 + len(shards)
+    assert 2 <= requests <= 2 + 3 * len(shards)
     bench.config = config
     bench.write()
     assert bench.check("sources: back", shards="none") == 0
@@ -434,7 +435,7 @@ def test_shards_that_fail_do_not_stop_the_others_and_are_named_at_the_end(bench)
     allowed, results = bench.config["tap"]["max_rows"], bench.project.results(ARCHIVE)
     records = [results / f"{job}.provenance.json" for job in bench.in_manifest("all")]
     answers = [json.loads(path.read_text(encoding="utf-8"))["answers"] for path in records]
-    most = int(statistics.median(answer["rows"] for (answer,) in answers))
+    most = int(statistics.median(max(one["rows"] for one in of_shard) for of_shard in answers))
     bench.set_all({"enrichment.radius_deg": 0.031, "tap.max_rows": most})
     run = bench.project.run()
     assert run.returncode == 1

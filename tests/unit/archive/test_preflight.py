@@ -130,8 +130,8 @@ def test_the_plan_of_named_sources(heasarc, gaia):
     lines = findings(heasarc, gaia, sources=("LS 5039", "Cyg X-3"))
     assert lines[0].endswith("an upload of 3 rows came back whole in N s")
     assert re.match(
-        r"plan run: a run for 2 named sources: LS 5039, Cyg X-3: about 11 requests \(heasarc 7, "
-        r"gaia 4\), about \d+ s on one core, if own work takes 30 s of it",
+        r"plan run: a run for 2 named sources: LS 5039, Cyg X-3: about 13 requests \(heasarc 7, "
+        r"gaia 6\), about \d+ s on one core, if own work takes 30 s of it",
         lines[-1],
     )
 

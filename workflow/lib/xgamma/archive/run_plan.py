@@ -138,7 +138,8 @@ def _requests(
     """How many requests each service gets."""
     requests = {settings.catalogs_service: catalogs}
     for service in dict.fromkeys(survey["service"] for survey in surveys.values()):
-        each = shards if settings.services[service].upload else targets
+        # the numbers around the Fermi sources, and the rows; seldom more rows
+        each = 2 * shards if settings.services[service].upload else targets
         number = _SURVEY_REQUESTS + each * len(surveys_of(service, surveys))
         requests[service] = requests.get(service, 0) + number
     return requests
