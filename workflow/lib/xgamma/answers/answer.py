@@ -17,6 +17,7 @@ __all__ = ["Answer", "answer_frame", "parse_count"]
 
 # services pad texts to a length of theirs; other white space may be a text's own
 _BLANKS = " \t\r\n"
+_TEXTS_AT_A_TIME = 65536
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Answer:
 def answer_frame(result: ParsedAnswer) -> tuple[pd.DataFrame, dict[str, str]]:
     """The frame and the units of a result: by FIELD name (IDs differ), integers exact.
 
+    The result's columns are used up.
+
     Returns
     -------
     frame : DataFrame
@@ -60,8 +63,10 @@ def answer_frame(result: ParsedAnswer) -> tuple[pd.DataFrame, dict[str, str]]:
         If two columns have one name, or one holds arrays.
     """
     columns, units = {}, {}
-    for (name, unit), values in zip(result.fields, result.columns, strict=True):
+    for name, unit in result.fields:
         name = name.lower()
+        # taken from the result, and given free once it is in the frame: a catalogue is large
+        values = result.columns.pop(0)
         if name in columns:
             raise UnreadableAnswer(f"what came has two columns {name!r}", passing=False)
         if values.ndim != 1:
@@ -82,10 +87,17 @@ def parse_count(frame: pd.DataFrame) -> int | None:
 def _series(values: np.ma.MaskedArray) -> pd.Series:
     data, mask = np.ma.getdata(values), np.ma.getmaskarray(values)
     if data.dtype.kind == "f":
-        return pd.Series(np.where(mask, np.array(np.nan, data.dtype), data))
+        data[mask] = np.nan  # nobody else has it
+        return pd.Series(data)
     if data.dtype.kind in "iub":
         return pd.Series(pd.arrays.IntegerArray(data.astype("int64"), mask.copy()))
-    texts = [text.strip(_BLANKS) for text in data.tolist()]
-    for row in np.flatnonzero(mask).tolist():
-        texts[row] = ""
-    return pd.Series(texts, dtype="str")
+    # some thousand at a time: Python's strings take three times the room of Arrow's
+    parts = []
+    for first in range(0, max(len(data), 1), _TEXTS_AT_A_TIME):
+        block = slice(first, first + _TEXTS_AT_A_TIME)
+        texts = [text.strip(_BLANKS) for text in data[block].tolist()]
+        for row in np.flatnonzero(mask[block]).tolist():
+            texts[row] = ""
+        data[block] = ""
+        parts.append(pd.Series(texts, dtype="str"))
+    return pd.concat(parts, ignore_index=True)

@@ -163,7 +163,7 @@ def binary_columns(
             values, null = _values(field, _gather(data, starts[i], size))
         if null_bytes:
             null = null | (null_bits[:, i] == 1)
-        columns.append(np.ma.MaskedArray(values, null))
+        columns.append(np.ma.MaskedArray(values, null if null.any() else np.ma.nomask))
     return columns, notes if len(row_starts) else []
 
 

@@ -41,7 +41,9 @@ class TextColumns:
         for field in fields:
             field.check()
         self._fields = fields
-        self._blocks: list[list[np.ma.MaskedArray]] = [[] for _ in fields]
+        self._values = [_Growing(field.dtype) for field in fields]
+        # of columns that have a null
+        self._nulls: dict[int, _Growing] = {}
         self.rows = 0
 
     def add(self, cells: Sequence[str]) -> None:
@@ -55,15 +57,41 @@ class TextColumns:
         width = len(self._fields)
         for i, field in enumerate(self._fields):
             values, null = _values(field, cells[i::width], self.rows)
-            self._blocks[i].append(np.ma.MaskedArray(values, null))
+            if null.any() and i not in self._nulls:
+                self._nulls[i] = _Growing(np.dtype(bool))
+                self._nulls[i].append(np.zeros(self.rows, bool))
+            self._values[i].append(values)
+            if i in self._nulls:
+                self._nulls[i].append(null)
         self.rows += len(cells) // width
 
     def columns(self) -> list[np.ma.MaskedArray]:
-        """All that was added: for each column its values, masked where they are null."""
+        """All that was added, once: for each column its values, masked where they are null."""
         return [
-            np.ma.concatenate(blocks) if blocks else np.ma.zeros(0, field.dtype)
-            for field, blocks in zip(self._fields, self._blocks, strict=True)
+            np.ma.MaskedArray(
+                values.array(), self._nulls[i].array() if i in self._nulls else np.ma.nomask
+            )
+            for i, values in enumerate(self._values)
         ]
+
+
+class _Growing:
+    """An array that grows in its place: blocks that are put together would need room twice."""
+
+    def __init__(self, dtype: np.dtype):
+        self._array, self._used = np.empty(0, dtype), 0
+
+    def append(self, values: np.ndarray) -> None:
+        needed = self._used + len(values)
+        if needed > len(self._array):
+            self._array.resize(max(needed, int(1.2 * self._used)), refcheck=False)
+        self._array[self._used : needed] = values
+        self._used = needed
+
+    def array(self) -> np.ndarray:
+        """What was added; nothing more can be."""
+        self._array.resize(self._used, refcheck=False)
+        return self._array
 
 
 def _values(
