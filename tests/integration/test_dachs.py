@@ -19,6 +19,7 @@ from astropy.io import fits
 from chaos_proxy import ChaosProxy
 from chaos_runs import configure, jobs_left, rerun_until_finished, what_is_wrong
 from export_sky import export_sky
+from other_names import add_other_names
 from own_list import pairs_by_hand, shipped, write_fits
 from project_copy import AFTER_ASKING, ProjectCopy, archive_at, differing_products
 
@@ -49,6 +50,7 @@ def url_of_demo_rows(demo_run, dachs, tmp_path_factory) -> str:
     """The server with the demo sky's rows, for the tests before those on real rows."""
     rows: Path = tmp_path_factory.mktemp("rows")
     export_sky(demo_run.project.results() / "archive/sky.duckdb", rows)
+    add_other_names(rows)
     return dachs.serve(rows)
 
 
@@ -57,6 +59,20 @@ def with_demo_rows(url_of_demo_rows, tmp_path_factory) -> ProjectCopy:
     """Products from the server with the demo sky's rows, archive 'dachs'."""
     folder = tmp_path_factory.mktemp("dachs")
     return run_against(folder / "project", url_of_demo_rows, "dachs", simulated=True)
+
+
+EXAMPLES = ("allwise", "erass1", "gaia_vizier", "xmm")
+NAMED = ("--config", 'sources=["LS 5039", "3C 273"]')
+
+
+@pytest.fixture(scope="module")
+def named_in_demo(demo_run, tmp_path_factory) -> tuple[ProjectCopy, str]:
+    """A run for named sources on the demo archive, and the folder of its products."""
+    # what asks nobody is the same in each archive, as the test of all products shows
+    project = ProjectCopy(tmp_path_factory.mktemp("named") / "ours", demo_run.project)
+    project.with_stand_ins(*AFTER_ASKING).make(*NAMED)
+    (folder,) = project.results().glob("sources/2-sources-*")
+    return project, f"sources/{folder.name}"
 
 
 class TestDemoRows:
@@ -77,15 +93,9 @@ class TestDemoRows:
     def test_nothing_is_asked_again(self, with_demo_rows):
         assert with_demo_rows.make("--configfile", "server.yaml").jobs == []
 
-    def test_named_sources(self, demo_run, url_of_demo_rows, tmp_path):
+    def test_named_sources(self, named_in_demo, url_of_demo_rows, tmp_path):
         """By uploads, and circle by circle; the demo archive's bytes."""
-        below = "sources/2-sources-"
-        named = ("--config", 'sources=["LS 5039", "3C 273"]')
-        # what asks nobody is the same in each archive, as the test of all products shows
-        ours = ProjectCopy(tmp_path / "ours", demo_run.project).with_stand_ins(*AFTER_ASKING)
-        ours.make(*named)
-        (folder,) = ours.results().glob(f"{below}*")
-        below = f"sources/{folder.name}"
+        ours, below = named_in_demo
         expected = ours.products(f"demo/{below}")
         assert len(expected) > 20
         served = ProjectCopy(tmp_path / "served").with_stand_ins(*AFTER_ASKING)
@@ -98,13 +108,105 @@ class TestDemoRows:
             config = {"archive": name, "archives": {name: archive}}
             targets = [f"results/{name}/{below}/{one}" for one in only]
             settings = served.configure(f"{name}.yaml", config)
-            served.make(*targets, "--configfile", settings, *named)
+            served.make(*targets, "--configfile", settings, *NAMED)
             if only:
                 folder = served.results(f"{name}/{below}")
                 assert all((folder / one).read_bytes() == expected[one] for one in only)
                 continue
             products = served.products(f"{name}/{below}")
             assert differing_products(products, expected) == []
+
+    def test_services_and_catalogues_of_other_names(
+        self, demo_run, named_in_demo, url_of_demo_rows, tmp_path
+    ):
+        """The examples: AllWISE, eRASS1 under a name in quotes, Gaia and the X-ray catalogue under
+        other names. These have the rows of those that they stand for: what is found is known.
+        """
+        project = ProjectCopy(tmp_path / "project")
+        services = ("heasarc", "gaia", "irsa", "vizier")
+        made_up = {
+            "archive": "live",
+            "archives": {
+                "live": {
+                    "simulated": True,
+                    "services": {
+                        name: {"url": url_of_demo_rows, "mirrors": []} for name in services
+                    },
+                }
+            },
+            "surveys": {"erass1": {"columns": {"_Glon": "erass1_glon"}}},
+            # errors and fluxes are halves and doubles of the Chandra Source Catalog's
+            "xray": {
+                "table": 'gavo.vizier."xmm-ssc"',
+                "columns": {"error_minor": "error_minor", "error_angle": "_PA"},
+                "error_factor": 2,
+                "flux_factor": 0.5,
+                "observations": {
+                    "table": "chanmaster",
+                    "columns": {"exposure": "exposure"},
+                    "radius_arcmin": 0,
+                },
+            },
+            "coverage": {"public_by": "2021-12-31"},
+        }
+        examples = [f"config/examples/{name}.yaml" for name in EXAMPLES]
+        settings = project.configure("served.yaml", made_up)
+        project.make("--configfile", *examples, settings, *NAMED)
+        ours, below = named_in_demo
+        expected, served = ours.results() / below, project.results("live") / below
+
+        # the same catalogue under other names gives the same probabilities, to the bit
+        found = read_parquet(served / "association/candidates.parquet")
+        pd.testing.assert_frame_equal(
+            found, read_parquet(expected / "association/candidates.parquet"), check_exact=True
+        )
+        assert len(found) >= 5 and found["p_association"].max() > 0.9
+        sources = [read_parquet(run / "association/sources.parquet") for run in (served, expected)]
+        pd.testing.assert_frame_equal(*sources, check_exact=True)
+        # what the table lacks is null, and said
+        table = read_parquet(served / "tables/candidates.parquet")
+        assert table["csc_flux_low"].isna().all() and table["csc_flux"].notna().any()
+        summary = json.loads((served / "summary.json").read_text(encoding="utf-8"))
+        assert {"csc.var_flag", "csc.b_flux_ap_lo"} < set(summary["missing_columns"])
+
+        # Gaia from another service: the same stars, in the columns that the config has
+        theirs, ours = (
+            pd.concat(map(read_parquet, sorted((run / "enrichment/gaia").glob("*.parquet"))))
+            for run in (served, expected)
+        )
+        # eROSITA's positions are searched wider, so of them there are more
+        theirs, ours = (
+            frame[frame["around"] != "fermi"].drop_duplicates("id").set_index("id")
+            for frame in (theirs, ours)
+        )
+        columns = [name for name in ours if name.startswith("gaia_") and "epoch" not in name]
+        columns += ["ra", "dec", "l", "b"]
+        assert len(ours) > 2 and len(columns) > 18 and set(ours.index) < set(theirs.index)
+        pd.testing.assert_frame_equal(
+            theirs.loc[ours.index, columns], ours[columns], check_dtype=False, check_exact=True
+        )
+
+        # LS 5039 is identified by four surveys, in the words of the X-ray catalogue
+        (first,) = pd.read_csv(served / "tables/counterparts.csv").head(1).to_dict("records")
+        assert first["association"].startswith("LS 5039") and "csc_name" not in first
+        assert first["xmm_name"] == found["csc_name"][0]
+        for survey in ("gaia", "twomass", "allwise", "erass1"):
+            assert first[f"p_{survey}"] > 0.9
+        grouped = pd.read_csv(served / "tables/grouped_csc_fermi_gaia_2mass_pairs.csv")
+        assert {"xmm_names", "allwise_w1_mag", "erass1_names", "erass1_glon"} < {*grouped.columns}
+        pages = [*(served / "site").rglob("*.html")]
+        texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
+        (page,) = (text for name, text in texts.items() if "J1826.2" in name)
+        assert "XMM-Newton" in page and "Chandra" not in page
+
+        # who was asked, in which names
+        record = json.loads((served / "catalogs/csc.provenance.json").read_text(encoding="utf-8"))
+        assert 'FROM gavo.vizier."xmm-ssc" AS s' in record["answers"][0]["adql"]
+        (shard,) = (served / "enrichment/erass1").glob("*.provenance.json")
+        record = json.loads(shard.read_text(encoding="utf-8"))
+        assert {answer["service"] for answer in record["answers"]} == {"vizier"}
+        asked = " ".join(answer["adql"] for answer in record["answers"])
+        assert 's."_Glon" AS' in asked and 'FROM "J/A+A/682/A34/erass1-m" AS s' in asked
 
     def test_lists_as_files_go_up_to_be_joined(self, demo_run, url_of_demo_rows, tmp_path):
         """The list after 4FGL-DR4, and the one before; by astropy's own matching."""
