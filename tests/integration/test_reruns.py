@@ -284,6 +284,8 @@ PLANS = [
     ("subsample.classes", {"subsample.classes": ["PSR", "psr"]}, ""),
     ("a service's releases", {f"archives.{ARCHIVE}.services.heasarc.releases": {"csc": "2.1"}}, ""),
     ("catalogs", {"catalogs": {"fermilpsc": OWN_LIST}}, ""),
+    ("xray.telescope, catalog, name", {"xray.telescope": "XMM-Newton"}, ""),
+    ("xray: the rest", {"xray.flux_factor": 0.5}, ""),
     ("a module of one figure", {}, "lib/xgamma/figures/plane.py"),
     ("a script", {}, "scripts/group_by_fermi.py"),
     (LIBRARY, {}, f"lib/{LIBRARY}"),

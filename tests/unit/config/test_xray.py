@@ -1,10 +1,13 @@
 """The X-ray catalogue by config: which table it is, and which column plays which part."""
 
 import copy
+import io
 
 import pytest
+from astropy.table import Table
 
 from xgamma.archive.catalogues import CATALOGUES, catalogues_of, fit_to_catalogue
+from xgamma.archive.own_catalogues import read_catalogue
 from xgamma.config.settings import ConfigError, load_config
 from xgamma.config.xray import OBSERVATION_PARTS, PARTS
 from xgamma.tap.mirror_names import Names
@@ -84,6 +87,22 @@ def test_what_another_catalogue_must_have_is_what_is_named():
         *("obsid", "ra", "dec", "time", "exposure")
     }
     assert known["fermilpsc"] == CATALOGUES["fermilpsc"]
+
+
+def test_a_file_in_its_place_has_its_names():
+    known = catalogues_of(load_config({"xray": XMM}).spelt_tables("heasarc"))
+    rows = b"name,ra,_dec,error_radius,ep_8_flux\n4XMM a,10.5,-60.25,1.5,2e-14\n"
+    table = Table.read(rows.decode(), format="ascii.csv")
+    for name, unit in (("ra", "deg"), ("_dec", "deg"), ("error_radius", "arcsec"),
+                       ("ep_8_flux", "erg / (s cm2)")):  # fmt: skip
+        table[name].unit = unit
+    stream = io.BytesIO()
+    table.write(stream, format="fits")
+    stream.seek(0)
+    frame, _ = read_catalogue(stream, known["csc"], "catalogs.csc: x.fits")
+    (row,) = frame.to_dict("records")
+    assert (row["name"], row["dec"], row["error_ellipse_r0"]) == ("4XMM a", -60.25, 3.75)
+    assert row["b_flux_ap"] == 1e-14
 
 
 def test_rows_come_in_our_units_with_places_in_the_galaxy():

@@ -20,7 +20,7 @@ from xgamma.answers.checks import check_asked, check_positions, check_unique, ch
 from xgamma.errors import XgammaError
 from xgamma.sky import galactic
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
-from xgamma.tap.mirror_names import Names
+from xgamma.tap.mirror_names import Names, bare
 
 if TYPE_CHECKING:
     # jobs that ask nobody know the catalogues too: they start without pyvo
@@ -276,9 +276,14 @@ def catalogues_of(spelt: Mapping[str, Any]) -> dict[str, Catalogue]:
             continue
         columns = found[name].columns
         if entry.get("only"):
-            named = set(entry["columns"])
+            named = {ours: bare(theirs).lower() for ours, theirs in entry["columns"].items()}
             columns = tuple(
-                replace(column, required=column.name in named - {"lii", "bii"}, aliases=())
+                replace(
+                    column,
+                    required=column.name in named and column.name not in ("lii", "bii"),
+                    # by which a file of the user's has it
+                    aliases=(named[column.name],) if column.name in named else (),
+                )
                 for column in columns
             )
         found[name] = replace(found[name], columns=columns, factors=entry.get("factors", {}))
