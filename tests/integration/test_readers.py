@@ -4,7 +4,7 @@ And its exports: votlint, STILTS, regions, mocpy, and what the start of TOPCAT w
 
 pandas, astropy and DuckDB, which are among the packages, do so in tests/unit/tables.
 
-STILTS needs ``apt-get install stilts starlink-ecsv-java``. It reads every table as ECSV. Debian's is
+STILTS needs ``apt-get install stilts starlink-ecsv-java``. It reads each table as ECSV. Debian's is
 built without Parquet, so of that it gets the header of VOParquet, which is what TOPCAT takes units,
 UCDs and descriptions from, with rows put into it. polars has an environment of its own, from
 readers.lock.
