@@ -55,8 +55,9 @@ def named(plane, tmp_path_factory):
 def test_no_more_is_asked_than_one_source_needs(named, plane):
     project, made, requests, _ = named
     # each service's columns; the Fermi sources and the join, each with its count, and two
-    # catalogues around the source; the two surveys' capabilities and targets
-    assert requests.total() == (1 + 2 + 2 + 2) + 2 * 3, requests
+    # catalogues around the source; the two surveys' capabilities, the numbers of their rows around
+    # the source, and the rows around all targets
+    assert requests.total() == (1 + 2 + 2 + 2) + 2 * 4, requests
     results = project.results(FOLDER)
     rows = {name: len(read_parquet(results / f"catalogs/{name}.parquet")) for name in
             ("csc", "chanmaster", "fermilpsc")}  # fmt: skip

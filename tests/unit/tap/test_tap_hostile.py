@@ -514,6 +514,8 @@ def test_names_of_sources_do_not_enter_a_query(fake_tap, upload):
                    and {c.dtype.kind for c in t.itercols()} <= {"i", "f"}
                    for t in uploads.values())  # fmt: skip
         fields = [Field("target_id", "long", [])] if uploads else []
+        if "COUNT(*)" in adql:
+            return votable(*fields, Field("n", "long", []))
         for name, kind in (
             ("survey_id", "long"),
             ("survey_ra", "double"),
@@ -545,8 +547,10 @@ def test_names_of_sources_do_not_enter_a_query(fake_tap, upload):
         f"FROM t AS s{', TAP_UPLOAD.targets AS t' if upload else ''} WHERE 1 = "
         f"CONTAINS(POINT('ICRS', s.ra, s.dec), CIRCLE('ICRS', {circle}))"
     )
-    assert len(asked) == (1 if upload else 5)
-    assert {adql[adql.index("FROM") :] for adql in asked} == {from_where}
+    # with uploads also the numbers of rows
+    assert len(asked) == (2 if upload else 5)
+    behind = {adql[adql.index("FROM") :].removesuffix(" GROUP BY t.target_id") for adql in asked}
+    assert behind == {from_where}
 
 
 @pytest.mark.parametrize("prefix", ["", "v:"])

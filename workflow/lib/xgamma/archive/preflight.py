@@ -159,7 +159,9 @@ def preflight(
     """
     pace = Pace()
     yield from (Finding(kind, place, words) for kind, place, words in look_at_files(settings))
-    for service in settings.services:
+    # what nearly all rests on comes first, whatever the order of the config
+    others = sorted(settings.services.keys() - {settings.catalogs_service})
+    for service in (settings.catalogs_service, *others):
         own_surveys = {n: s for n, s in surveys.items() if surveys_of(service, {n: s})}
         if service == settings.catalogs_service or own_surveys:
             yield from _of_service(settings, service, own_surveys, sky, pace)
