@@ -349,13 +349,13 @@ def test_one_edit_after_the_other_and_all_back(bench, server, tmp_path):
         edits = "a survey's columns: more", "a survey's table or endpoint"
         requests = bench.check(*edits, shards="all", described="gaia irsa", elsewhere=proxy)
         assert requests == len(bench.in_manifest("gaia"))
-        # the columns, the capabilities, and the shards
-        assert proxy.counts.requests.total() == 2 + len(bench.in_manifest("twomass"))
+        # the columns, the capabilities, and of each shard the numbers and the rows
+        assert proxy.counts.requests.total() == 2 + 2 * len(bench.in_manifest("twomass"))
     del bench.config["surveys"]["twomass"]
     bench.set_all({"enrichment.radius_deg": 0.04, "enrichment.csc_radius_arcsec": 4})
     edits = "a survey removed", "enrichment.radius_deg, csc_radius_arcsec larger"
     requests = bench.check(*edits, shards="gaia")
-    assert requests == len(bench.in_manifest("all"))
+    assert requests == 2 * len(bench.in_manifest("all"))
     check_without_stand_ins(bench, tmp_path)
 
     blocks = {key: at_first[key] for key in ("enrichment", "surveys")}

@@ -310,7 +310,8 @@ def about(*tables, surveys=False):
     return {
         "archive": CONFIG.replay_of or CONFIG.archive,
         "simulated": CONFIG.simulated,
-        "surveys": [survey.table for survey in CONFIG.surveys.values()],
+        # only where they matter: a survey more makes no other table anew
+        **({"surveys": [one.table for one in CONFIG.surveys.values()]} if surveys else {}),
         # as shipped there is nothing to say
         **({"words": CONFIG.xray.words} if CONFIG.xray.words else {}),
         "catalogues": [

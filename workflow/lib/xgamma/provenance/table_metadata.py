@@ -94,7 +94,7 @@ class Origin:
         catalogues = tuple(
             (table, service, release)
             for table, service, release in about["catalogues"]
-            if surveys is None or table in surveys or table not in about["surveys"]
+            if surveys is None or table in surveys or table not in about.get("surveys", ())
         )
         words = XrayWords(**about.get("words", {}))
         return cls(about["archive"], about["simulated"], catalogues, tuple(sorted(days)), words)
