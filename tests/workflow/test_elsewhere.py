@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from project_copy import ProjectCopy, archive_at
 
 pytestmark = pytest.mark.timeout(600)
@@ -220,20 +221,31 @@ def counting_server() -> Iterator[tuple[str, list[int]]]:
 
 @pytest.mark.parametrize(("most", "as_module"), [(1, False), (2, True)])
 def test_no_more_requests_at_a_time_than_allowed(checkout, tmp_path, most, as_module):
-    """Three services on one host, without the profile that gave the total of slots once."""
+    """Three services on one host, without the profile that gave the total of slots once.
+
+    But in the module, they have names of the user's choice.
+    """
     user = user_of(tmp_path / "user", f'"{checkout}/workflow/Snakefile"')
     # other resources on the command line replace those of a profile
     beside = ["-s", str(checkout / "Snakefile"), "--resources", "mem_mb=8000"]
     options = [] if as_module else beside
     with counting_server() as (url, counts):
-        archive = archive_at(url, max_requests=most)
+        archive, surveys = archive_at(url, max_requests=most), {}
+        if not as_module:
+            names = {"heasarc": "centre", "gaia": "esa", "irsa": "cds_1"}
+            served = {names[name]: block for name, block in archive["services"].items()}
+            archive |= {"services": served, "catalogs_at": "centre"}
+            shipped = yaml.safe_load((checkout / "config/config.yaml").read_text(encoding="utf-8"))
+            surveys = {"surveys": shipped["surveys"]}
+            for survey in shipped["surveys"].values():
+                survey["service"] = names[survey["service"]]
         tap = {"attempts": 1, "timeout_s": 60, "deadline_s": 60}
-        settings = {"archive": "slow", "archives": {"slow": archive}, "tap": tap}
+        settings = {"archive": "slow", "archives": {"slow": archive}, "tap": tap} | surveys
         options += ["--configfile", user.configure("slow.yaml", settings)]
         run = user.run(*options, "--keep-going", cores=4)
-    assert run.returncode == 1
+    assert run.returncode == 1, run.output
     asked = {re.match(r"describe_service_(\w+)", job)[1] for job in run.jobs}
-    assert asked == {"heasarc", "gaia", "irsa"}
+    assert asked == {*archive["services"]} and len(asked) == 3
     assert len(counts) >= 3 and max(counts) <= most
 
 
