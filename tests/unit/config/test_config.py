@@ -790,6 +790,10 @@ def test_a_config_of_an_earlier_version_means_what_it_meant():
     merged = {**new, "gaia": {"max_requests": 1}}
     gaia = load_config({"archive": "a", "archives": {"a": merged}}).services["gaia"]
     assert (gaia.max_requests, gaia.url) == (1, new["services"]["gaia"]["url"])
+    # blocks within are merged too, as they were
+    more = {**new, "heasarc": {"releases": {"csc": "2.0"}, "mirrors": []}}
+    heasarc = load_config({"archive": "a", "archives": {"a": more}}).services["heasarc"]
+    assert heasarc.releases == {"csc": "2.0", "fermilpsc": "4FGL-DR4"}
     assert message({"archive": "a", "archives": {"a": {**old, "gaia": {"urll": "http://b"}}}}) == (
         "config: archives.a.services.gaia.urll is 'http://b', but there is no such key; did you "
         "mean archives.a.services.gaia.url?\n"

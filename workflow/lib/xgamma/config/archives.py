@@ -268,11 +268,15 @@ def with_services(archive: Any) -> Any:
     if not earlier or not isinstance(services, Mapping):
         return archive
     rest = {key: value for key, value in archive.items() if key not in earlier}
-    both = {
-        name: {**services.get(name, {}), **block} if isinstance(block, Mapping) else block
-        for name, block in earlier.items()
-    }
-    return {**rest, "services": {**services, **both}}
+    return {**rest, "services": _merged(services, earlier)}
+
+
+def _merged(before: Any, after: Any) -> Any:
+    """Blocks merged key by key, as Snakemake merges config files."""
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        return after
+    merged = {key: _merged(before[key], after[key]) for key in before.keys() & after.keys()}
+    return {**before, **after, **merged}
 
 
 ARCHIVES = Named(
