@@ -22,16 +22,16 @@ def test_every_bit_is_astropys(start, end):
     if not hasattr(frames, f"{start}_to_{end}"):
         return
     found = getattr(frames, f"{start}_to_{end}")(RA, DEC)
-    there = getattr(SkyCoord(RA, DEC, unit="deg", frame=start), end).spherical
-    assert (found[0] == there.lon.deg).all() and (found[1] == there.lat.deg).all()
+    by_astropy = getattr(SkyCoord(RA, DEC, unit="deg", frame=start), end).spherical
+    assert (found[0] == by_astropy.lon.deg).all() and (found[1] == by_astropy.lat.deg).all()
     assert (found[0] >= 0).all() and (found[0] < 360).all()
 
 
 def test_a_longitude_may_be_of_another_turn():
     for longitude in (-RA, RA + 360, RA - 720):
         found = frames.galactic_to_icrs(longitude, DEC)
-        there = SkyCoord(longitude, DEC, unit="deg", frame="galactic").icrs
-        assert (found[0] == there.ra.deg).all() and (found[1] == there.dec.deg).all()
+        by_astropy = SkyCoord(longitude, DEC, unit="deg", frame="galactic").icrs
+        assert (found[0] == by_astropy.ra.deg).all() and (found[1] == by_astropy.dec.deg).all()
 
 
 def test_one_position_none_and_what_is_no_position():
@@ -45,14 +45,14 @@ def test_one_position_none_and_what_is_no_position():
 
 @pytest.mark.parametrize("order", [0, 3, 11])
 def test_cells_are_those_of_astropy_healpix(order):
-    theirs = HEALPix(2**order, order="nested")
+    by_astropy = HEALPix(2**order, order="nested")
     cells = healpix.cells_at(RA, DEC, order)
-    assert (cells == theirs.lonlat_to_healpix(RA * u.deg, DEC * u.deg)).all()
+    assert (cells == by_astropy.lonlat_to_healpix(RA * u.deg, DEC * u.deg)).all()
     ra, dec = healpix.centres(cells, order)
-    expected = theirs.healpix_to_lonlat(cells)
+    expected = by_astropy.healpix_to_lonlat(cells)
     assert (ra == expected[0].deg).all() and (dec == expected[1].deg).all()
     ra, dec = healpix.corners(cells, order)
-    expected = theirs.boundaries_lonlat(cells, step=1)
+    expected = by_astropy.boundaries_lonlat(cells, step=1)
     assert (ra == expected[0].to_value("deg")).all() and (dec == expected[1].to_value("deg")).all()
 
 

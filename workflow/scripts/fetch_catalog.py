@@ -1,9 +1,9 @@
 """Fetch one whole catalogue, or read it from a file of the user's, and record how."""
 
-from xgamma.archive.around import fetch_around
+from xgamma.archive.around import fetch_around, inside_circles
 from xgamma.archive.catalogues import CATALOGUES, catalogues_of, columns_in, fetch_catalogue
 from xgamma.archive.connect import connect
-from xgamma.archive.own_catalogues import fetch_file, inside_circles
+from xgamma.archive.own_catalogues import fetch_file
 from xgamma.archive.services import read_description
 from xgamma.config.settings import load_config
 from xgamma.provenance.record import fetch_record, write_provenance

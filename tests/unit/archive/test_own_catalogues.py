@@ -14,10 +14,10 @@ from astropy.io import fits
 from astropy.io.votable import from_table
 from astropy.table import MaskedColumn, Table
 
+from xgamma.archive.around import inside_circles
 from xgamma.archive.catalogues import CATALOGUES
 from xgamma.archive.own_catalogues import (
     fetch_file,
-    inside_circles,
     look_at_files,
     read_catalogue,
 )

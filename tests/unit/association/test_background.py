@@ -3,19 +3,12 @@
 import numpy as np
 import pytest
 from scipy import integrate, stats
+from uniform_sky import counts
 
-from xgamma.association.background import Counts, fit_scale, fit_slope, listed_per_unit
+from xgamma.association.background import fit_scale, fit_slope, listed_per_unit
 from xgamma.association.flux_ratios import completeness
 
 LN10 = np.log(10)
-
-
-def counts(**values):
-    usual = {
-        "slope": 1.0, "measured_slope": 1.0, "slope_error": 0.1, "limit_shift": 0.0,
-        "mean": 200.0, "shape": 2.0, "sources": 100, "fields": 10,
-    }  # fmt: skip
-    return Counts(**(usual | values))
 
 
 def drawn_excess(random, n, slope):

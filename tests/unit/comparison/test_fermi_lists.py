@@ -188,12 +188,12 @@ def test_every_source_of_both_lists_is_there(matches):
 
 def test_the_other_way_round_splits_are_mergers():
     """The list that refers to the other one may come first."""
-    there = match_fermi_lists(real_list(DR4), real_list(FL16Y))
+    links = match_fermi_lists(real_list(DR4), real_list(FL16Y))
     back = match_fermi_lists(real_list(FL16Y), real_list(DR4))
     turned = {"split": "merged", "merged": "split", "gone": "new", "new": "gone"}
     keys = ["before", "after", "fate", "link"]
-    expected = there.assign(
-        before=there["after"], after=there["before"], fate=there["fate"].replace(turned)
+    expected = links.assign(
+        before=links["after"], after=links["before"], fate=links["fate"].replace(turned)
     )[keys].sort_values(keys, ignore_index=True)
     pd.testing.assert_frame_equal(back[keys].sort_values(keys, ignore_index=True), expected)
 

@@ -3,11 +3,12 @@
 import copy
 import io
 
+import pandas as pd
 import pytest
 from astropy.table import Table
 
 from xgamma.archive.catalogues import CATALOGUES, catalogues_of, fit_to_catalogue
-from xgamma.archive.own_catalogues import read_catalogue
+from xgamma.archive.own_catalogues import look_at_files, read_catalogue
 from xgamma.config.settings import ConfigError, load_config
 from xgamma.config.xray import OBSERVATION_PARTS, PARTS
 from xgamma.tap.mirror_names import Names
@@ -106,8 +107,6 @@ def test_a_file_in_its_place_has_its_names():
 
 
 def test_rows_come_in_our_units_with_places_in_the_galaxy():
-    import pandas as pd
-
     known = catalogues_of(load_config({"xray": XMM}).spelt_tables("heasarc"))
     rows = pd.DataFrame(
         {"name": ["4XMM J174540.0-290028"], "ra": [266.4168], "dec": [-29.0078],
@@ -118,6 +117,25 @@ def test_rows_come_in_our_units_with_places_in_the_galaxy():
     # Sagittarius A*, Reid & Brunthaler 2004: l = 359.944, b = -0.046
     assert (row["lii"], row["bii"]) == pytest.approx((359.944, -0.046), abs=1e-3)
     assert row["var_flag"] == "" and pd.isna(row["hard_hm"])
+
+
+def test_the_preflight_looks_at_a_file_by_its_names(tmp_path):
+    """It was judged by the columns of the Chandra Source Catalog."""
+    path = tmp_path / "mine.ecsv"
+    table = Table({"name": ["4XMM a"], "ra": [10.5], "_dec": [-60.25], "error_radius": [1.5],
+                   "ep_8_flux": [2e-14]})  # fmt: skip
+    table.write(path, format="ascii.ecsv")
+    config = load_config({"xray": XMM, "catalogs": {"csc": {"file": str(path), "release": "DR14"}}})
+    ((kind, key, words),) = look_at_files(config)
+    assert (kind, key) == ("note", "catalogs.csc") and words.startswith(f"1 rows in {path}")
+
+
+def test_a_position_that_is_none_is_left_to_those_who_check_it():
+    """It ended the job with a trace where the Galactic position was null too."""
+    rows = {"name": ["a", "b"], "ra": [10.0, 266.4168], "dec": [91.0, -29.0078]}
+    frame = fit_to_catalogue(pd.DataFrame(rows), CATALOGUES["csc"])
+    assert frame["bii"].isna().tolist() == [True, False]
+    assert frame["bii"][1] == pytest.approx(-0.046, abs=1e-3)
 
 
 @pytest.mark.parametrize(

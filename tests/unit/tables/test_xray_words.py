@@ -19,8 +19,8 @@ COLUMNS = [
 
 
 def test_texts_and_names_of_columns_but_no_paths():
-    said = SAID.said("Chandra sources (csc_name) of the CSC: tables/csc_fermi_pairs.ecsv, csc/")
-    assert said == "XMM-Newton sources (xmm_name) of the XMM: tables/csc_fermi_pairs.ecsv, csc/"
+    text = SAID.said("Chandra sources (csc_name) of the CSC: tables/csc_fermi_pairs.ecsv, csc/")
+    assert text == "XMM-Newton sources (xmm_name) of the XMM: tables/csc_fermi_pairs.ecsv, csc/"
     assert CHANDRA_WORDS.said("Chandra's CSC, csc_name") == "Chandra's CSC, csc_name"
 
 

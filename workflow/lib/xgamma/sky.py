@@ -8,6 +8,7 @@ coordinates, which are rounded or refer to FK5.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -89,6 +90,27 @@ def elliptical_distance(
     along = np.asarray(separation_deg) * np.cos(angle) / np.asarray(semi_major_deg)
     across = np.asarray(separation_deg) * np.sin(angle) / np.asarray(semi_minor_deg)
     return np.hypot(along, across)
+
+
+def fill_galactic(frame: Any, ra: str, dec: str, longitude: str, latitude: str) -> None:
+    """Fill nulls of a frame's Galactic coordinates from its positions, in place; all in degrees.
+
+    A position that is none leaves them null: who checks positions has the words for it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    ra, dec, longitude, latitude : str
+        Its columns.
+    """
+    null = frame[longitude].isna() | frame[latitude].isna()
+    if not null.any():
+        return
+    place = frame[null & (frame[dec].abs() <= 90)]
+    computed = galactic(place[ra].to_numpy(float), place[dec].to_numpy(float))
+    for name, values in zip((longitude, latitude), computed, strict=True):
+        lacking = place[name].isna().to_numpy()
+        frame.loc[place.index[lacking], name] = values[lacking]
 
 
 def galactic(ra: ArrayLike, dec: ArrayLike) -> tuple[Floats, Floats]:

@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from xgamma.answers.answer import Answer
 from xgamma.answers.circles import Part, joined, note_parts, same_columns, take_covered
@@ -28,7 +30,15 @@ from xgamma.errors import XgammaError
 from xgamma.sky import match_within
 from xgamma.tap.mirror_names import Names
 
-__all__ = ["asked_columns", "circles_question", "fetch_around", "from_where", "rows_around"]
+__all__ = [
+    "asked_columns",
+    "circles_question",
+    "circles_upload",
+    "fetch_around",
+    "from_where",
+    "inside_circles",
+    "rows_around",
+]
 
 # Services round differently at the very edge of a circle: ask for 0.4 milliarcseconds
 # more and decide here.
@@ -84,13 +94,20 @@ def _ask(
     return answer
 
 
-def _ask_with_upload(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> list[Part]:
-    upload = {
-        "target_id": targets["target_id"].to_numpy(),
-        "target_ra": targets["ra"].to_numpy(),
-        "target_dec": targets["dec"].to_numpy(),
-        "radius_deg": targets["radius_deg"].to_numpy() + MARGIN_DEG,
+def circles_upload(
+    target_id: ArrayLike, places: pd.DataFrame, radius_deg: ArrayLike
+) -> dict[str, np.ndarray]:
+    """Circles as they go up: numbered, around `ra` and `dec` of the places (degrees)."""
+    return {
+        "target_id": np.asarray(target_id, np.int64),
+        "target_ra": places["ra"].to_numpy(float),
+        "target_dec": places["dec"].to_numpy(float),
+        "radius_deg": np.asarray(radius_deg, float),
     }
+
+
+def _ask_with_upload(client: TapClient, survey: SurveyTable, targets: pd.DataFrame) -> list[Part]:
+    upload = circles_upload(targets["target_id"], targets, targets["radius_deg"] + MARGIN_DEG)
     answer = _ask(
         client,
         survey,
@@ -182,10 +199,15 @@ def fetch_around(
     rows = rows.drop(columns="target_id").drop_duplicates(ignore_index=True)
     frame = fit_to_catalogue(rows, catalogue)
     check_rows(client, catalogue, frame)
-    _, inside, _ = match_within(
-        circles["ra"], circles["dec"], circles["radius_deg"], frame["ra"], frame["dec"]
-    )
-    frame = frame.loc[sorted(set(inside.tolist()))].reset_index(drop=True)
+    frame = inside_circles(frame, circles)
     note_parts(client.kept, circles_question(survey), asked_columns(survey), new)
     missing = [name for name, column in resolved.items() if column is None]
     return frame, [{**part.record, "missing_columns": missing, "units": units} for part in parts]
+
+
+def inside_circles(frame: pd.DataFrame, circles: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a catalogue in any of some circles (ra, dec, radius_deg), in their order."""
+    _, inside, _ = match_within(
+        circles["ra"], circles["dec"], circles["radius_deg"], frame["ra"], frame["dec"]
+    )
+    return frame.loc[sorted(set(inside.tolist()))].reset_index(drop=True)

@@ -18,7 +18,7 @@ import pandas as pd
 
 from xgamma.answers.checks import check_asked, check_positions, check_unique, check_units
 from xgamma.errors import XgammaError
-from xgamma.sky import galactic
+from xgamma.sky import fill_galactic
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 from xgamma.tap.mirror_names import Names, bare
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CATALOGUES",
+    "GALACTIC",
     "Catalogue",
     "ServiceColumn",
     "catalogue_adql",
@@ -44,6 +45,9 @@ __all__ = [
 
 # HEASARC answers 100,000 rows unless TOP asks for more, and MAXREC cannot raise that
 ALL_ROWS = 9_999_999
+
+GALACTIC = ("lii", "bii")
+"""Columns that are computed from a position where they are missing."""
 
 # Our names that are reserved words of ADQL: as an alias they need quotes
 _RESERVED = {"time"}
@@ -280,7 +284,7 @@ def catalogues_of(spelt: Mapping[str, Any]) -> dict[str, Catalogue]:
             columns = tuple(
                 replace(
                     column,
-                    required=column.name in named and column.name not in ("lii", "bii"),
+                    required=column.name in named and column.name not in GALACTIC,
                     # by which a file of the user's has it
                     aliases=(named[column.name],) if column.name in named else (),
                 )
@@ -392,11 +396,9 @@ def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     frame = conform(frame, columns)
     for name, factor in catalogue.factors.items():
         frame[name] = frame[name] * factor
-    if "lii" in frame and frame["lii"].isna().any():
+    if "lii" in frame:
         # a catalogue need not have them
-        lon, lat = galactic(frame["ra"].to_numpy(float), frame["dec"].to_numpy(float))
-        frame["lii"] = frame["lii"].fillna(pd.Series(lon, index=frame.index))
-        frame["bii"] = frame["bii"].fillna(pd.Series(lat, index=frame.index))
+        fill_galactic(frame, "ra", "dec", *GALACTIC)
     for column in columns:
         if column.kind == "text":
             # HEASARC pads with blanks; an identifier never starts or ends with one

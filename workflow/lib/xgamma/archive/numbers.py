@@ -15,7 +15,7 @@ import pandas as pd
 
 from xgamma.answers.checks import check_asked
 from xgamma.answers.circles import Part, note_parts, take_covered
-from xgamma.archive.around import MARGIN_DEG, from_where
+from xgamma.archive.around import MARGIN_DEG, circles_upload, from_where
 from xgamma.archive.catalogues import ALL_ROWS
 from xgamma.archive.client import TapClient
 from xgamma.archive.surveys import SurveyTable
@@ -99,12 +99,7 @@ def numbers_around(client: TapClient, survey: SurveyTable, targets: pd.DataFrame
         both = {*(rest["target_id"] // 2)}
         rest = pd.concat(list(sides.values()), ignore_index=True)
         rest = rest[(rest["target_id"] // 2).isin(both)]
-        upload = {
-            "target_id": rest["target_id"].to_numpy(),
-            "target_ra": rest["ra"].to_numpy(),
-            "target_dec": rest["dec"].to_numpy(),
-            "radius_deg": rest["edge_deg"].to_numpy(),
-        }
+        upload = circles_upload(rest["target_id"], rest, rest["edge_deg"])
         answer = client.query(partial(_adql, survey), {"targets": upload})
         check_asked(client.name, survey.table, answer.frame, {"target_id": "target_id", **_ASKED})
         found |= _numbers_of(client, survey, answer.frame, rest["target_id"])

@@ -18,14 +18,20 @@ import pandas as pd
 
 from xgamma.answers.checks import unit_readings
 from xgamma.answers.store import AnswerStore, query_key
-from xgamma.archive.catalogues import CATALOGUES, Catalogue, ServiceColumn, fit_to_catalogue
+from xgamma.archive.catalogues import (
+    GALACTIC,
+    Catalogue,
+    ServiceColumn,
+    catalogues_of,
+    fit_to_catalogue,
+)
 from xgamma.archive.table_files import FileTable, UnreadableFile, open_table
 from xgamma.config.settings import Config
 from xgamma.errors import XgammaError
-from xgamma.sky import galactic, match_within, separation
+from xgamma.sky import galactic, separation
 from xgamma.tables.printable import shortened
 
-__all__ = ["fetch_file", "inside_circles", "look_at_files", "read_catalogue"]
+__all__ = ["fetch_file", "look_at_files", "read_catalogue"]
 
 logger = logging.getLogger("xgamma.catalogues")
 
@@ -61,8 +67,6 @@ _PUBLISHED = {
     },
 }  # fmt: skip
 _FITS_TABLE = {"fermilpsc": "LAT_Point_Source_Catalog"}
-# made of ra and dec, if the file does not have them
-_MADE = {"lii", "bii"}
 _RANGES = {"ra": (0, 360), "dec": (-90, 90), "lii": (0, 360), "bii": (-90, 90)}
 _SIZES = {"semi_major_axis_95", "semi_minor_axis_95", "error_ellipse_r0", "error_ellipse_r1"}
 # Galactic positions are rounded, and some are made of FK5
@@ -132,11 +136,12 @@ def fetch_file(
 
 def look_at_files(settings: Config) -> Iterator[tuple[str, str, str]]:
     """Of each file that the settings name: whether a run could use it, the key, and how it is."""
+    known = catalogues_of(settings.spelt_tables(settings.catalogs_service))
     for table, own in settings.catalogs.items():
         place = f"catalogs.{table}"
         try:
             with open(own.file, "rb") as stream:
-                frame, facts = read_catalogue(stream, CATALOGUES[table], place)
+                frame, facts = read_catalogue(stream, known[table], place)
         except (XgammaError, OSError) as error:
             yield "STOP", place, f"{own.file}: {str(error).removeprefix(place).lstrip(': ')}"
             continue
@@ -145,14 +150,6 @@ def look_at_files(settings: Config) -> Iterator[tuple[str, str, str]]:
             yield "note", place, f"{words}; lacks the optional {', '.join(missing)}: null"
         else:
             yield "ok", place, words
-
-
-def inside_circles(frame: pd.DataFrame, circles: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a catalogue in any of some circles (ra, dec, radius_deg), in their order."""
-    _, inside, _ = match_within(
-        circles["ra"], circles["dec"], circles["radius_deg"], frame["ra"], frame["dec"]
-    )
-    return frame.loc[sorted(set(inside.tolist()))].reset_index(drop=True)
 
 
 def read_catalogue(
@@ -190,9 +187,6 @@ def read_catalogue(
         raise XgammaError(f"{place}: {error}") from error
     _check_names(frame, catalogue, spelt, place)
     _check_numbers(frame, catalogue, spelt, place)
-    for name in sorted(_MADE - spelt.keys()):
-        made = dict(zip(("lii", "bii"), galactic(frame["ra"], frame["dec"]), strict=True))
-        frame[name] = made[name]
     _check_galactic(frame, catalogue, spelt, place)
     if facts["missing_columns"]:
         logger.warning("%s lacks %s: null", place, ", ".join(facts["missing_columns"]))
@@ -217,7 +211,7 @@ def _columns(
         for column in catalogue.columns
     }
     lacking = [c for c in catalogue.columns if c.required and not found[c.name]]
-    if lacking := [c for c in lacking if c.name not in _MADE]:
+    if lacking := [c for c in lacking if c.name not in GALACTIC]:
         wanted = "; ".join(" or ".join(_names_of(c, catalogue.table)) for c in lacking)
         has = shortened(", ".join(table.units), 200)
         raise XgammaError(
@@ -232,7 +226,7 @@ def _columns(
         for name, theirs in spelt.items()
     }
     missing = [
-        c.name for c in catalogue.columns if c.name not in {*spelt, *_MADE} and not c.if_there
+        c.name for c in catalogue.columns if c.name not in {*spelt, *GALACTIC} and not c.if_there
     ]
     facts = {"missing_columns": missing, "units": units}
     return pd.DataFrame(series, copy=False), facts, spelt
@@ -348,7 +342,7 @@ def _check_numbers(
 def _check_galactic(
     frame: pd.DataFrame, catalogue: Catalogue, spelt: dict[str, str], place: str
 ) -> None:
-    if not spelt.keys() >= _MADE:
+    if not spelt.keys() >= {*GALACTIC}:
         return
     apart = separation(*galactic(frame["ra"], frame["dec"]), frame["lii"], frame["bii"])
     rows = np.flatnonzero(apart > _SAME_PLACE_DEG)

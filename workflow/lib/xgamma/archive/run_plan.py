@@ -11,6 +11,7 @@ import numpy as np
 
 from xgamma.archive.surveys import surveys_of
 from xgamma.config.settings import Config
+from xgamma.healpix import centres
 from xgamma.sky import galactic
 from xgamma.tables.names import named_run
 
@@ -156,11 +157,8 @@ def _shards(settings: Config, fermi_sources: int) -> int:
     """How many shards a survey has at most: cells of the sky within the cut, or Fermi sources."""
     if settings.enrichment.shards.by == "source":
         return fermi_sources
-    from astropy_healpix import HEALPix
-
     fine, order = 6, settings.enrichment.shards.order
     pixels = np.arange(12 * 4**fine)
-    ra, dec = HEALPix(2**fine, order="nested").healpix_to_lonlat(pixels)
-    _, latitude = galactic(ra.deg, dec.deg)
+    _, latitude = galactic(*centres(pixels, fine))
     inside = np.abs(latitude) <= settings.sky.latitude_cut_deg
     return min(fermi_sources, len(np.unique(pixels[inside] >> 2 * (fine - order))))

@@ -166,6 +166,8 @@ def missing_optional(
         The service that has the catalogues.
     surveys : mapping
         Survey -> its settings.
+    known : mapping
+        The catalogues, as `xgamma.archive.catalogues.catalogues_of` gives them.
     """
     of_catalogues = [
         f"{catalogue.table}.{name}"

@@ -9,7 +9,7 @@ from typing import Any
 from xgamma.association.parameters import PARAMETERS
 from xgamma.classes import CLASSES
 from xgamma.config.own_catalogues import file_clashes
-from xgamma.config.wording import nearest, value_text
+from xgamma.config.wording import did_you_mean, value_text
 
 __all__ = ["DEMO_URL", "FIXED_COLUMNS", "REPLAY", "clashes"]
 
@@ -118,8 +118,7 @@ def _unknown_archives(config: dict[str, Any]) -> Iterator[str]:
     if archive == REPLAY:
         key, archive, known = "replay.archive", config["replay"]["archive"], archives
     if archive not in known:
-        near = nearest(archive, known)
-        hint = f"; did you mean {near}?" if near else ""
+        hint = did_you_mean(archive, known)
         yield f"{key} is {value_text(archive)}; the archives are {', '.join(known)}{hint}"
     if REPLAY in archives:
         yield "archives.replay is no name to use; archive: replay repeats what another one answered"
@@ -134,8 +133,7 @@ def _unknown_services(config: dict[str, Any]) -> Iterator[str]:
     services = archive["services"]
     for name, survey in config["surveys"].items():
         if survey["service"] not in services:
-            near = nearest(survey["service"], services)
-            hint = f"; did you mean {near}?" if near else ""
+            hint = did_you_mean(survey["service"], services)
             yield (
                 f"surveys.{name}.service is {value_text(survey['service'])}; the services of "
                 f"archives.{in_use} are {', '.join(services)}{hint}"
@@ -148,8 +146,8 @@ def _unknown_classes(classes: list[str]) -> Iterator[str]:
     for i, name in enumerate(classes):
         if name not in CLASSES:
             other_case = [one for one in CLASSES if one.lower() == name.lower()]
-            near = other_case[0] if other_case else nearest(name, CLASSES)
-            hint = f"; did you mean {near}?" if near else ""
+            # the same word in another case is the nearest there is
+            hint = did_you_mean(*(other_case[:1] or [name]), CLASSES)
             yield (
                 f"subsample.classes[{i}] is {value_text(name)}; 4FGL's classes are "
                 f"{', '.join(identified)}, in small letters if only associated{hint}"
@@ -161,8 +159,7 @@ def _unknown_values(fixed: dict[str, float]) -> Iterator[str]:
     for name, value in fixed.items():
         key = f"association.fixed.{name}"
         if name not in PARAMETERS:
-            near = nearest(name, PARAMETERS)
-            hint = f"; did you mean {near}?" if near else ""
+            hint = did_you_mean(name, PARAMETERS)
             yield f"{key} is no value of the model; they are {', '.join(PARAMETERS)}{hint}"
         elif name.startswith("eta_") and not 0 <= value <= 1:
             yield f"{key} is {value_text(value)}; a share lies in [0, 1]"

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-__all__ = ["enumeration", "nearest", "place_text", "value_text"]
+__all__ = ["did_you_mean", "enumeration", "nearest", "place_text", "value_text"]
 
 _MOST_CHARACTERS = 80
 
@@ -61,6 +61,12 @@ def nearest(word: object, known: Collection[str], likeness: float = 0.6) -> str 
     """
     found = difflib.get_close_matches(str(word), known, n=1, cutoff=likeness)
     return found[0] if found else None
+
+
+def did_you_mean(word: object, known: Collection[str]) -> str:
+    """The end of a message about a word that is not known: the nearest one, if any is alike."""
+    near = nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
 
 
 def _cut(text: str) -> str:

@@ -12,17 +12,13 @@ from typing import Any
 
 from xgamma.config.archives import SERVICE_COLUMN, SERVICE_TABLE
 from xgamma.config.kinds import Named, Number, Text, block, setting
-from xgamma.config.wording import nearest, value_text
+from xgamma.config.wording import did_you_mean, value_text
+from xgamma.tables.xray_words import CHANDRA_WORDS
 
 __all__ = ["CHANDRA", "OBSERVATION_PARTS", "PARTS", "Observations", "Xray", "xray_clashes"]
 
-SHIPPED_WORDS = {
-    "name": "csc",
-    "telescope": "Chandra",
-    "catalog": "Chandra Source Catalog",
-}
-CHANDRA = "csc"
-"""The table of the Chandra Source Catalog, whose names the workflow uses."""
+CHANDRA, OBSERVATIONS = "csc", "chanmaster"
+"""The tables of the Chandra Source Catalog and its observations, whose names the workflow uses."""
 
 PARTS = {
     "name": "name",
@@ -86,7 +82,7 @@ class Observations:
             "it is a table's name, or empty if there is no such list",
             "as ADQL needs it, or nothing",
         ),
-        default="chanmaster",
+        default=OBSERVATIONS,
         what="Its table, at the service of the catalogue. Empty: there is none; then "
         "`coverage.source` is `moc`.",
     )
@@ -112,14 +108,14 @@ class Xray:
 
     name: str = setting(
         Text("[a-z][a-z0-9]{0,11}", "it is a short name of a-z and 0-9", "a-z, 0-9"),
-        default=SHIPPED_WORDS["name"],
+        default=CHANDRA_WORDS.name,
         what="How columns of the tables begin that are about its sources: `csc_name`.",
     )
     telescope: str = setting(
-        _WORDS, default=SHIPPED_WORDS["telescope"], what="For titles and texts: who has looked."
+        _WORDS, default=CHANDRA_WORDS.telescope, what="For titles and texts: who has looked."
     )
     catalog: str = setting(
-        _WORDS, default=SHIPPED_WORDS["catalog"], what="For titles and texts: the catalogue."
+        _WORDS, default=CHANDRA_WORDS.catalog, what="For titles and texts: the catalogue."
     )
     table: str = setting(
         SERVICE_TABLE,
@@ -151,55 +147,49 @@ class Xray:
     @property
     def words(self) -> dict[str, str]:
         """The words for it, as `xgamma.tables.xray_words.XrayWords` takes them; none as shipped."""
-        words = {"name": self.name, "telescope": self.telescope, "catalog": self.catalog}
-        return {key: word for key, word in words.items() if word != SHIPPED_WORDS[key]}
-
-    @property
-    def is_chandra(self) -> bool:
-        """Whether it is the catalogue whose names the workflow uses."""
-        return self.table.lower() == CHANDRA
+        shipped = vars(CHANDRA_WORDS)
+        return {key: getattr(self, key) for key in shipped if getattr(self, key) != shipped[key]}
 
     @property
     def spelt_tables(self) -> dict[str, dict[str, Any]]:
         """The map of tables and columns for the service that has it; empty for `csc` as shipped."""
         observations = self.observations
-        maps = {}
-        by_part = {
+        factors = {
             **dict.fromkeys(("error", "error_minor"), self.error_factor),
             **dict.fromkeys(("flux", "flux_lower", "flux_upper"), self.flux_factor),
         }
-        factors = {PARTS[part]: factor for part, factor in by_part.items() if factor != 1}
-        if self.columns or factors or not self.is_chandra:
-            columns = {PARTS[part]: column for part, column in self.columns.items()}
-            maps[CHANDRA] = {
-                "table": self.table,
-                "columns": columns,
-                "only": not self.is_chandra,
-                "factors": factors,
-            }
-        if observations.columns or observations.table.lower() != "chanmaster":
-            columns = {OBSERVATION_PARTS[p]: column for p, column in observations.columns.items()}
-            is_other = observations.table.lower() != "chanmaster"
-            maps["chanmaster"] = {
-                "table": observations.table,
-                "columns": columns,
-                "only": is_other,
-                "factors": {},
-            }
-        return maps
+        return {
+            **_spelt(CHANDRA, self.table, PARTS, self.columns, factors),
+            **_spelt(OBSERVATIONS, observations.table, OBSERVATION_PARTS, observations.columns, {}),
+        }
+
+
+def _spelt(
+    shipped: str,
+    table: str,
+    parts: Mapping[str, str],
+    columns: Mapping[str, str],
+    factors: Mapping[str, float],
+) -> dict[str, dict[str, Any]]:
+    """The map of one table, by its shipped name; none, if nothing about it differs."""
+    is_other = table.lower() != shipped
+    differing = {parts[part]: factor for part, factor in factors.items() if factor != 1}
+    if not (columns or differing or is_other):
+        return {}
+    spelt = {parts[part]: column for part, column in columns.items()}
+    return {shipped: {"table": table, "columns": spelt, "only": is_other, "factors": differing}}
 
 
 def xray_clashes(config: Mapping[str, Any]) -> Iterator[str]:
     """Word parts that there are not, needed ones without a column, and what coverage needs."""
-    xray = config["xray"]
+    xray, min_flux = config["xray"], config["crossmatch"]["min_flux"]
     observations = xray["observations"]
-    yield from _columns_clash(
-        "xray", xray["table"].lower() == CHANDRA, xray["columns"], PARTS, _NEEDED
-    )
+    is_chandra = xray["table"].lower() == CHANDRA
+    yield from _columns_clash("xray", is_chandra, xray["columns"], PARTS, _NEEDED)
     if observations["table"]:
         yield from _columns_clash(
             "xray.observations",
-            observations["table"].lower() == "chanmaster",
+            observations["table"].lower() == OBSERVATIONS,
             observations["columns"],
             OBSERVATION_PARTS,
             _NEEDED_OF_OBSERVATIONS,
@@ -209,14 +199,11 @@ def xray_clashes(config: Mapping[str, Any]) -> Iterator[str]:
             f"coverage.source is {value_text(config['coverage']['source'])}; without a list of "
             "observations (xray.observations.table) it is moc, a map of your own"
         )
-    is_chandra = xray["table"].lower() == CHANDRA
-    if not is_chandra and "flux" not in xray["columns"]:
-        min_flux = config["crossmatch"]["min_flux"]
-        if min_flux is not None:
-            yield (
-                f"crossmatch.min_flux is {value_text(min_flux)}; without xray.columns.flux no "
-                "source has a flux, so it is null"
-            )
+    if not is_chandra and "flux" not in xray["columns"] and min_flux is not None:
+        yield (
+            f"crossmatch.min_flux is {value_text(min_flux)}; without xray.columns.flux no "
+            "source has a flux, so it is null"
+        )
 
 
 def _columns_clash(
@@ -228,11 +215,9 @@ def _columns_clash(
 ) -> Iterator[str]:
     for part in columns:
         if part not in parts:
-            near = nearest(part, parts)
-            hint = f"; did you mean {near}?" if near else ""
             yield (
                 f"{place}.columns.{part} is {value_text(columns[part])}, but there is no such "
-                f"part; they are {', '.join(parts)}{hint}"
+                f"part; they are {', '.join(parts)}{did_you_mean(part, parts)}"
             )
     for part in needed:
         if part not in columns and not is_shipped:

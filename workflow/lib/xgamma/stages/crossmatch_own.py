@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from xgamma.answers.checks import check_asked
+from xgamma.archive.around import circles_upload
 from xgamma.archive.catalogues import ALL_ROWS, CATALOGUES, Catalogue, resolve_columns
 from xgamma.sky import within_latitude
 from xgamma.stages.crossmatch import SELECTED, checked_pairs, in_our_units, in_their_units
@@ -104,12 +105,7 @@ def join_by_upload(
         for ours, name in _columns_of("c", list(resolved)).items()
         if (theirs := resolved[name])
     }
-    upload = {
-        "target_id": np.arange(len(fermi), dtype=np.int64),
-        "target_ra": fermi["ra"].to_numpy(float),
-        "target_dec": fermi["dec"].to_numpy(float),
-        "radius_deg": fermi["semi_major_axis_95"].to_numpy(float),
-    }
+    upload = circles_upload(np.arange(len(fermi)), fermi, fermi["semi_major_axis_95"])
     factors = catalogues["csc"].factors
     limit = in_their_units(min_flux, factors)
     answer = client.query_counted(

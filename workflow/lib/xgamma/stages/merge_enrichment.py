@@ -65,6 +65,11 @@ class _Nested:
     own: str = ""
     at_service: tuple[str, ...] = ()
 
+    @property
+    def column(self) -> Column:
+        """Of the grouped table, in the unit that is the same for every survey."""
+        return Column(self.name, "list", self.unit, self.description)
+
 
 # the names are the notebook's, which calls one survey twomass and 2mass
 _NESTED = {
@@ -108,11 +113,7 @@ _NESTED = {
 }
 COUNTERPART_COLUMNS = [
     *(column for column in GROUPED_COLUMNS if column not in PLACE_COLUMNS),
-    *(
-        Column(nested.name, "list", nested.unit, nested.description)
-        for survey in _NESTED.values()
-        for nested in survey
-    ),
+    *(nested.column for survey in _NESTED.values() for nested in survey),
     *PLACE_COLUMNS,
 ]
 """Of the grouped table; `grouped_columns` gives them with the units of the surveys' own."""
@@ -200,8 +201,8 @@ def grouped_columns(
     surveys : mapping
         As for `add_counterparts`.
     """
-    units, more = {}, []
-    for which, survey, nested_columns in _lists_of(surveys):
+    units, lists = {}, _lists_of(surveys)
+    for _, survey, nested_columns in lists:
         if survey is None:
             continue
         stated = {column.name: column.unit for column in long_columns[survey]}
@@ -209,11 +210,8 @@ def grouped_columns(
             if nested.at_service:
                 name = product_name(surveys[survey]["columns"], nested.at_service[0])
                 units[nested.name] = stated.get(name, "")
-        if which not in _NESTED:
-            more += [Column(one.name, "list", one.unit, one.description) for one in nested_columns]
     return [
-        replace(column, unit=units.get(column.name, column.unit))
-        for column in (*COUNTERPART_COLUMNS, *more)
+        replace(column, unit=units.get(column.name, column.unit)) for column in _with_lists(lists)
     ]
 
 
@@ -228,6 +226,12 @@ def _lists_of(
     known = {survey for _, survey, _ in lists}
     others = [name for name in surveys if name not in known]
     return [*lists, *((name, name, _further(name, surveys[name]["columns"])) for name in others)]
+
+
+def _with_lists(lists: list[tuple[str, str | None, list[_Nested]]]) -> list[Column]:
+    """The columns of the grouped table, those of surveys that the notebook does not have last."""
+    further = (columns for which, _, columns in lists if which not in _NESTED)
+    return [*COUNTERPART_COLUMNS, *(one.column for columns in further for one in columns)]
 
 
 def _further(survey: str, columns: Mapping[str, str]) -> list[_Nested]:
@@ -336,8 +340,4 @@ def add_counterparts(
                 for fermi in table["fermi_name"]
             ]
             table[nested.name] = pd.Series(cells, index=table.index, dtype="object")
-    more = [one for _, _, columns in lists[len(_NESTED) :] for one in columns]
-    return conform(
-        table,
-        [*COUNTERPART_COLUMNS, *(Column(one.name, "list", one.unit, "") for one in more)],
-    )
+    return conform(table, _with_lists(lists))

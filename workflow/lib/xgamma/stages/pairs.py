@@ -11,7 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from xgamma.classes import group_of
-from xgamma.sky import elliptical_distance, galactic, position_angle, separation, within_latitude
+from xgamma.sky import (
+    elliptical_distance,
+    fill_galactic,
+    position_angle,
+    separation,
+    within_latitude,
+)
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
 from xgamma.tables.names import designator, list_of
 
@@ -120,10 +126,8 @@ def finish_pairs(joined: pd.DataFrame) -> pd.DataFrame:
     for column in PAIR_COLUMNS:
         if column.name not in pairs and column.name not in _MADE_HERE:
             pairs[column.name] = column.null
-    lon, lat = galactic(pairs["csc_ra"].to_numpy(float), pairs["csc_dec"].to_numpy(float))
-    for name, computed in (("csc_l", lon), ("csc_b", lat)):
-        # an X-ray catalogue need not have them
-        pairs[name] = pairs[name].fillna(pd.Series(computed, index=pairs.index))
+    # an X-ray catalogue need not have them
+    fill_galactic(pairs, "csc_ra", "csc_dec", "csc_l", "csc_b")
     angle = position_angle(pairs["fermi_ra"], pairs["fermi_dec"], pairs["csc_ra"], pairs["csc_dec"])
     pairs["elliptical_distance"] = elliptical_distance(
         pairs["sep_deg"],

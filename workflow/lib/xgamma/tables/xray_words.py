@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from xgamma.tables.columns import Column
+if TYPE_CHECKING:
+    # the config knows these words too, and reads no table
+    from xgamma.tables.columns import Column
 
 __all__ = ["CHANDRA_WORDS", "XrayWords"]
 
