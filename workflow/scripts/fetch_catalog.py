@@ -22,12 +22,12 @@ with job(snakemake) as results:
         chosen = read_parquet(snakemake.input.chosen)
         around = circles(chosen, name)
     if name in config.catalogs:
-        frame, answers = fetch_file(config, catalogue, results)
+        table, answers = fetch_file(config, catalogue, results)
         settings = {"file": answers[0]["url"], "sha256": answers[0]["body"]}
         if around is not None:
-            frame = inside_circles(frame, around)
+            table = inside_circles(table, around)
     elif name not in known:
-        frame, answers = empty_frame([c.column for c in catalogue.columns]), []
+        table, answers = empty_frame([c.column for c in catalogue.columns]), []
         settings = {"url": snakemake.params.url}
     else:
         sky, service = snakemake.input.get("sky"), config.catalogs_service
@@ -35,14 +35,14 @@ with job(snakemake) as results:
         available = read_description(snakemake.input.columns)[service, catalogue.table]
         settings = {"url": snakemake.params.url}
         if around is not None:
-            frame, answers = fetch_around(client, catalogue, available, around)
+            table, answers = fetch_around(client, catalogue, available, around)
         else:
-            frame, answers = fetch_catalogue(client, catalogue, available)
+            table, answers = fetch_catalogue(client, catalogue, available)
     if around is not None:
         if name == "csc":
-            check_chandra_names(chosen, frame)
+            check_chandra_names(chosen, table)
         settings["circles"] = around.to_dict("records")
-    columns = columns_in(catalogue, frame)
-    write_parquet(snakemake.output.catalog, frame, columns)
-    record = fetch_record(results, snakemake.output.catalog, frame, columns, answers, settings)
+    columns = columns_in(catalogue, table)
+    write_parquet(snakemake.output.catalog, table, columns)
+    record = fetch_record(results, snakemake.output.catalog, table, columns, answers, settings)
     write_provenance(snakemake.output.provenance, record)

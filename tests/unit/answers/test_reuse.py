@@ -370,5 +370,5 @@ def test_a_catalogue_is_asked_for_once(fake_tap, folder):
         client = TapClient("heasarc", fake_tap.url, answers=folder, reuse=True)
         made.append(fetch_catalogue(client, catalogue, available))
     assert len(asked) == 2
-    pd.testing.assert_frame_equal(made[0][0], made[1][0])
+    pd.testing.assert_frame_equal(made[0][0].frame(), made[1][0].frame())
     assert made[0][1] == made[1][1], "the record is that of the answer, times and all"

@@ -72,7 +72,8 @@ def test_the_rows_are_those_of_the_whole_catalogue_in_the_circles(
     found, records = fetch_around(client_of(archive, **options), CSC, AVAILABLE, circles)
     inside = names_inside(frames["csc"], circles)
     assert 200 < len(inside) < 4000
-    whole, (of_whole,) = fetch_catalogue(client_of(archive), CSC, AVAILABLE)
+    table, (of_whole,) = fetch_catalogue(client_of(archive), CSC, AVAILABLE)
+    whole = table.frame()
     expected = whole[whole["name"].isin(inside)].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, expected)
     assert len(records) == (len(circles) if options == {"upload": False} else 1)
@@ -107,7 +108,7 @@ def test_a_row_that_comes_with_two_values_is_refused(archive, circles):
         answer = query(adql, uploads)
         asked.append(adql)
         frame = answer.frame.assign(extra_0=1.0 * len(asked))  # the longitude
-        return dataclasses.replace(answer, frame=frame)
+        return dataclasses.replace(answer, rows=frame)
 
     client.query = changed
     largest = circles.nlargest(1, "radius_deg")

@@ -6,15 +6,15 @@ import math
 import random
 import struct
 import time
-from types import SimpleNamespace
 from xml.sax.saxutils import escape
 
+import numpy as np
 import pandas as pd
 import pytest
 import pyvo
 from astropy.io.votable import parse
 
-from xgamma.answers.answer import answer_frame
+from xgamma.answers.answer import answer_rows
 from xgamma.tap.binary_rows import split_rows
 from xgamma.tap.faults import UnreadableAnswer
 from xgamma.tap.votable import parse_answer
@@ -113,14 +113,23 @@ def document(kinds, rows, form):
 
 
 def read(content):
-    return answer_frame(parse_answer(io.BytesIO(content), 1e6))[0]
+    return answer_rows(parse_answer(io.BytesIO(content), 1e6))[0].frame()
 
 
 def read_by_astropy(content):
     table = pyvo.dal.TAPResults(parse(io.BytesIO(content)), url="").resultstable
-    fields = [(field.name, str(field.unit or "")) for field in table.fields]
-    columns = [table.array[name] for name in table.array.dtype.names]
-    return answer_frame(SimpleNamespace(fields=fields, columns=columns))[0]
+    made = {}
+    for field, name in zip(table.fields, table.array.dtype.names, strict=True):
+        values = table.array[name]
+        if values.dtype.kind in "OUS":
+            texts = ["" if t is np.ma.masked else str(t).strip(" \t\r\n") for t in values]
+            made[field.name.lower()] = pd.Series(texts, dtype="str")
+        elif values.dtype.kind == "f":
+            made[field.name.lower()] = values.filled(np.nan)
+        else:
+            whole, null = np.ma.getdata(values).astype("int64"), np.ma.getmaskarray(values)
+            made[field.name.lower()] = pd.arrays.IntegerArray(whole, null.copy())
+    return pd.DataFrame(made)
 
 
 def read_at_once(content):

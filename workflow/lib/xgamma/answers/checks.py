@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,14 +24,16 @@ logger = logging.getLogger(__name__)
 _MOST_CHARACTERS = 80
 
 
-def check_asked(service: str, table: str, frame: pd.DataFrame, asked: Mapping[str, str]) -> None:
+def check_asked(
+    service: str, table: str, columns: Collection[str], asked: Mapping[str, str]
+) -> None:
     """Refuse an answer that lacks a column that was asked for, or has it under another name.
 
     Parameters
     ----------
     service, table : str
-    frame : DataFrame
-        The answer.
+    columns : collection of str
+        Those of the answer.
     asked : mapping
         Name asked for -> column of the service that it stands for.
 
@@ -43,13 +45,13 @@ def check_asked(service: str, table: str, frame: pd.DataFrame, asked: Mapping[st
     missing = [
         name if name == column else f"{name} ({column})"
         for name, column in asked.items()
-        if name not in frame.columns
+        if name not in columns
     ]
     if missing:
-        columns = shortened(", ".join(frame.columns), 200)
+        came = shortened(", ".join(columns), 200)
         raise XgammaError(
             f"{service}: the answer for table {table} has no column {', '.join(missing)}, which "
-            f"was asked for; it has {columns or 'none'}: is the service's URL the right one?"
+            f"was asked for; it has {came or 'none'}: is the service's URL the right one?"
         )
 
 

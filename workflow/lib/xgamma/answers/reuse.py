@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from xgamma.answers.answer import Answer, answer_frame
+from xgamma.answers.answer import Answer, answer_rows
 from xgamma.answers.store import AnswerStore
 from xgamma.errors import XgammaError
 from xgamma.tables.printable import one_line
@@ -164,14 +164,14 @@ class KeptAnswers:
         body, record = self._store.find(key, asked, self._limits.max_bytes)
         try:
             result = parse_answer(body.stream, self._limits.max_rows)
-            frame, units = answer_frame(result)
+            rows, units = answer_rows(result)
             log_notes(self._service, result, record["adql"])
         except (UnreadableAnswer, QueryError) as error:
             raise XgammaError(
                 f"kept answers: {self._service}: {plain_words(error)}; "
                 f"the query was: {one_line(record['adql'])}"
             ) from error
-        return Answer(frame, units, record, kept=True)
+        return Answer(rows, units, record, kept=True)
 
     def _family(self, question: str) -> str:
         parts = json.dumps([self._service, self._url, question])

@@ -194,7 +194,7 @@ def fetch_around(
     ours |= {f"extra_{i}": name for i, name in enumerate(survey.columns.values())}
     units = {ours.get(alias, alias): unit for alias, unit in answer.units.items()}
     rows = answer.frame.rename(columns=ours)
-    check_columns(client, catalogue, Answer(rows, units, answer.record), resolved)
+    check_columns(client, catalogue, units, resolved)
     # a source may be in several circles, and a kept circle may be larger than it need be
     rows = rows.drop(columns="target_id").drop_duplicates(ignore_index=True)
     frame = fit_to_catalogue(rows, catalogue)

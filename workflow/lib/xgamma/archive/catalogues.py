@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -20,11 +20,8 @@ from xgamma.answers.checks import check_asked, check_positions, check_unique, ch
 from xgamma.errors import XgammaError
 from xgamma.sky import fill_galactic
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
+from xgamma.tables.pieces import PiecedTable, pieces_of
 from xgamma.tap.mirror_names import Names, bare
-
-if TYPE_CHECKING:
-    # jobs that ask nobody know the catalogues too: they start without pyvo
-    from xgamma.answers.answer import Answer
 
 __all__ = [
     "CATALOGUES",
@@ -313,9 +310,9 @@ def resolve_columns(catalogue: Catalogue, available: Iterable[str]) -> dict[str,
     return resolved
 
 
-def columns_in(catalogue: Catalogue, frame: pd.DataFrame) -> list[Column]:
+def columns_in(catalogue: Catalogue, table: pd.DataFrame | PiecedTable) -> list[Column]:
     """The columns of a catalogue as it is kept: all, but for those only kept if there."""
-    return [c.column for c in catalogue.columns if c.name in frame.columns or not c.if_there]
+    return [c.column for c in catalogue.columns if c.name in table or not c.if_there]
 
 
 def require_columns(service: str, table: str, wanted: Iterable[str], available: Iterable[str]):
@@ -415,7 +412,7 @@ def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
 
 def fetch_catalogue(
     client, catalogue: Catalogue, available: Iterable[str]
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+) -> tuple[PiecedTable, list[dict[str, Any]]]:
     """The whole catalogue, its rows counted by the service as well.
 
     Parameters
@@ -427,7 +424,7 @@ def fetch_catalogue(
 
     Returns
     -------
-    frame : DataFrame
+    table : PiecedTable
         The catalogue's columns, sorted by its key.
     records : list of dict
         How it was fetched: one record, with `missing_columns`, the optional ones that the
@@ -443,18 +440,23 @@ def fetch_catalogue(
     answer = client.query_counted(
         partial(catalogue_adql, catalogue, resolved), partial(count_adql, catalogue)
     )
-    check_columns(client, catalogue, answer, resolved)
     record, units = answer.record, answer.units
-    frame = fit_to_catalogue(answer.frame, catalogue)
-    del answer  # with its rows: a large catalogue is in memory once
-    check_rows(client, catalogue, frame)
+    check_columns(client, catalogue, units, resolved)
+    fitted: PiecedTable | None = None
+    for piece in pieces_of(answer.rows):
+        frame = fit_to_catalogue(piece, catalogue)
+        fitted = fitted or PiecedTable(columns_in(catalogue, frame))
+        fitted.add_frame(frame)
+    del answer  # with its rows
+    table = fitted.in_order(fitted[catalogue.key].array.argsort())
+    check_rows(client, catalogue, table)
     client.kept.trust([record])
     missing = [name for name, column in resolved.items() if column is None]
-    return frame, [{**record, "missing_columns": missing, "units": units}]
+    return table, [{**record, "missing_columns": missing, "units": units}]
 
 
 def check_columns(
-    client, catalogue: Catalogue, answer: Answer, resolved: Mapping[str, str | None]
+    client, catalogue: Catalogue, units: Mapping[str, str], resolved: Mapping[str, str | None]
 ) -> None:
     """Refuse an answer, under our names, that lacks a column or has one in another unit.
 
@@ -463,7 +465,8 @@ def check_columns(
     client : xgamma.archive.client.TapClient
         Who gave it, for messages.
     catalogue : Catalogue
-    answer : Answer
+    units : mapping
+        Column of the answer -> its unit, as the service has it.
     resolved : mapping
         As `resolve_columns` gives it.
 
@@ -473,19 +476,21 @@ def check_columns(
     """
     source = client.name, catalogue.table
     asked = {name: column for name, column in resolved.items() if column}
-    check_asked(*source, answer.frame, asked)
-    units = {c.name: c.column.unit for c in catalogue.columns if c.name in asked and c.column.unit}
-    check_units(*source, answer.units, units)
+    check_asked(*source, units, asked)
+    expected = {
+        c.name: c.column.unit for c in catalogue.columns if c.name in asked and c.column.unit
+    }
+    check_units(*source, units, expected)
 
 
-def check_rows(client, catalogue: Catalogue, frame: pd.DataFrame) -> None:
+def check_rows(client, catalogue: Catalogue, table: pd.DataFrame | PiecedTable) -> None:
     """Refuse rows without a key of their own or without a valid position.
 
     Parameters
     ----------
     client, catalogue
         As in `check_columns`.
-    frame : DataFrame
+    table : DataFrame or PiecedTable
         As `fit_to_catalogue` gives it.
 
     Raises
@@ -493,6 +498,7 @@ def check_rows(client, catalogue: Catalogue, frame: pd.DataFrame) -> None:
     XgammaError
     """
     source = client.name, catalogue.table
+    frame = pd.DataFrame({name: table[name] for name in (catalogue.key, "ra", "dec")}, copy=False)
     check_positions(*source, frame, catalogue.key)
     blank = frame[catalogue.key] == ""
     if blank.any():

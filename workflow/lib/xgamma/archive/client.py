@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 from requests.adapters import BaseAdapter
 
-from xgamma.answers.answer import Answer, answer_frame, parse_count
+from xgamma.answers.answer import Answer, answer_rows, parse_count
 from xgamma.answers.reuse import KeptAnswers
 from xgamma.answers.store import query_key
 from xgamma.errors import XgammaError
@@ -199,7 +199,7 @@ class TapClient:
         started, clock = datetime.datetime.now(datetime.UTC), time.monotonic()
         endpoint, received = self._ask_in_turn(adql, votables)
         with _as_tap_errors(endpoint, asked):
-            frame, units = answer_frame(received.result)
+            rows, units = answer_rows(received.result)
             log_notes(self.name, received.result, asked)
         record = {
             "key": key,
@@ -209,7 +209,7 @@ class TapClient:
             "mode": received.mode,
             "adql": _spelt(adql, endpoint.names),
             "uploads": digests,
-            "rows": len(frame),
+            "rows": len(rows),
             "attempts": endpoint.attempts,
             "started": started.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - clock, 3),
@@ -218,8 +218,8 @@ class TapClient:
             "server": server_info(received.result, received.server),
         }
         self.kept.keep(received.body.stream, record)
-        logger.info("%s: %d rows in %.2f s: %s", self.name, len(frame), record["seconds"], asked)
-        return Answer(frame, units, record)
+        logger.info("%s: %d rows in %.2f s: %s", self.name, len(rows), record["seconds"], asked)
+        return Answer(rows, units, record)
 
     def query_counted(
         self, adql: Adql, count_adql: Adql, uploads: Mapping[str, Mapping[str, Any]] | None = None
@@ -238,16 +238,16 @@ class TapClient:
         counted = self.query(count_adql, uploads)
         expected = self._count(counted)
         url, counted_url = answer.record["url"], counted.record["url"]
-        if counted_url != url or expected != len(answer.frame):
+        if counted_url != url or expected != len(answer.rows):
             raise TapError(
-                f"{self.name} ({url}) gave {len(answer.frame)} rows and "
+                f"{self.name} ({url}) gave {len(answer.rows)} rows and "
                 f"{'counts' if counted_url == url else f'{counted_url} counts'} {expected}: "
                 f"the answer was cut, or the table is changing; run again later. "
                 f"The query was: {answer.record['adql']}"
             )
         record = {**answer.record, "counted": expected, "count_key": counted.record["key"]}
         self.kept.update(record)
-        return Answer(answer.frame, answer.units, record)
+        return dataclasses.replace(answer, record=record)
 
     def columns(self, tables: list[str]) -> Answer:
         """What TAP_SCHEMA says of the columns of `tables`.
@@ -290,7 +290,7 @@ class TapClient:
         frame = frame[_COLUMN_FIELDS].astype("str")
         frame = self._in_configured_names(answer.record["mirror"], frame, tables)
         frame = frame.sort_values(["table", "column"], ignore_index=True)
-        return dataclasses.replace(answer, frame=frame)
+        return dataclasses.replace(answer, rows=frame)
 
     def _in_configured_names(
         self, mirror: str | None, frame: pd.DataFrame, tables: list[str]
@@ -367,8 +367,8 @@ class TapClient:
                 continue
             query = f"SELECT COUNT(*) AS n FROM {endpoint.names.table(table)}"
             with _as_tap_errors(endpoint, query):
-                frame, _ = answer_frame(endpoint.ask(query, {}).result)
-            rows = parse_count(frame)
+                counted, _ = answer_rows(endpoint.ask(query, {}).result)
+            rows = parse_count(counted)
             if rows != expected:
                 raise MirrorLacks(
                     f"its table {endpoint.names.table(table)} has {rows} rows where the release "
@@ -377,7 +377,7 @@ class TapClient:
             self._counted_mirrors.add((endpoint.url, table))
 
     def _count(self, answer: Answer) -> int:
-        if (number := parse_count(answer.frame)) is None:
+        if (number := parse_count(answer.rows)) is None:
             raise TapError(
                 f"{self.name} ({answer.record['url']}) gave no number for: {answer.record['adql']}"
             )

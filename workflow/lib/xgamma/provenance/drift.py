@@ -101,7 +101,7 @@ def ask_again(
         circles = (settings[path] or {}).get("circles")
         asked = (clients[catalogs], catalogue, available[catalogs, catalogue.table])
         if circles is None:
-            fresh, _ = fetch_catalogue(*asked)
+            fresh = fetch_catalogue(*asked)[0].frame()
         else:
             fresh, _ = fetch_around(*asked, pd.DataFrame(circles))
         kept = read_parquet(results / path)

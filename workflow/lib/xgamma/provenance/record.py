@@ -27,6 +27,7 @@ from xgamma.provenance.products import product_name
 from xgamma.run.lineage import all_sources
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import Column, conform
+from xgamma.tables.pieces import PiecedTable
 from xgamma.tables.whole_files import write_text
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ __all__ = [
 _PACKAGES = ["astropy", "matplotlib", "numpy", "pandas", "pyarrow", "pyvo", "scipy", "snakemake"]
 
 
-def content_digest(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
+def content_digest(table: pd.DataFrame | PiecedTable, columns: Sequence[Column]) -> str:
     """SHA-256 of a table's content, however it is stored and in whatever order its rows are.
 
     Names, kinds and units of the columns take part, and each value exactly: integers as
@@ -58,7 +59,7 @@ def content_digest(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
 
     Parameters
     ----------
-    frame : DataFrame
+    table : DataFrame or PiecedTable
     columns : sequence of Column
 
     Returns
@@ -66,19 +67,22 @@ def content_digest(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
     str
         64 hexadecimal digits.
     """
-    frame = conform(frame, columns)
+    if isinstance(table, pd.DataFrame):
+        table = conform(table, columns)
     digest = hashlib.sha256()
-    head = [len(frame), [[c.name, c.kind, c.unit] for c in columns]]
+    head = [len(table), [[c.name, c.kind, c.unit] for c in columns]]
     digest.update(json.dumps(head).encode())
-    numbers: list[np.ndarray] = []
+    order = np.arange(len(table))
     for column in columns:
-        arrays, words = _as_integers(frame[column.name], column.kind)
-        numbers += arrays
+        arrays, words = _as_integers(table[column.name], column.kind)
         for part in _json_parts(words):
             digest.update(part)
-    order = np.lexsort(numbers) if numbers else []
-    for array in numbers:
-        digest.update(array[order].tobytes())
+        for array in arrays:
+            # as np.lexsort does it, which would need all columns at once
+            order = order[np.argsort(array[order], kind="stable")]
+    for column in columns:
+        for array in _as_integers(table[column.name], column.kind)[0]:
+            digest.update(array[order])
     return digest.hexdigest()
 
 
@@ -137,7 +141,7 @@ def software_versions() -> dict[str, str]:
 def fetch_record(
     results: Path,
     product: str,
-    frame: pd.DataFrame,
+    table: pd.DataFrame | PiecedTable,
     columns: Sequence[Column],
     answers: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
@@ -150,8 +154,8 @@ def fetch_record(
         The archive's folder.
     product : str
         In that folder.
-    frame : DataFrame
-        The table, with `columns`.
+    table : DataFrame or PiecedTable
+        With `columns`.
     columns : sequence of Column
     answers : sequence of mapping
         The records of the answers that it was made from.
@@ -161,8 +165,8 @@ def fetch_record(
     return {
         "product": {
             "path": Path(product).relative_to(results).as_posix(),
-            "rows": len(frame),
-            "content": content_digest(frame, columns),
+            "rows": len(table),
+            "content": content_digest(table, columns),
         },
         "answers": [dict(answer) for answer in answers],
         "config": dict(settings),

@@ -14,7 +14,6 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +22,9 @@ import pandas as pd
 from xgamma.tables.columns import Column, conform, plain_value
 from xgamma.tables.ecsv import ecsv_text, parse_ecsv
 from xgamma.tables.metadata import TableMetadata, parquet_metadata
+from xgamma.tables.pieces import PIECE_ROWS, PiecedTable, arrow_of, pieces_of, series_of
 from xgamma.tables.printable import printable
 from xgamma.tables.whole_files import atomic_path, write_text
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = [
     "csv_text",
@@ -42,19 +39,18 @@ __all__ = [
 
 def write_parquet(
     path: str | Path,
-    frame: pd.DataFrame,
+    table: pd.DataFrame | PiecedTable,
     columns: Sequence[Column],
     about: TableMetadata | None = None,
 ) -> None:
     """Write plain Parquet: unit and description in each field's metadata.
 
-    Integers go from numpy to Arrow without passing through floats, so identifiers
-    above 2**53 stay exact.
+    The same bytes whether the rows are in memory or in pieces: each piece is a row group.
 
     Parameters
     ----------
     path : path-like
-    frame : DataFrame
+    table : DataFrame or PiecedTable
     columns : sequence of Column
     about : TableMetadata, optional
         For tables that people open: then other programs find it, and the units, as well.
@@ -62,13 +58,10 @@ def write_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    frame = conform(frame, columns)
-    arrays, fields = [], []
+    if isinstance(table, pd.DataFrame):
+        table = conform(table, columns)
+    fields = []
     for column in columns:
-        # from_pandas only where a null is not a number: NaN in a float column stays NaN
-        arrays.append(
-            pa.array(frame[column.name], type=column.arrow_type, from_pandas=column.null is pd.NA)
-        )
         metadata = {
             "kind": column.kind,
             "unit": column.unit,
@@ -78,13 +71,18 @@ def write_parquet(
         if column.shown:
             metadata["here"] = column.name
         fields.append(pa.field(column.label, column.arrow_type, metadata=metadata))
-    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    schema = pa.schema(fields)
     if about is not None:
-        lengths = {c.name: frame[c.name].str.len().max() for c in columns if c.kind == "text"}
+        lengths = {c.name: table[c.name].str.len().max() for c in columns if c.kind == "text"}
         longest = {name: int(n) if n == n else 0 for name, n in lengths.items()}
-        table = table.replace_schema_metadata(parquet_metadata(columns, about, longest))
-    with atomic_path(path) as beside:
-        pq.write_table(table, beside, compression="zstd", store_schema=True)
+        schema = schema.with_metadata(parquet_metadata(columns, about, longest))
+    with (
+        atomic_path(path) as beside,
+        pq.ParquetWriter(beside, schema, compression="zstd", store_schema=True) as file,
+    ):
+        for piece in pieces_of(table):
+            arrays = [arrow_of(piece[column.name], column) for column in columns]
+            file.write_table(pa.Table.from_arrays(arrays, schema=schema), PIECE_ROWS)
 
 
 def read_columns(path: str | Path) -> list[Column]:
@@ -137,18 +135,9 @@ def read_parquet(
             values = file.read([column.label]).column(column.label)
             if rows is not None:
                 values = values.filter(pa.array(rows))
-            series[column.name] = _series(values, column)
+            series[column.name] = series_of(values, column)
     frame = pd.DataFrame(series, columns=[column.name for column in read], copy=False)
     return conform(frame, read)
-
-
-def _series(values: pa.ChunkedArray, column: Column) -> pd.Series:
-    """The values of a column of Parquet as pandas has them."""
-    if isinstance(column.dtype, pd.api.extensions.ExtensionDtype):
-        return values.to_pandas(types_mapper={values.type: column.dtype}.get)
-    array = values.to_numpy()
-    # what is Arrow's own memory cannot be written to
-    return pd.Series(array if array.flags.writeable else array.copy())
 
 
 def _json_cell(value: list) -> str:

@@ -8,19 +8,20 @@ at most.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
 from typing import IO, Any
 
-import numpy as np
-
 from xgamma.light import extension
-from xgamma.tap.binary_rows import BinaryRows, binary_columns, decoded
+from xgamma.tables.pieces import PiecedTable
+from xgamma.tap.binary_rows import BinaryBlocks, BinaryRows, decoded
 from xgamma.tap.coding import coding_note, without_marks
 from xgamma.tap.faults import UnreadableAnswer
 from xgamma.tap.fields import VotableField
 from xgamma.tap.outline import outline_of
-from xgamma.tap.text_rows import TextColumns
+from xgamma.tap.plain_rows import plain_arrays, rows_of
+from xgamma.tap.text_rows import text_columns
 
 __all__ = ["Document", "NotWellFormed", "too_many_rows"]
 
@@ -64,7 +65,7 @@ class Document:
     max_rows : float
     has_marks : bool
         Whether `xgamma.tap.coding.without_marks` is needed.
-    rows : BinaryRows, optional
+    stream_of_rows : BinaryRows, optional
         The first stream in the document, if it was taken out of it.
 
     Attributes
@@ -72,8 +73,8 @@ class Document:
     outline : Outline
     fields : list of VotableField
         The result's columns.
-    columns : list of MaskedArray
-        Their values, masked where they are null.
+    rows : PiecedTable
+        Its rows, columns called by their places.
     claimed : int or None
         How many rows the result says that it has.
     notes : list of str
@@ -94,16 +95,16 @@ class Document:
         max_rows: float,
         *,
         has_marks: bool = False,
-        rows: BinaryRows | None = None,
+        stream_of_rows: BinaryRows | None = None,
     ):
-        self._max_rows, self._has_marks, self._rows = max_rows, has_marks, rows
+        self._max_rows, self._has_marks, self._taken_out = max_rows, has_marks, stream_of_rows
         self._fields_seen = self._streams_seen = 0
         # 0: not yet there, 1: its resource has begun, 2: in it, 3: behind it
         self._in_result = 0
         self._nulls: dict[str, str] = {}  # by the ID of a VALUES element
         self._noted: set[int] = set()  # columns of which a note says how they are coded
         self.fields: list[VotableField] = []
-        self.columns: list[np.ma.MaskedArray] | None = None
+        self.rows: PiecedTable | None = None
         self.claimed: int | None = None
         self.notes: list[str] = []
         self.refusal: Exception | None = None
@@ -115,7 +116,7 @@ class Document:
         if outline is None:
             raise NotWellFormed("there is no VOTABLE")
         self.outline = outline
-        if self.columns is None and self.fields:
+        if self.rows is None and self.fields:
             self._read_data(iter(()))
 
     def _outline(self, events: Iterator[_Event]) -> Iterator[_Event]:
@@ -172,7 +173,7 @@ class Document:
             raise UnreadableAnswer(message, passing=False)
         name = data.get("name") or data.get("ID") or f"unnamed {self._fields_seen}"
         if self._in_result == 2:
-            if self.columns is not None:
+            if self.rows is not None:
                 self.refusal = UnreadableAnswer(
                     f"what came has column {name!r} behind its rows", passing=False
                 )
@@ -230,9 +231,9 @@ class Document:
     def _read_data(self, events: Iterator[_Event]) -> None:
         """The result's rows, to the end of DATA; none if there is no DATA."""
         twice = UnreadableAnswer("what came has rows twice in one table", passing=False)
-        if self.columns is not None:
+        if self.rows is not None:
             self.refusal = self.refusal or twice
-        self.columns = []
+        self.rows = rows_of(self.fields)
         has_rows, form, _, _ = next(events, (False, "DATA", "", (0, 0)))
         try:
             if not has_rows:
@@ -258,7 +259,9 @@ class Document:
                 return
 
     def _read_text(self, events: Iterator[_Event]) -> None:
-        columns, width = TextColumns(self.fields), len(self.fields)
+        for field in self.fields:
+            field.check()
+        width = len(self.fields)
         cells: list[str] = []
         rows = expected = 0
         for start, tag, data, _ in events:
@@ -285,14 +288,13 @@ class Document:
                 if rows > self._max_rows:
                     raise too_many_rows(self._max_rows)
             elif rows % _ROWS_AT_A_TIME == 0:
-                self._add(columns, cells)
+                self._add(cells)
                 cells, expected = [], 0
         if cells:
-            self._add(columns, cells)
-        self.columns = columns.columns()
+            self._add(cells)
 
-    def _add(self, columns: TextColumns, cells: list[str]) -> None:
-        width = len(self.fields)
+    def _add(self, cells: list[str]) -> None:
+        width, before = len(self.fields), len(self.rows)
         if self._has_marks:
             plain = [without_marks(cell) for cell in cells]
             for i, field in enumerate(self.fields):
@@ -304,12 +306,12 @@ class Document:
                 row = None if i in self._noted else next(changed, None)
                 if row is not None:
                     self._noted.add(i)
-                    self.notes.append(coding_note(field.name, columns.rows + row + 1, "Latin-1"))
+                    self.notes.append(coding_note(field.name, before + row + 1, "Latin-1"))
             cells = plain
-        columns.add(cells)
+        self.rows.add(plain_arrays(text_columns(self.fields, cells, before)))
 
     def _read_stream(self, events: Iterator[_Event], *, has_null_bits: bool) -> None:
-        content: bytes | None = None
+        content: IO[bytes] | None = None
         for start, tag, data, _ in events:
             if tag == "STREAM" and start:
                 if content is not None:
@@ -322,16 +324,20 @@ class Document:
                     raise UnreadableAnswer(message, passing=False)
                 self._streams_seen += 1
             elif tag == "STREAM":
-                taken_out = self._rows is not None and self._streams_seen == 1
-                content = self._rows.content if taken_out else decoded(data)
+                taken_out = self._taken_out is not None and self._streams_seen == 1
+                content = self._taken_out.content if taken_out else io.BytesIO(decoded(data))
             elif not start and tag in ("BINARY", "BINARY2"):
                 break
         if content is None:
             raise UnreadableAnswer("what came has a binary table without a stream", passing=False)
-        self.columns, notes = binary_columns(self.fields, content, has_null_bits)
-        self.notes += notes
-        if self.columns and len(self.columns[0]) > self._max_rows:
-            raise too_many_rows(self._max_rows)
+        blocks = BinaryBlocks(self.fields, content, has_null_bits)
+        try:
+            for columns in blocks:
+                self.rows.add(plain_arrays(columns))
+                if len(self.rows) > self._max_rows:
+                    raise too_many_rows(self._max_rows)
+        finally:
+            self.notes += blocks.notes
 
 
 def _well_formed(parser: Iterator[_Event]) -> Iterator[_Event]:

@@ -1,4 +1,4 @@
-"""A reader of rows that are text (TABLEDATA): column by column, some thousand rows at a time.
+"""A reader of rows that are text (TABLEDATA), column by column.
 
 Every cell is a value, is null, or is an error that names it.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from xgamma.tap.fields import BIT, BOOLEAN, NULL_WORDS, VotableField, whole_number
 
-__all__ = ["TextColumns"]
+__all__ = ["text_columns"]
 
 _TRUE, _FALSE = ("TRUE", "T", "1"), ("FALSE", "F", "0")
 _NULL_BOOLEANS = ("?", "\0", *(word.upper() for word in NULL_WORDS))
@@ -24,74 +24,33 @@ _BOOLEANS = {
 _BITS = {"1": True, "0": False, **dict.fromkeys(word.upper() for word in NULL_WORDS)}
 
 
-class TextColumns:
-    """The columns of a table whose cells come as text, a block of rows at a time.
+def text_columns(
+    fields: Sequence[VotableField], cells: Sequence[str], first_row: int
+) -> list[np.ma.MaskedArray]:
+    """The columns of whole rows.
 
     Parameters
     ----------
     fields : sequence of VotableField
+        Each checked.
+    cells : sequence of str
+        One row after the other.
+    first_row : int
+        How many rows came before, for messages.
+
+    Returns
+    -------
+    list of MaskedArray
+        For each column its values, masked where they are null.
 
     Raises
     ------
     UnreadableAnswer
-        If a column cannot be read.
+        If a cell is neither a value of its column nor null.
     """
-
-    def __init__(self, fields: Sequence[VotableField]):
-        for field in fields:
-            field.check()
-        self._fields = fields
-        self._values = [_Growing(field.dtype) for field in fields]
-        # of columns that have a null
-        self._nulls: dict[int, _Growing] = {}
-        self.rows = 0
-
-    def add(self, cells: Sequence[str]) -> None:
-        """Add whole rows, their cells one after the other.
-
-        Raises
-        ------
-        UnreadableAnswer
-            If a cell is neither a value of its column nor null.
-        """
-        width = len(self._fields)
-        for i, field in enumerate(self._fields):
-            values, null = _values(field, cells[i::width], self.rows)
-            if null.any() and i not in self._nulls:
-                self._nulls[i] = _Growing(np.dtype(bool))
-                self._nulls[i].append(np.zeros(self.rows, bool))
-            self._values[i].append(values)
-            if i in self._nulls:
-                self._nulls[i].append(null)
-        self.rows += len(cells) // width
-
-    def columns(self) -> list[np.ma.MaskedArray]:
-        """All that was added, once: for each column its values, masked where they are null."""
-        return [
-            np.ma.MaskedArray(
-                values.array(), self._nulls[i].array() if i in self._nulls else np.ma.nomask
-            )
-            for i, values in enumerate(self._values)
-        ]
-
-
-class _Growing:
-    """An array that grows in its place: blocks that are put together would need room twice."""
-
-    def __init__(self, dtype: np.dtype):
-        self._array, self._used = np.empty(0, dtype), 0
-
-    def append(self, values: np.ndarray) -> None:
-        needed = self._used + len(values)
-        if needed > len(self._array):
-            self._array.resize(max(needed, int(1.2 * self._used)), refcheck=False)
-        self._array[self._used : needed] = values
-        self._used = needed
-
-    def array(self) -> np.ndarray:
-        """What was added; nothing more can be."""
-        self._array.resize(self._used, refcheck=False)
-        return self._array
+    width = len(fields)
+    made = (_values(field, cells[i::width], first_row) for i, field in enumerate(fields))
+    return [np.ma.MaskedArray(values, null) for values, null in made]
 
 
 def _values(

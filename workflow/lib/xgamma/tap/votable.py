@@ -42,8 +42,8 @@ class ParsedAnswer:
     outline : Outline
     fields : list of (str, str)
         Name and unit of each column, the unit in astropy's spelling.
-    columns : list of MaskedArray
-        Their values, masked where they are null.
+    rows : PiecedTable
+        Columns called by their places.
     notes : list of str
         What was read though it is not as VOTable has it: column, first row and reading.
 
@@ -66,12 +66,12 @@ class ParsedAnswer:
         self.fields = self.outline.result.fields
         if document.refusal is not None:
             raise document.refusal
-        self.columns = document.columns or []
-        if len(self.fields) != len(self.columns):
+        if document.rows is None or len(self.fields) != len(document.rows.columns):
             raise UnreadableAnswer("what came has no table of results", passing=False)
+        self.rows = document.rows
 
     def __len__(self) -> int:
-        return len(self.columns[0]) if self.columns else 0
+        return len(self.rows)
 
 
 def parse_answer(stream: IO[bytes], max_rows: float) -> ParsedAnswer:
@@ -121,7 +121,7 @@ def _parse(stream: IO[bytes], max_rows: float) -> tuple[Document, ParsedAnswer]:
         rows = split_rows(text)
         text.seek(0)
         outline = text if rows is None else io.BytesIO(rows.document)
-        document = Document(outline, max_rows, has_marks=has_marks, rows=rows)
+        document = Document(outline, max_rows, has_marks=has_marks, stream_of_rows=rows)
     finally:
         if text is not stream:
             text.close()
