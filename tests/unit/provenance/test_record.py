@@ -68,6 +68,27 @@ class TestContentDigest:
         twice = pd.concat([FRAME, FRAME])
         assert content_digest(twice, COLUMNS) != expected
 
+    @pytest.mark.parametrize("rows", [0, 1, 2, 50])
+    def test_a_table_that_is_sorted_has_the_digest_of_one_that_is_not(self, rows):
+        """Rows in order are not sorted again, and those with the same first value by the others."""
+        chance = np.random.default_rng(rows)
+        columns = [Column("name", "text"), Column("flux", "float"), Column("id", "int")]
+        for names in (rows + 1, 5):
+            frame = pd.DataFrame(
+                {
+                    "name": [f"{n:03d}" for n in np.sort(np.arange(rows) % names)],
+                    "flux": chance.choice([-2.0, -1.0, 0.0, 1.0, np.nan], rows),
+                    "id": chance.integers(-9, 9, rows),
+                }
+            )
+            expected = content_digest(frame, columns)
+            for seed in range(3):
+                shuffled = frame.sample(frac=1, random_state=seed)
+                assert content_digest(shuffled, columns) == expected
+                assert rows < 2 or content_digest(shuffled, columns[::-1]) == content_digest(
+                    frame, columns[::-1]
+                )
+
     @pytest.mark.parametrize(
         ("column", "value"),
         [

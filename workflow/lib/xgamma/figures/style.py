@@ -32,7 +32,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from xgamma.classes import GROUPS
 from xgamma.tables.printable import shortened
 from xgamma.tables.whole_files import atomic_path
-from xgamma.tables.xray_words import XrayWords
+from xgamma.tables.xray_words import CHANDRA_WORDS, XrayWords
 
 __all__ = [
     "BLUE",
@@ -295,9 +295,21 @@ def save_figure(figure: Figure, paths: str | Path | Sequence[str | Path], dpi: i
         kind = Path(path).suffix.lstrip(".").lower()
         stream = io.BytesIO()
         with matplotlib.style.context(["default", _STYLE]):
+            if kind == "png":
+                _lay_out(figure, dpi)
             figure.savefig(stream, format=kind, dpi=dpi, metadata=_NO_DATES.get(kind))
         with atomic_path(path) as beside:
             beside.write_bytes(stream.getvalue())
+
+
+def _lay_out(figure: Figure, dpi: int) -> None:
+    """Find the places of a figure's parts; `savefig` would draw all of it once more for that."""
+    if (engine := figure.get_layout_engine()) is not None:
+        figure.set_dpi(dpi)
+        for axes in figure.axes:
+            axes.apply_aspect()
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 @styled
@@ -321,10 +333,11 @@ def save_figures(
     words : mapping
         For the X-ray catalogue: the attributes of `xgamma.tables.xray_words.XrayWords`.
     """
-    said = XrayWords(**words).said
+    xray = XrayWords(**words)
     for name, figure in figures.items():
-        for text in figure.findobj(Text):
-            if (spoken := said(text.get_text())) != text.get_text():
+        # to look through all of a figure takes as long as to draw a part of it
+        for text in figure.findobj(Text) if xray != CHANDRA_WORDS else ():
+            if (spoken := xray.said(text.get_text())) != text.get_text():
                 text.set_text(spoken)
         if simulated:
             mark_simulated(figure)

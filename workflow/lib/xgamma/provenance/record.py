@@ -27,7 +27,7 @@ from xgamma.provenance.products import product_name
 from xgamma.run.lineage import all_sources
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import Column, conform
-from xgamma.tables.pieces import PiecedTable
+from xgamma.tables.pieces import PIECE_ROWS, PiecedTable
 from xgamma.tables.whole_files import write_text
 
 if TYPE_CHECKING:
@@ -72,59 +72,91 @@ def content_digest(table: pd.DataFrame | PiecedTable, columns: Sequence[Column])
     digest = hashlib.sha256()
     head = [len(table), [[c.name, c.kind, c.unit] for c in columns]]
     digest.update(json.dumps(head).encode())
-    order = np.arange(len(table))
+    order = _sorted_rows(table, columns)
+    # a column at a time: a catalogue may have more rows than there is memory for
     for column in columns:
-        arrays, words = _as_integers(table[column.name], column.kind)
-        for part in _json_parts(words):
+        for part in _in_order(table[column.name], column.kind, order):
             digest.update(part)
-        for array in arrays:
-            # as np.lexsort does it, which would need all columns at once
-            order = order[np.argsort(array[order], kind="stable")]
-    for column in columns:
-        for array in _as_integers(table[column.name], column.kind)[0]:
-            digest.update(array[order])
     return digest.hexdigest()
 
 
-def _as_integers(values: pd.Series, kind: str) -> tuple[list[np.ndarray], pa.Array]:
-    """A column as integers; those of text are places in the sorted words, which come second."""
+def _sorted_rows(table: pd.DataFrame | PiecedTable, columns: Sequence[Column]) -> np.ndarray:
+    """An order of the rows in which the first column counts most, the second next, and so on."""
+    order = np.arange(len(table))
+    if columns and _rises(table[columns[0].name], columns[0].kind):
+        return order
+    tied = np.ones(len(table), bool)
+    # the first column tells the rows of most tables apart; the others count where it does not
+    for counted in (columns[:1], columns):
+        rows = order[tied]
+        arrays: list[np.ndarray] = []
+        for column in counted:
+            values = table[column.name]
+            # at first all, as they are: a copy of a catalogue's names is not small
+            arrays += _as_integers(values.iloc[rows] if counted is columns else values, column.kind)
+        if not len(rows) or not arrays:
+            break
+        by_keys = np.lexsort(arrays[::-1])
+        order[tied] = rows[by_keys]
+        same = np.logical_and.reduce([a[by_keys][1:] == a[by_keys][:-1] for a in arrays])
+        again = np.append(same, False) | np.append(False, same)
+        tied[tied] = again
+    return order
+
+
+def _rises(values: pd.Series, kind: str) -> bool:
+    """Whether each value of a column is above the one before, as in a catalogue sorted by key."""
+    if kind in ("text", "list"):
+        import pyarrow.compute as pc
+
+        texts = _texts(values, kind)
+        return pc.all(pc.less(texts[:-1], texts[1:])).as_py() is not False
+    arrays = _as_integers(values, kind)
+    return len(arrays) == 1 and bool((arrays[0][:-1] < arrays[0][1:]).all())
+
+
+def _in_order(values: pd.Series, kind: str, order: np.ndarray) -> Iterator[Any]:
+    """The bytes of a column, its rows in an order."""
+    if kind not in ("text", "list"):
+        for array in _as_integers(values, kind):
+            yield array[order]
+        return
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    no_words = pa.array([], type=pa.large_string())
+    texts = _texts(values, kind)
+    for first in range(0, max(len(order), 1), PIECE_ROWS):
+        part = texts.take(pa.array(order[first : first + PIECE_ROWS]))
+        yield pc.binary_length(part).to_numpy()
+        yield "".join(part.to_pylist()).encode()
+
+
+def _as_integers(values: pd.Series, kind: str) -> list[np.ndarray]:
+    """A column as arrays of integers that differ where it does; those of text are ranks."""
     if kind in ("float", "float32"):
         size = 8 if kind == "float" else 4
         floats = values.to_numpy(dtype=f"<f{size}")
         if (null := np.isnan(floats)).any():
             # many bit patterns are NaN: one of them
             floats = np.where(null, np.array(np.nan, floats.dtype), floats)
-        return [floats.view(f"<i{size}")], no_words
+        return [floats.view(f"<i{size}")]
     if kind == "nullable_int":
         null = values.isna().to_numpy().astype("<i8")
-        return [values.fillna(0).to_numpy(dtype="<i8"), null], no_words
+        return [values.fillna(0).to_numpy(dtype="<i8"), null]
     if kind in ("int", "bool"):
-        return [values.to_numpy(dtype="<i8")], no_words
-    if kind == "list":
-        values = [json.dumps(value) for value in values]
-    # Arrow sorts by the bytes of UTF-8, Python by code points: the order is the same
-    texts = pa.array(values, type=pa.large_string()).dictionary_encode()
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    words = texts.dictionary
-    order = pc.sort_indices(words).to_numpy()
-    place = np.empty(len(words), dtype="<i8")
-    place[order] = np.arange(len(words))
-    return [place[texts.indices.to_numpy()]], words.take(pa.array(order))
+        return [values.to_numpy(dtype="<i8")]
+    import pyarrow.compute as pc
+
+    return [pc.rank(_texts(values, kind), tiebreaker="dense").to_numpy()]
 
 
-def _json_parts(words: pa.Array, portion: int = 100_000) -> Iterator[bytes]:
-    """A list of words as JSON, in parts: a large catalogue's names take much room at once."""
-    yield b"["
-    for start in range(0, len(words), portion):
-        part = words[start : start + portion].to_pylist()
-        # without the brackets of the part's own list
-        yield (", " if start else "").encode() + json.dumps(part)[1:-1].encode()
-    yield b"]"
+def _texts(values: pd.Series, kind: str) -> pa.Array:
+    """A column of texts, or of lists as JSON, in one part."""
+    import pyarrow as pa
+
+    texts = [json.dumps(value) for value in values] if kind == "list" else values
+    made = pa.array(texts, type=pa.large_string())
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
 
 
 def software_versions() -> dict[str, str]:

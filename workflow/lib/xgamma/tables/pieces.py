@@ -130,9 +130,9 @@ class PiecedTable:
 
         made = PiecedTable(self.columns)
         made._rows, made._waiting = len(order), len(order) % PIECE_ROWS
-        for i, column in enumerate(self.columns):
+        for i in range(len(self.columns)):
             # one column at a time, and in one part: each piece is from all over it
-            values = pa.concat_arrays(self._whole(i).chunks or [pa.array([], _held_type(column))])
+            values = self._whole(i).combine_chunks()
             for first in range(0, len(order), PIECE_ROWS):
                 part = values.take(pa.array(order[first : first + PIECE_ROWS]))
                 if len(part) == PIECE_ROWS:
