@@ -188,6 +188,7 @@ views=('public."J/A+A/682/A34/erass1-m" vizier.erass1' 'public."I/355/gaiadr3" v
     'vizier."xmm-ssc" vizier.xmmssc')
 for view in "${views[@]}"; do sql "drop view if exists ${view% *}" 2>/dev/null || true; done
 CHANGED=0
+declare -A files=() stamps=() marks=() # of the tables that are loaded
 for rddir in "$here"/rds/*/; do
     name=$(basename "$rddir")
     as mkdir -p "$STATE/gavo/inputs/$name"
@@ -196,6 +197,7 @@ for rddir in "$here"/rds/*/; do
         as tee "$rd" <"$rddir/q.rd" >/dev/null; CHANGED=1
     fi
     schema=$(sed -n 's/.*<resource[^>]* schema="\([^"]*\)".*/\1/p' "$rd" | head -n 1)
+    stale=()
     for dd in $(sed -n 's/.*<data id="\([a-z0-9_]*\)_data".*/\1/p' "$rd"); do
         file=
         for ext in fits fits.gz csv csv.gz; do
@@ -206,11 +208,20 @@ for rddir in "$here"/rds/*/; do
         if [ "$RELOAD" = 0 ] && [ "$(cat "$STATE/loaded/$schema.$dd" 2>/dev/null)" = "$stamp" ]; then
             continue
         fi
-        step "loading $schema.$dd from $file"
         rm -f "$STATE/loaded/$schema.$dd"; CHANGED=1
+        stale+=("$dd") files[$dd]=$file stamps[$name/q#$dd]=$stamp
+    done
+    [ ${#stale[@]} -gt 0 ] || continue
+    # in one call, since each takes a second or two to start
+    log=$STATE/loaded/$name.imp.log
+    (cd "$STATE/gavo/inputs" && as timeout 300 gavo --ui plain imp "$name/q" \
+        "${stale[@]/%/_data}") >"$log" 2>&1 ||
+        { tail -n 15 "$log" >&2; die "dachs imp $name/q failed (log: $log)"; }
+    for dd in "${stale[@]}"; do
+        file=${files[$dd]}
+        step "loading $schema.$dd from $file"
         log=$STATE/loaded/$schema.$dd.log
-        (cd "$STATE/gavo/inputs" && as timeout 300 gavo --ui plain imp "$name/q" "${dd}_data") >"$log" 2>&1 ||
-            { tail -n 15 "$log" >&2; die "dachs imp $name/q ${dd}_data failed (log: $log)"; }
+        : >"$log"
         # indices and CLUSTER are quicker after the rows are in: drop, COPY, rebuild
         cols=$(as psql -XAtq -c "select string_agg(quote_ident(attname), ' ' order by attnum) from pg_attribute
                 where attrelid='$schema.$dd'::regclass and attnum>0 and not attisdropped")
@@ -230,16 +241,22 @@ for rddir in "$here"/rds/*/; do
         sed -n 's/^note:/      &/p' "$log"
         sql "$mkindex" >>"$log" 2>&1 || { tail -n 5 "$log" >&2; die "indexing $rel failed (log: $log)"; }
         sql "analyze $rel"
-        # DaCHS needs the row count to put the larger table's position first in
-        # CONTAINS, where the index is used (a 1M-row upload join: 60 s or 0.5 s)
-        (cd "$STATE/gavo/inputs" && as timeout 300 gavo limits -t "$name/q#$dd") >>"$log" 2>&1 ||
-            { tail -n 5 "$log" >&2; die "dachs limits $name/q#$dd failed (log: $log)"; }
         n=$(as psql -XAtq -c "select count(*) from $schema.$dd")
         [ "$n" -gt 0 ] || die "$file gave no rows"
-        echo "$stamp" >"$STATE/loaded/$schema.$dd"
         step "  $n rows"
+        marks[$name/q#$dd]=$STATE/loaded/$schema.$dd
     done
 done
+if [ ${#marks[@]} -gt 0 ]; then
+    # DaCHS needs the row count to put the larger table's position first in
+    # CONTAINS, where the index is used (a 1M-row upload join: 60 s or 0.5 s)
+    log=$STATE/loaded/limits.log
+    (cd "$STATE/gavo/inputs" && as timeout 600 gavo limits -t "${!marks[@]}") >"$log" 2>&1 ||
+        { tail -n 5 "$log" >&2; die "dachs limits failed (log: $log)"; }
+    for table in "${!marks[@]}"; do
+        echo "${stamps[$table]}" >"${marks[$table]}"
+    done
+fi
 
 for view in "${views[@]}"; do
     [ -n "$(sql "select to_regclass('${view##* }')")" ] || continue
