@@ -10,10 +10,10 @@ import importlib.resources
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from environments import environment_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -49,11 +49,7 @@ class Validator:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-        self._must(
-            "python", "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes",
-            "--requirement", LOCK,
-        )  # fmt: skip
+        environment_of(folder / "venv", LOCK)
         context = importlib.resources.files("rocrate") / "data/ro-crate.jsonld"
         self._must("python", "-c", FILL_CACHE, folder / "cache", CONTEXT, context)
 

@@ -18,7 +18,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -28,6 +27,7 @@ import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
+from environments import environment_of
 from mocpy import MOC
 from regions import Regions
 
@@ -131,12 +131,7 @@ def test_stilts_reads_columns_units_ucds_and_words(tables, tmp_path):
 
 def test_polars_reads_rows_types_and_facts(tables, tmp_path):
     environment = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    install = [
-        "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--require-hashes",
-        "--requirement", LOCK,
-    ]  # fmt: skip
-    subprocess.run([environment / "bin/python", *install], check=True, capture_output=True)
+    environment_of(environment, LOCK)
     command = [environment / "bin/python", "-c", WITH_POLARS, *tables]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     types = {"text": "String", "float": "Float64", "float32": "Float32", "bool": "Boolean"}

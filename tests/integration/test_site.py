@@ -15,6 +15,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from environments import environment_of
 from project_copy import ProjectCopy
 
 from xgamma.tables.files import read_parquet
@@ -65,10 +66,7 @@ def counterparts(demo_run):
 def seen(site, hostile, tmp_path_factory) -> dict:
     """What the browser saw."""
     python = tmp_path_factory.mktemp("browser") / "venv/bin/python"
-    subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
-    install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--require-hashes"]
-    lock = ["--requirement", HERE / "browser.lock"]
-    subprocess.run([python, *install, *lock], check=True, capture_output=True)
+    environment_of(python.parents[1], HERE / "browser.lock")
     command = [python, HERE / "in_browser.py", site, hostile]
     done = subprocess.run(command, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
