@@ -38,6 +38,7 @@ __all__ = [
     "archive_at",
     "differing_products",
     "shard_jobs",
+    "stand_ins",
 ]
 
 PROJECT = Path(__file__).parents[1]
@@ -423,17 +424,18 @@ class ProjectCopy:
         return products
 
 
+def stand_ins(products: Mapping[str, bytes]) -> set[str]:
+    """Names of the products that a stand-in wrote."""
+    return {name for name, content in products.items() if content.startswith(_STANDS_IN)}
+
+
 def differing_products(products: Mapping[str, bytes], expected: Mapping[str, bytes]) -> list[str]:
     """Names of the products that are not the same in two runs, or in one of them only, sorted.
 
     What a stand-in wrote is the same as what another run has.
     """
-    stand_ins = {
-        name
-        for name in products.keys() & expected.keys()
-        if _STANDS_IN in (products[name][: len(_STANDS_IN)], expected[name][: len(_STANDS_IN)])
-    }
-    names = {*products, *expected} - stand_ins
+    names = {*products, *expected}
+    names -= products.keys() & expected.keys() & (stand_ins(products) | stand_ins(expected))
     return sorted(name for name in names if products.get(name) != expected.get(name))
 
 
