@@ -61,17 +61,19 @@ def test_kill_in_every_way_of_writing(demo_run, tmp_path):
 
 def test_another_setting_after_a_kill_leaves_nothing_stale(demo_run, tmp_path):
     target = "results/demo/tables/grouped_csc_fermi_gaia_2mass_pairs.csv"
-    strip = {"sky": {"latitude_cut_deg": 0.03}}
-    changed = {**strip, "enrichment": {"radius_deg": 0.02, "csc_radius_arcsec": 1, "nearest": 2}}
+    first, second = (
+        {"enrichment": {"radius_deg": radius, "csc_radius_arcsec": 1, "nearest": nearest}}
+        for radius, nearest in ((0.025, 3), (0.02, 2))
+    )
     projects = {}
     for name in ("killed", "plain"):
         project = projects[name] = ProjectCopy(tmp_path / name, demo_run.project)
         if name == "killed":
-            settings = project.configure("strip.yaml", strip)
+            settings = project.configure("first.yaml", first)
             for writing in ("enrichment/gaia/", "tables/counterparts_twomass.parquet"):
                 run = project.run(target, "--configfile", settings, kill_at=writing)
                 assert run.returncode == -9, run.output
-        project.make(target, "--configfile", project.configure("changed.yaml", changed))
+        project.make(target, "--configfile", project.configure("second.yaml", second))
     assert projects["killed"].products() == projects["plain"].products()
 
 
