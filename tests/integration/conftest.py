@@ -21,10 +21,13 @@ SERVER = Path(__file__).parents[1] / "servers/dachs"
 _ENVIRONMENT = "XGAMMA_REAL_SKY"
 _left_out: list[str] = []
 
+# STILTS reads small tables in each start: to compile for long runs costs more than it gains
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 
 def pytest_collection_modifyitems(config, items):
     # the longest files first: at the end, one worker would be busy with one of them alone
-    longest = ("test_dachs.py", "test_reruns.py")
+    longest = ("test_dachs.py", "test_reruns.py", "test_crashes.py", "test_replay.py")
     items.sort(key=lambda item: item.path.name not in longest)
     if os.environ.get(_ENVIRONMENT):
         return
