@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from project_copy import ProjectCopy, archive_at
+from project_copy import ProjectCopy, archive_at, differing_products, stand_ins
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -57,14 +57,24 @@ def files_of(folder: Path) -> dict[str, int]:
     }
 
 
+def left_as_it_is(project: ProjectCopy) -> Iterator[Path]:
+    before = files_of(project.folder)
+    yield project.folder
+    assert files_of(project.folder) == before
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory) -> Iterator[Path]:
     """The workflow alone, for several users: it stays as it is, whatever they do."""
-    folder = tmp_path_factory.mktemp("checkout") / "xgamma"
-    ProjectCopy(folder)
-    before = files_of(folder)
-    yield folder
-    assert files_of(folder) == before
+    yield from left_as_it_is(ProjectCopy(tmp_path_factory.mktemp("checkout") / "xgamma"))
+
+
+@pytest.fixture(scope="module")
+def checkout_without_figures(tmp_path_factory) -> Iterator[Path]:
+    """The same, but for most figures: what draws knows of no path but its own."""
+    project = ProjectCopy(tmp_path_factory.mktemp("without_figures") / "xgamma")
+    # whose table is shown on a page
+    yield from left_as_it_is(project.with_stand_ins("plot_*", but=["plot_subsample"]))
 
 
 def user_of(folder: Path, source: str, prefix: str = "") -> ProjectCopy:
@@ -121,10 +131,10 @@ def test_a_config_of_ones_own_is_taken_and_a_configfile_on_top(elsewhere, checko
 
 
 @pytest.fixture(scope="module")
-def module(checkout, tmp_path_factory) -> ProjectCopy:
+def module(checkout_without_figures, tmp_path_factory) -> ProjectCopy:
     """A user's folder after a run, with neither a profile nor a Python without blanks."""
     folder = tmp_path_factory.mktemp("module") / "it's my ü sky"
-    user = user_of(folder, f'"{checkout}/workflow/Snakefile"', "sub/")
+    user = user_of(folder, f'"{checkout_without_figures}/workflow/Snakefile"', "sub/")
     (folder / ".venv").symlink_to(sys.prefix)
     user.python = str(folder / ".venv/bin/python")
     run = user.make()
@@ -134,7 +144,9 @@ def module(checkout, tmp_path_factory) -> ProjectCopy:
 
 def test_a_module_makes_the_same_products_under_its_prefix(module, demo_run):
     moved = ProjectCopy.at(module.folder / "sub")
-    assert moved.products() == demo_run.project.products()
+    products = moved.products()
+    assert differing_products(products, demo_run.project.products()) == []
+    assert {name.partition("/")[0] for name in stand_ins(products)} == {"figures"}
     assert moved.jobs_of_last_run() == demo_run.run.jobs
     assert sorted(path.name for path in module.folder.iterdir()) == [
         *(".snakemake", ".venv", "config", "sub", "workflow")
