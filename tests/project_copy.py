@@ -192,7 +192,8 @@ class ProjectCopy:
         for name in _TAKEN:
             here, there = PROJECT / name, folder / name
             if here.is_dir():
-                shutil.copytree(here, there, ignore=shutil.ignore_patterns("__pycache__"))
+                # with the bytecode, which each run would make anew: it is of files of this time
+                shutil.copytree(here, there)
             else:
                 shutil.copy2(here, there)
 
