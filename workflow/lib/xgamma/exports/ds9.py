@@ -1,7 +1,7 @@
 """Region files for DS9: error ellipses, candidates, coverage.
 
-The shapes are written by the package `regions`, what follows the # of each line here: that package
-puts what all shapes have in common into one line, in an order that differs from run to run.
+They are written here and not by the package `regions`, which takes a millisecond for each shape and
+puts what all have in common into one line, in an order that differs from run to run.
 
 Aladin reads such files as scripts, in which a semicolon ends a command, even in a comment; DS9
 hands text to Tcl. So what comes from outside is reduced to characters that mean nothing to either.
@@ -10,7 +10,7 @@ hands text to Tcl. So what comes from outside is reduced to characters that mean
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,6 @@ from xgamma.tables.whole_files import write_text
 
 if TYPE_CHECKING:
     import mocpy
-    from astropy.coordinates import SkyCoord
-    from regions import SkyRegion
 
 __all__ = [
     "LEAST_PROBABILITY",
@@ -74,23 +72,13 @@ def write_ellipses(path: str | Path, fermi: pd.DataFrame, about: TableMetadata) 
     about : TableMetadata
         Of that table.
     """
-    from astropy import units as u
-    from regions import EllipseSkyRegion
-
     axes = fermi[["semi_major_axis_95", "semi_minor_axis_95"]].to_numpy()
     drawn = fermi[np.isfinite(axes).all(axis=1) & (axes > 0).all(axis=1)]
     # DS9 counts from the direction of falling right ascension, over north
     angle = (drawn["position_angle_95"].to_numpy() + 90) % 180
-    shapes = [
-        EllipseSkyRegion(centre, major, minor, turned)
-        for centre, major, minor, turned in zip(
-            _positions(drawn["fermi_ra"], drawn["fermi_dec"]),
-            2 * drawn["semi_major_axis_95"].to_numpy() * u.deg,
-            2 * drawn["semi_minor_axis_95"].to_numpy() * u.deg,
-            angle * u.deg,
-            strict=True,
-        )
-    ]
+    columns = [drawn["fermi_ra"] % 360.0, drawn["fermi_dec"]]
+    columns += [drawn["semi_major_axis_95"], drawn["semi_minor_axis_95"], angle]
+    shapes = [_shape("ellipse", numbers) for numbers in zip(*columns, strict=True)]
     properties = [
         _properties(STATE_COLOURS[state], state, name)
         for state, name in zip(drawn["state"], drawn["fermi_name"], strict=True)
@@ -120,14 +108,13 @@ def write_candidates(
     about : TableMetadata
         Of the candidates.
     """
-    from regions import PointSkyRegion
-
     of_source = counterparts.set_index("fermi_name")[["csc_name", "p_counterpart", "state"]]
     best = of_source.reindex(candidates["fermi_name"])
     likeliest = best["csc_name"].to_numpy() == candidates["csc_name"].to_numpy()
     counts = (candidates["match_flag"] > 0) | (candidates["p_association"] >= LEAST_PROBABILITY)
     drawn, best = candidates[counts | likeliest], best[(counts | likeliest).to_numpy()]
-    shapes = [PointSkyRegion(place) for place in _positions(drawn["csc_ra"], drawn["csc_dec"])]
+    places = zip(drawn["csc_ra"] % 360.0, drawn["csc_dec"], strict=True)
+    shapes = [_shape("point", place) for place in places]
     properties = []
     for flag, name, (first, p, state) in zip(
         drawn["match_flag"], drawn["csc_name"], best.itertuples(index=False), strict=True
@@ -155,14 +142,10 @@ def write_coverage(path: str | Path, moc: mocpy.MOC, about: TableMetadata) -> No
     about : TableMetadata
         Of a table of the same run: what is said of the archive.
     """
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-    from regions import PolygonSkyRegion
-
     cells = np.sort(moc.flatten().astype(np.int64))
     lines = borders(cells, moc.max_order)
     shapes = [
-        PolygonSkyRegion(SkyCoord(line.ra, line.dec, unit=u.deg, frame="icrs")) for line in lines
+        _shape("polygon", np.column_stack([line.ra % 360.0, line.dec]).ravel()) for line in lines
     ]
     title = (
         f"Where Chandra has looked: all of coverage.moc.fits, as the borders around its "
@@ -173,11 +156,9 @@ def write_coverage(path: str | Path, moc: mocpy.MOC, about: TableMetadata) -> No
     _write(path, shapes, properties, [title], about, signs)
 
 
-def _positions(ra: pd.Series, dec: pd.Series) -> SkyCoord:
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-
-    return SkyCoord(ra.to_numpy() % 360.0, dec.to_numpy(), unit=u.deg, frame="icrs")
+def _shape(kind: str, numbers: Iterable[float]) -> str:
+    """A shape as DS9 has it; angles, all in degrees."""
+    return f"{kind}({','.join(f'{number:.{_DIGITS}f}' for number in numbers)})"
 
 
 def _properties(colour: str, group: str, text: str = "") -> str:
@@ -193,22 +174,17 @@ def _legend() -> str:
 
 def _write(
     path: str | Path,
-    shapes: Sequence[SkyRegion],
+    shapes: Sequence[str],
     properties: Sequence[str],
     titles: Sequence[str],
     about: TableMetadata,
     signs: Sequence[str] | None = None,
 ) -> None:
-    from regions import Regions
-
-    # where there are no shapes it gives nothing, not even a head
-    text = Regions(shapes).serialize(format="ds9", precision=_DIGITS) if shapes else ""
-    head, frame, *lines = text.splitlines() or ["# Region file format: DS9 astropy/regions", "icrs"]
     facts = about.facts()
     told = [f"archive {about.archive}", *(["simulated sky"] if about.simulated else [])]
     told += [f"{name} {facts[name]}" for name in ("answered", "software") if name in facts]
     words = [*titles, ", ".join(told), *about.catalogues]
     comments = [f"# xgamma: {plain_text(line)}" for line in words]
-    drawn = zip(signs or [""] * len(shapes), lines, properties, strict=True)
-    shown = [f"{sign}{line} # {behind}" for sign, line, behind in drawn]
-    write_text(path, "\n".join([head, *comments, frame, *shown]) + "\n")
+    drawn = zip(signs or [""] * len(shapes), shapes, properties, strict=True)
+    lines = [f"{sign}{shape} # {behind}" for sign, shape, behind in drawn]
+    write_text(path, "\n".join(["# Region file format: DS9", *comments, "icrs", *lines]) + "\n")
