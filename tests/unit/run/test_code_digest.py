@@ -3,6 +3,7 @@
 A copy of the library stands in a temporary folder, so that its modules can be edited.
 """
 
+import ast
 import importlib.util
 import os
 import shutil
@@ -96,6 +97,7 @@ def test_going_back_gives_the_digest_of_before(library):
         "def f():\n    from xgamma.fresh import name",
         "class A:\n    def f(self):\n        if True:\n            import xgamma.fresh",
         "try:\n    from xgamma.fresh import a, b\nexcept ImportError:\n    pass",
+        "from xgamma.fresh import (  # noqa\n    a as x,  # the first\n    b,\n)",
     ],
 )
 def test_every_form_of_import_counts(library, statement):
@@ -173,3 +175,20 @@ def test_another_version_of_a_package_counts_where_it_is_imported(library, monke
     assert library.digest() == before
     numbers["numpy"] = "2.1"
     assert library.digest() != before
+
+
+def test_imports_are_those_that_python_s_parser_finds():
+    """They are looked for line by line: no text of ours may look like one, and none be missed."""
+    paths = [*LIBRARY.rglob("*.py"), *LIBRARY.parents[1].glob("scripts/*.py")]
+    assert len(paths) > 200
+    for path in paths:
+        source = path.read_text(encoding="utf-8")
+        expected = set()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                expected |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                assert node.module and not node.level, path
+                expected.add(node.module)
+                expected |= {f"{node.module}.{alias.name}" for alias in node.names}
+        assert xgamma.run.code_digest._imports(source) == expected, path
