@@ -27,6 +27,7 @@ _NO_NAMES = re.compile(r"\bas\s+\w+|#.*")
 _OTHER_NAMES = {"erfa": "pyerfa", "markdown_it": "markdown-it-py", "yaml": "PyYAML"}
 
 
+@functools.cache
 def _module_file(name: str) -> Path | None:
     """The file of a module `xgamma.a.b`; None if there is none (then it is a name in one)."""
     path = _LIBRARY.joinpath(*name.split(".")[1:])
