@@ -128,7 +128,8 @@ def judge_known(
         of_part = part == number
         if not of_part.any():
             continue
-        learnt = fit_model(start, *_only(shares, fields, teachers, ~of_part), fixed).model
+        others = _only(shares, fields, teachers, ~of_part)
+        learnt = fit_model(start, *others, fixed, errors=False).model
         rows = np.flatnonzero(of_part[candidates.source])
         few = _only(shares, fields, candidates.take(rows), of_part)
         probability[rows] = posterior(learnt, *few).probability

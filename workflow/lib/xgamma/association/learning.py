@@ -76,6 +76,8 @@ def fit_model(
     fields: Fields,
     candidates: Candidates,
     fixed: Mapping[str, float],
+    *,
+    errors: bool = True,
 ) -> Fit:
     """The most likely model.
 
@@ -88,6 +90,8 @@ def fit_model(
     candidates : Candidates
     fixed : mapping
         One of those names -> value that is not learnt.
+    errors : bool
+        False: the errors, which take as long as the model, are left NaN.
 
     Returns
     -------
@@ -113,7 +117,8 @@ def fit_model(
     if free.any():
         found = minimize(loss, best[free], jac=True, method="L-BFGS-B")
         best[free] = found.x
-        error[free] = _errors(lambda at: loss(at)[1], found.x)
+        if errors:
+            error[free] = _errors(lambda at: loss(at)[1], found.x)
     # what is fixed stays as it was given, 0 and 1 too
     held = np.array([fixed.get(name, 0.0) for name in PARAMETERS])
     value = np.where(free, _from_free_scale(best), held)
