@@ -2,7 +2,7 @@
 
 Against one server (GAVO DaCHS with the rows of the demo sky), with a delay added to every
 request: a notebook's way, one query per source and survey in four threads, as async jobs and as
-sync queries; and xgamma's, one query per shard and survey. README.md says what is measured.
+sync queries; and the workflow's, one query per shard and survey. README.md says what is measured.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,19 +35,12 @@ import yaml
 from latency_proxy import LatencyProxy
 from project_copy import ProjectCopy, archive_at
 
-from xgamma.archive.client import TapClient
-from xgamma.archive.surveys import SurveyTable
 from xgamma.config.settings import load_config
-from xgamma.stages.enrich_shard import enrich_targets
-from xgamma.stages.merge_enrichment import merge_shards
-from xgamma.stages.pairs import PAIR_COLUMNS
-from xgamma.stages.shard_file import ShardFile
-from xgamma.stages.shard_sources import ShardBasis, build_targets, shard_digests
-from xgamma.tables.files import read_parquet, write_ecsv, write_parquet
+from xgamma.tables.files import read_columns, read_parquet, write_parquet
 
 PROJECT = Path(__file__).resolve().parents[1]
 CONFIG = load_config(yaml.safe_load((PROJECT / "config/config.yaml").read_text("utf-8")))
-WAYS = ("async", "sync", "xgamma", "xgamma-async", "workflow")
+WAYS = ("async", "sync", "workflow")
 THREADS = 4
 # servers and we compute separations each in our own way: nearer than this is a tie
 TIE_ARCSEC = 1e-4
@@ -157,45 +149,6 @@ def notebook_loop(url: str, pairs: pd.DataFrame, mode: str) -> Nearest:
         return {(name, row.fermi_name): found for (name, row), found in answers if found}
 
 
-def xgamma_stage(url: str, pairs: pd.DataFrame, mode: str) -> Nearest:
-    """What the workflow's jobs of the enrichment do, and the files they write, in this process."""
-    chosen, counterparts = CONFIG.enrichment, {}
-    radii = {"radius_deg": chosen.radius_deg, "csc_radius_arcsec": chosen.csc_radius_arcsec}
-    targets = build_targets(
-        pairs,
-        **radii,
-        by=chosen.shards.by,
-        order=chosen.shards.order,
-        most_together=chosen.shards.targets,
-    )
-    fermi_class = dict(zip(pairs["fermi_name"], pairs["fermi_class"], strict=True))
-    with tempfile.TemporaryDirectory() as made:
-        for name, survey in CONFIG.surveys.items():
-            table = SurveyTable(survey.table, survey.id, survey.ra, survey.dec, survey.columns)
-            settings = {"mode": mode, "answers": f"{made}/answers", **vars(CONFIG.tap)}
-            client = TapClient(survey.service, url, **settings)
-            shards = []
-            basis = ShardBasis(
-                url=url,
-                survey=vars(survey),
-                missing=[],
-                nearest=chosen.nearest,
-                sky=None,
-                kept_answers=None,
-                code="",
-            )
-            for shard, digest in shard_digests(targets, basis).items():
-                rows = targets[targets["shard"] == shard]
-                frame, columns, _ = enrich_targets(client, table, rows, chosen.nearest)
-                file = Path(made) / ShardFile(name, shard, digest).path
-                write_parquet(file, frame, columns)
-                shards.append((frame, columns))
-            counterparts[name], columns = merge_shards(shards, table, fermi_class)
-            write_parquet(f"{made}/{name}.parquet", counterparts[name], columns)
-            write_ecsv(f"{made}/{name}.ecsv", counterparts[name], columns)
-    return nearest_of(counterparts)
-
-
 def nearest_of(counterparts: dict[str, pd.DataFrame]) -> Nearest:
     """The sources around the Fermi positions in the workflow's long tables."""
     return {
@@ -228,15 +181,23 @@ class Workflow:
         tap = {"reuse": False}
         settings = {"archive": "bench", "archives": {"bench": archive}, "tap": tap}
         self._config = ("--configfile", self._project.configure("bench.yaml", settings))
-        self._project.make(*self._config, "--", "results/bench/crossmatch/pairs.parquet")
-        self._pairs = self._project.results("bench") / "crossmatch/pairs.parquet"
-        self.all_pairs = read_parquet(self._pairs)
+        self._project.make(*self._config, "--", "results/bench/enrichment/targets.parquet")
+        self._results = self._project.results("bench")
+        names = ("crossmatch/pairs.parquet", "association/candidates.parquet")
+        self._all = {self._results / name: read_parquet(self._results / name) for name in names}
+        self._columns = {path: read_columns(path) for path in self._all}
 
-    def prepare(self, pairs: pd.DataFrame) -> None:
-        """Put `pairs` in place of all of them, and remove what was made of others."""
-        write_parquet(self._pairs, pairs, PAIR_COLUMNS)
-        for name in ("enrichment", "tables"):
-            shutil.rmtree(self._project.results("bench") / name, ignore_errors=True)
+    @property
+    def all_pairs(self) -> pd.DataFrame:
+        return next(iter(self._all.values()))
+
+    def prepare(self, fermi_names: Collection[str]) -> None:
+        """Leave these sources alone, and remove what was made and asked for others."""
+        for path, rows in self._all.items():
+            chosen = rows[rows["fermi_name"].isin(fermi_names)]
+            write_parquet(path, chosen, self._columns[path])
+        for name in ("enrichment", "tables", "answers"):
+            shutil.rmtree(self._results / name, ignore_errors=True)
 
     def run(self) -> Nearest:
         """Run the jobs of the enrichment and no others, two at a time."""
@@ -245,6 +206,11 @@ class Workflow:
         self._project.make(*self._config, "--allowed-rules", *rules, "--", *tables.values())
         folder = self._project.folder
         return nearest_of({name: read_parquet(folder / path) for name, path in tables.items()})
+
+    def rows(self) -> int:
+        """How many rows came since `prepare`."""
+        records = (self._results / "answers/queries").glob("*/*.json")
+        return sum(json.loads(path.read_text(encoding="utf-8"))["rows"] for path in records)
 
 
 def measure(
@@ -290,9 +256,7 @@ def run_matrix(options: argparse.Namespace) -> list[dict]:
         def do(way: str, number: int) -> Nearest:
             if way == "workflow":
                 return workflow.run()
-            mode = "sync" if way in ("sync", "xgamma") else "async"
-            run = xgamma_stage if way.startswith("xgamma") else notebook_loop
-            return run(url, pairs_of[number], mode)
+            return notebook_loop(url, pairs_of[number], way)
 
         for way in set(options.ways) - {"workflow"}:
             do(way, 2)  # imports and first uses are not counted
@@ -301,8 +265,10 @@ def run_matrix(options: argparse.Namespace) -> list[dict]:
             delay, _, number, way = cell
             if f"{way}:{number}:{delay:g}" in options.skip:
                 continue
-            workflow.prepare(pairs_of[number])
+            workflow.prepare(set(pairs_of[number]["fermi_name"]))
             taken, found = measure(lambda: do(way, number), server, proxy, delay)  # noqa: B023
+            nearest = sum(map(len, found.values()))
+            taken["rows"] = workflow.rows() if way == "workflow" else nearest
             cells.append({"sources": number, "delay_ms": delay, "way": way, **taken})
             print(json.dumps(cells[-1]), file=sys.stderr, flush=True)
             if wrong := differences(agreed.setdefault(number, found), found):
@@ -311,22 +277,22 @@ def run_matrix(options: argparse.Namespace) -> list[dict]:
 
 
 def markdown(cells: list[dict]) -> str:
-    """Two tables: the cells (the median of repeated ones), and the loops' ratios to xgamma."""
-    measured = ["requests", "bytes", "client_cpu_s", "server_cpu_s", "wall_s"]
+    """Two tables: the cells (medians of repeated ones), and the loops' ratios to the workflow."""
+    measured = ["requests", "rows", "bytes", "client_cpu_s", "server_cpu_s", "wall_s"]
     keys = ["sources", "delay_ms", "way"]
     cell = pd.DataFrame(cells).groupby(keys, sort=False)[measured].median()
     ratios = []
     for (number, delay, way), row in cell.iterrows():
-        if way in ("async", "sync") and (number, delay, "xgamma") in cell.index:
-            ratio = row / cell.loc[(number, delay, "xgamma")]
-            ratios.append(((number, delay, f"{way} / xgamma"), ratio))
+        if way != "workflow" and (number, delay, "workflow") in cell.index:
+            ratio = row / cell.loc[(number, delay, "workflow")]
+            ratios.append(((number, delay, f"{way} / workflow"), ratio))
     lines = []
     for title, rows, form in (
-        ("way", cell.iterrows(), "{:.0f} | {:.0f} | {:.2f} | {:.2f} | {:.2f}"),
-        ("ratio", ratios, "{:.3g} | {:.3g} | {:.3g} | {:.3g} | {:.3g}"),
+        ("way", cell.iterrows(), "{:.0f} | {:.0f} | {:.0f} | {:.2f} | {:.2f} | {:.2f}"),
+        ("ratio", ratios, "{:.3g} | {:.3g} | {:.3g} | {:.3g} | {:.3g} | {:.3g}"),
     ):
         lines += ["", f"| sources | delay (ms) | {title} | {' | '.join(measured)} |"]
-        lines += ["|---:|---:|---|---:|---:|---:|---:|---:|"]
+        lines += ["|---:|---:|---|---:|---:|---:|---:|---:|---:|"]
         lines += [f"| {n} | {d:g} | {way} | {form.format(*row)} |" for (n, d, way), row in rows]
     return "\n".join(lines[1:])
 
@@ -337,7 +303,7 @@ def main() -> None:
     add = parser.add_argument
     add("--sources", type=int, nargs="+", default=[50, 340], help="how many Fermi sources")
     add("--delays", type=float, nargs="+", default=[0, 50, 200], help="ms added to each request")
-    add("--ways", nargs="+", choices=WAYS, default=["async", "sync", "xgamma", "workflow"])
+    add("--ways", nargs="+", choices=WAYS, default=[*WAYS])
     add("--repeat", type=int, default=1, help="how often; the tables have the medians")
     add("--skip", nargs="+", default=[], metavar="WAY:SOURCES:DELAY", help="cells to leave out")
     add("--sky", choices=("small", "full"), default="full", help="the demo sky's size")
