@@ -193,7 +193,8 @@ class ProjectCopy:
             here, there = PROJECT / name, folder / name
             if here.is_dir():
                 # with the bytecode, which each run would make anew: it is of files of this time
-                shutil.copytree(here, there)
+                # but for what another worker is just writing
+                shutil.copytree(here, there, ignore=shutil.ignore_patterns("*.pyc.*"))
             else:
                 shutil.copy2(here, there)
 

@@ -44,7 +44,7 @@ ORDER = [
 #: What rooms hand each other: imported from everywhere, so it rests on no other room but these.
 HANDED_OVER = {
     "tables.columns": {"errors", "tables"},
-    "tap.patience": {"tap", "tables"},
+    "tap.patience": {"errors", "tap", "tables"},
     "answers.answer": {"tap", "tables"},
     "archive.surveys": {"tap"},
 }

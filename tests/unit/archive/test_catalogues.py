@@ -275,6 +275,22 @@ def test_fetch_catalogue(fake_tap):
     ]
 
 
+@pytest.mark.parametrize("piece_rows", [2, 3, 100])
+def test_a_catalogue_in_pieces_is_sorted_as_a_whole(fake_tap, monkeypatch, piece_rows):
+    monkeypatch.setattr("xgamma.tables.pieces.PIECE_ROWS", piece_rows)
+    names = ["d", "b", "a", "g", "c", "f", "e"]
+    ra = [40.0, 20.0, 10.0, 70.0, 30.0, 60.0, 50.0]
+    of_both = {"name": Field("name", "char", names), "ra": Field("ra", "double", ra)}
+    table, _ = fetch_catalogue(serve(fake_tap, 7, **of_both), SMALL, SERVED)
+    assert table["name"].tolist() == sorted(names) and table["ra"].tolist() == sorted(ra)
+    assert [len(piece) for piece in table.pieces()] == {2: [2, 2, 2, 1], 3: [3, 3, 1]}.get(
+        piece_rows, [7]
+    )
+    twice = Field("name", "char", ["d", "b", "a", "d", "c", "f", "d"])
+    with pytest.raises(XgammaError, match=r"more than once: 2, the first is name 'd'"):
+        fetch_catalogue(serve(fake_tap, 7, name=twice), SMALL, SERVED)
+
+
 @pytest.mark.parametrize(
     "field",
     [

@@ -179,14 +179,6 @@ def test_a_name_as_it_is_stays():
         assert plain_text(name) == name
 
 
-def test_what_all_shapes_have_in_common_stands_behind_each(tmp_path):
-    """`regions` puts it into a line `global`, in an order that hangs on the seed of hashes."""
-    for n in (1, 2):
-        write_ellipses(tmp_path / "e.reg", fermi_sources(["A"] * n), ABOUT)
-        assert "global" not in (tmp_path / "e.reg").read_text()
-        assert all("color=" in line for line in shapes_of(tmp_path / "e.reg"))
-
-
 def test_files_without_a_shape_are_read_too(tmp_path):
     fermi, none = fermi_sources(), candidates([], [])
     write_ellipses(tmp_path / "e.reg", fermi[:0], ABOUT)

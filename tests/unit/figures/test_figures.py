@@ -890,8 +890,8 @@ def subsample_of(pairs, classes):
 
 
 def drawn(figure, path):
-    """Write the figure; without the layout's second pass, which is not what is tested."""
-    figure.set_layout_engine("none")
+    """Write the figure; without the layout, which is not what is tested."""
+    figure.set_layout_engine(None)
     save_figure(figure, path, dpi=40)
     return path.stat().st_size > 1000
 

@@ -27,6 +27,7 @@ COLUMNS = [
 def small_pieces(monkeypatch):
     monkeypatch.setattr(pieces, "PIECE_ROWS", 100)
     monkeypatch.setattr("xgamma.tables.files.PIECE_ROWS", 100)
+    monkeypatch.setattr("xgamma.provenance.record.PIECE_ROWS", 100)
 
 
 def made_up(rows):
@@ -93,8 +94,18 @@ def test_files_and_digests_are_those_of_the_frame(rows, tmp_path):
     assert content_digest(shuffled, COLUMNS) == content_digest(frame, COLUMNS)
 
 
-def test_the_room_of_texts_beyond_two_gigabytes_is_not_that_of_their_offsets():
-    """Arrow's plain texts, put together, end at 2 GB."""
-    table = PiecedTable([Column("text", "text")])
-    held = table._whole(0).type
-    assert str(held) == "large_string"
+def test_a_digest_does_not_hang_on_the_size_of_a_piece(monkeypatch):
+    frame = made_up(350)
+    expected = content_digest(frame, COLUMNS)
+    for rows in (7, 1000):
+        monkeypatch.setattr("xgamma.provenance.record.PIECE_ROWS", rows)
+        assert content_digest(frame, COLUMNS) == expected
+
+
+def test_a_column_that_is_not_there():
+    table = in_blocks(made_up(3), 2)
+    assert "flux" in table and "fluxes" not in table
+    with pytest.raises(KeyError, match="fluxes"):
+        table["fluxes"]
+    with pytest.raises(TypeError):
+        list(table)

@@ -6,6 +6,7 @@ import math
 import random
 import struct
 import time
+from types import SimpleNamespace
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -15,6 +16,7 @@ import pyvo
 from astropy.io.votable import parse
 
 from xgamma.answers.answer import answer_rows
+from xgamma.errors import XgammaError
 from xgamma.tap.binary_rows import split_rows
 from xgamma.tap.faults import UnreadableAnswer
 from xgamma.tap.votable import parse_answer
@@ -259,6 +261,29 @@ def test_what_stands_before_the_rows_is_read_once(before):
     started = time.process_time()
     assert split_rows(io.BytesIO(before.encode() * 2**16)) is None
     assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize("block", [16, 2**22])
+def test_a_bad_value_is_named_by_its_row_wherever_it_was_read(monkeypatch, block):
+    monkeypatch.setattr("xgamma.tap.binary_rows._BLOCK", block)
+    whole = document(["long", "flag"], [[7, True]] * 50, "BINARY")
+    before, rows = whole.split(b'base64">')
+    rows, after = rows.split(b"</STREAM>")
+    raw = bytearray(base64.b64decode(rows))
+    raw[9 * 40 + 8] = ord("x")
+    content = before + b'base64">' + base64.b64encode(raw) + b"</STREAM>" + after
+    with pytest.raises(UnreadableAnswer, match="column 'c1' has 'x' in row 41"):
+        read(content)
+
+
+def test_no_room_for_the_rows_is_not_the_archive_s_fault(monkeypatch):
+    def full(**_):
+        return open("/dev/full", "r+b", buffering=0)
+
+    here = SimpleNamespace(SpooledTemporaryFile=full)
+    monkeypatch.setattr("xgamma.tap.binary_rows.tempfile", here)
+    with pytest.raises(XgammaError, match=r"^temporary files in .*: No space left on device; free"):
+        read(document(["long"], [[7]], "BINARY"))
 
 
 @pytest.mark.parametrize("cut", [1, 5, 11])

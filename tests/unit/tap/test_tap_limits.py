@@ -14,6 +14,7 @@ import ssl
 import threading
 import time
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from astropy.table import Table
 from fake_tap import LOST, XML, FakeTap, Field, Reply, Wire, head, votable
 
 from xgamma.archive.client import TapClient, TapError
+from xgamma.errors import XgammaError
 
 
 def in_seconds(seconds):
@@ -36,6 +38,22 @@ def busy(after, status=503):
     if after.startswith("date in "):
         after = in_seconds(int(after.removeprefix("date in ")))
     return Reply(b"busy", status, "text/plain", {"Retry-After": after})
+
+
+@pytest.mark.parametrize("module", ["tap.transport", "tables.pieces"])
+def test_no_room_for_temporary_files_is_said(fake_tap, monkeypatch, module):
+    """Of an answer as it comes, and of its rows: else it would be the archive that is at fault."""
+
+    def full(**_):
+        return open("/dev/full", "r+b", buffering=0)
+
+    here = SimpleNamespace(SpooledTemporaryFile=full, TemporaryFile=full, gettempdir=lambda: "/t")
+    monkeypatch.setattr(f"xgamma.{module}.tempfile", here)
+    monkeypatch.setattr("xgamma.tables.pieces.PIECE_ROWS", 1)
+    fake_tap.answer = answers(ONE_ROW)
+    with pytest.raises(XgammaError, match=r"^temporary files in /.*: No space left on device; ."):
+        client_of(fake_tap).query("SELECT 1 AS n")
+    assert len(fake_tap.queries) == 1
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 import pandas as pd
+import pytest
 from astropy.io.votable import parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -188,12 +189,18 @@ def astropy_is_wrong(made, form):
 
 
 @SETTINGS
-@given(tables())
-def test_every_value_of_every_type_in_every_form(table):
+@given(tables(), st.sampled_from([None, 1, 2, 5]))
+def test_every_value_of_every_type_in_every_form(table, portion):
+    """All at once, as they come if they are few, and in portions, of which a row may need many."""
     form, rows, made_columns = table
     body = document(form, rows, made_columns)
-    result = parse_answer(io.BytesIO(body), 1e6)
-    table = answer_rows(result)[0].frame()
+    with pytest.MonkeyPatch.context() as patch:
+        if portion:
+            patch.setattr("xgamma.tap.binary_rows._BLOCK", 3 * portion)
+            patch.setattr("xgamma.tap.document._ROWS_AT_A_TIME", portion)
+            patch.setattr("xgamma.tables.pieces.PIECE_ROWS", portion)
+        result = parse_answer(io.BytesIO(body), 1e6)
+        table = answer_rows(result)[0].frame()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         by_astropy = parse(io.BytesIO(body)).get_first_table().array

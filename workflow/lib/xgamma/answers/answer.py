@@ -67,12 +67,12 @@ def answer_rows(result: ParsedAnswer) -> tuple[PiecedTable, dict[str, str]]:
         if name.lower() in units:
             raise UnreadableAnswer(f"what came has two columns {name.lower()!r}", passing=False)
         units[name.lower()] = unit
-    return result.rows.renamed([*units]), units
+    return result.rows, units
 
 
-def parse_count(rows: PiecedTable) -> int | None:
+def parse_count(frame: pd.DataFrame) -> int | None:
     """The number in an answer to SELECT COUNT(*); None if it holds no number."""
     try:
-        return int(rows.frame().iloc[0, 0]) if (len(rows), len(rows.columns)) == (1, 1) else None
+        return int(frame.iloc[0, 0]) if frame.size == 1 else None
     except (TypeError, ValueError, OverflowError):
         return None

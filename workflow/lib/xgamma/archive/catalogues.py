@@ -386,6 +386,15 @@ def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     The order of an archive's rows changes from query to query; ours does not: by key,
     ties by all the other columns.
     """
+    frame = _fitted(frame, catalogue)
+    if frame[catalogue.key].is_unique:  # as it should be: to sort by all takes ten times as long
+        return frame.sort_values(catalogue.key, ignore_index=True)
+    rest = [name for name in frame if name != catalogue.key]
+    return frame.sort_values([catalogue.key, *rest], kind="stable", ignore_index=True)
+
+
+def _fitted(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
+    """Rows of an answer with the catalogue's columns and types, null where missing."""
     columns: Sequence[Column] = columns_in(catalogue, frame)
     frame = frame.copy(deep=False)
     for column in columns:
@@ -405,10 +414,7 @@ def fit_to_catalogue(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
         # a word that nobody foresaw stays as it is
         known = frame[name].str.upper().map(_FLAG_WORDS)
         frame[name] = known.where(known.notna(), frame[name]).astype(frame[name].dtype)
-    if frame[catalogue.key].is_unique:  # as it should be: to sort by all takes ten times as long
-        return frame.sort_values(catalogue.key, ignore_index=True)
-    rest = [c.name for c in columns if c.name != catalogue.key]
-    return frame.sort_values([catalogue.key, *rest], kind="stable", ignore_index=True)
+    return frame
 
 
 def fetch_catalogue(
@@ -445,11 +451,13 @@ def fetch_catalogue(
     check_columns(client, catalogue, units, resolved)
     fitted: PiecedTable | None = None
     for piece in pieces_of(answer.rows):
-        frame = fit_to_catalogue(piece, catalogue)
-        fitted = fitted or PiecedTable(columns_in(catalogue, frame))
+        frame = _fitted(piece, catalogue)
+        if fitted is None:
+            fitted = PiecedTable(columns_in(catalogue, frame))
         fitted.add_frame(frame)
-    del answer  # with its rows
+    del answer  # with its rows, of which there may be more than memory has room for
     table = fitted.in_order(fitted[catalogue.key].array.argsort())
+    del fitted
     check_rows(client, catalogue, table)
     client.kept.trust([record])
     missing = [name for name, column in resolved.items() if column is None]

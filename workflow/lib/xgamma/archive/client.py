@@ -368,7 +368,7 @@ class TapClient:
             query = f"SELECT COUNT(*) AS n FROM {endpoint.names.table(table)}"
             with _as_tap_errors(endpoint, query):
                 counted, _ = answer_rows(endpoint.ask(query, {}).result)
-            rows = parse_count(counted)
+            rows = parse_count(counted.frame())
             if rows != expected:
                 raise MirrorLacks(
                     f"its table {endpoint.names.table(table)} has {rows} rows where the release "
@@ -377,7 +377,7 @@ class TapClient:
             self._counted_mirrors.add((endpoint.url, table))
 
     def _count(self, answer: Answer) -> int:
-        if (number := parse_count(answer.rows)) is None:
+        if (number := parse_count(answer.frame)) is None:
             raise TapError(
                 f"{self.name} ({answer.record['url']}) gave no number for: {answer.record['adql']}"
             )

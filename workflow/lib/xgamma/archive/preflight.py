@@ -338,9 +338,9 @@ def _of_catalogue(
     published = _ROWS_OF_RELEASE.get(release, PUBLISHED_ROWS[catalogue.table])
     if catalogue.table in settings.spelt_tables(asker.client.name):
         published = None, ""
-    _say_rows(line, published, parse_count(answer.rows), settings.simulated)
+    _say_rows(line, published, parse_count(answer.frame), settings.simulated)
     if not settings.sources or catalogue.table == "fermilpsc":
-        pace.catalogue_rows += parse_count(answer.rows) or 0
+        pace.catalogue_rows += parse_count(answer.frame) or 0
     if catalogue.table == "csc" and not needed:
         columns = ", ".join(names.column("csc", one) for one in resolved.values() if one)
         try:

@@ -291,25 +291,25 @@ def save_figure(figure: Figure, paths: str | Path | Sequence[str | Path], dpi: i
     -----
     The same figure gives the same bytes: no dates, no program name, fixed SVG identifiers.
     """
+    with matplotlib.style.context(["default", _STYLE]):
+        _lay_out(figure, dpi)
     for path in [paths] if isinstance(paths, str | Path) else paths:
         kind = Path(path).suffix.lstrip(".").lower()
         stream = io.BytesIO()
         with matplotlib.style.context(["default", _STYLE]):
-            if kind == "png":
-                _lay_out(figure, dpi)
             figure.savefig(stream, format=kind, dpi=dpi, metadata=_NO_DATES.get(kind))
         with atomic_path(path) as beside:
             beside.write_bytes(stream.getvalue())
 
 
 def _lay_out(figure: Figure, dpi: int) -> None:
-    """Find the places of a figure's parts; `savefig` would draw all of it once more for that."""
+    """Find the places of a figure's parts, once: `savefig` draws it once more for each file."""
     if (engine := figure.get_layout_engine()) is not None:
         figure.set_dpi(dpi)
         for axes in figure.axes:
             axes.apply_aspect()
         engine.execute(figure)
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
 
 
 @styled

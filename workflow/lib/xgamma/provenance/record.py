@@ -82,41 +82,22 @@ def content_digest(table: pd.DataFrame | PiecedTable, columns: Sequence[Column])
 
 def _sorted_rows(table: pd.DataFrame | PiecedTable, columns: Sequence[Column]) -> np.ndarray:
     """An order of the rows in which the first column counts most, the second next, and so on."""
-    order = np.arange(len(table))
-    if columns and _rises(table[columns[0].name], columns[0].kind):
-        return order
-    tied = np.ones(len(table), bool)
-    # the first column tells the rows of most tables apart; the others count where it does not
-    for counted in (columns[:1], columns):
+    if not columns or not len(table):
+        return np.arange(len(table))
+    # the first column tells the rows of most tables apart; where it does not, the others count
+    first = _as_integers(table[columns[0].name], columns[0].kind)
+    order = np.lexsort(first[::-1])
+    same = np.logical_and.reduce([a[order][1:] == a[order][:-1] for a in first])
+    tied = np.append(same, False) | np.append(False, same)
+    if tied.any():
         rows = order[tied]
-        arrays: list[np.ndarray] = []
-        for column in counted:
-            values = table[column.name]
-            # at first all, as they are: a copy of a catalogue's names is not small
-            arrays += _as_integers(values.iloc[rows] if counted is columns else values, column.kind)
-        if not len(rows) or not arrays:
-            break
-        by_keys = np.lexsort(arrays[::-1])
-        order[tied] = rows[by_keys]
-        same = np.logical_and.reduce([a[by_keys][1:] == a[by_keys][:-1] for a in arrays])
-        again = np.append(same, False) | np.append(False, same)
-        tied[tied] = again
+        keys = [array for c in columns for array in _as_integers(table[c.name].iloc[rows], c.kind)]
+        order[tied] = rows[np.lexsort(keys[::-1])]
     return order
 
 
-def _rises(values: pd.Series, kind: str) -> bool:
-    """Whether each value of a column is above the one before, as in a catalogue sorted by key."""
-    if kind in ("text", "list"):
-        import pyarrow.compute as pc
-
-        texts = _texts(values, kind)
-        return pc.all(pc.less(texts[:-1], texts[1:])).as_py() is not False
-    arrays = _as_integers(values, kind)
-    return len(arrays) == 1 and bool((arrays[0][:-1] < arrays[0][1:]).all())
-
-
 def _in_order(values: pd.Series, kind: str, order: np.ndarray) -> Iterator[Any]:
-    """The bytes of a column, its rows in an order."""
+    """The bytes of a column, its rows in an order; of texts their lengths, and then themselves."""
     if kind not in ("text", "list"):
         for array in _as_integers(values, kind):
             yield array[order]
@@ -125,9 +106,9 @@ def _in_order(values: pd.Series, kind: str, order: np.ndarray) -> Iterator[Any]:
     import pyarrow.compute as pc
 
     texts = _texts(values, kind)
-    for first in range(0, max(len(order), 1), PIECE_ROWS):
+    yield pc.binary_length(texts).to_numpy()[order]
+    for first in range(0, len(order), PIECE_ROWS):
         part = texts.take(pa.array(order[first : first + PIECE_ROWS]))
-        yield pc.binary_length(part).to_numpy()
         yield "".join(part.to_pylist()).encode()
 
 
@@ -147,7 +128,11 @@ def _as_integers(values: pd.Series, kind: str) -> list[np.ndarray]:
         return [values.to_numpy(dtype="<i8")]
     import pyarrow.compute as pc
 
-    return [pc.rank(_texts(values, kind), tiebreaker="dense").to_numpy()]
+    texts = _texts(values, kind)
+    if pc.all(pc.less(texts[:-1], texts[1:])).as_py() is not False:
+        # as the key of a catalogue: to sort it anew would take more room than it does
+        return [np.arange(len(texts))]
+    return [pc.rank(texts, tiebreaker="dense").to_numpy()]
 
 
 def _texts(values: pd.Series, kind: str) -> pa.Array:

@@ -6,10 +6,10 @@ thing that is done with it takes a piece at a time, or a column.
 
 from __future__ import annotations
 
+import io
 import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import IO, TYPE_CHECKING
 
 import numpy as np
@@ -66,13 +66,16 @@ class PiecedTable:
 
     def __init__(self, columns: Sequence[Column]):
         self.columns = list(columns)
-        self._on_disk = [_ColumnFile() for _ in self.columns]
+        self._on_disk = _PiecesFile()
         # rows that are no whole piece yet, for each column its parts
         self._parts: list[list[pa.Array]] = [[] for _ in self.columns]
         self._rows = self._waiting = 0
 
     def __len__(self) -> int:
         return self._rows
+
+    # by its places Python would look for a column 0, and find that there is nothing
+    __iter__ = None
 
     def __contains__(self, name: str) -> bool:
         return any(column.name == name for column in self.columns)
@@ -91,14 +94,11 @@ class PiecedTable:
         """Add the rows of a frame that has the columns and their types."""
         self.add([arrow_of(frame[c.name], c, _held_type(c)) for c in self.columns])
 
-    def renamed(self, names: Sequence[str]) -> PiecedTable:
-        """The same table, its columns called otherwise; it takes this one's place."""
-        self.columns = [replace(c, name=name) for c, name in zip(self.columns, names, strict=True)]
-        return self
-
     def __getitem__(self, name: str) -> pd.Series:
-        """A whole column."""
-        place = next(i for i, column in enumerate(self.columns) if column.name == name)
+        """A whole column; KeyError if there is none of that name."""
+        places = (i for i, column in enumerate(self.columns) if column.name == name)
+        if (place := next(places, None)) is None:
+            raise KeyError(name)
         return series_of(self._whole(place), self.columns[place])
 
     def frame(self) -> pd.DataFrame:
@@ -113,8 +113,8 @@ class PiecedTable:
         written = self._rows // PIECE_ROWS
         for piece in range(written + (self._waiting > 0 or written == 0)):
             made = {}
-            for column, file, parts in zip(self.columns, self._on_disk, self._parts, strict=True):
-                values = [file.piece(piece)] if piece < written else parts
+            for i, (column, parts) in enumerate(zip(self.columns, self._parts, strict=True)):
+                values = [self._on_disk.read(i, piece)] if piece < written else parts
                 made[column.name] = series_of(pa.chunked_array(values, _held_type(column)), column)
             yield pd.DataFrame(made, copy=False)
 
@@ -136,7 +136,7 @@ class PiecedTable:
             for first in range(0, len(order), PIECE_ROWS):
                 part = values.take(pa.array(order[first : first + PIECE_ROWS]))
                 if len(part) == PIECE_ROWS:
-                    made._on_disk[i].write(part)
+                    made._on_disk.write(i, part)
                 else:
                     made._parts[i].append(part)
         return made
@@ -144,7 +144,9 @@ class PiecedTable:
     def _whole(self, place: int) -> pa.ChunkedArray:
         import pyarrow as pa
 
-        values = [*self._on_disk[place].pieces(), *self._parts[place]]
+        written = self._rows // PIECE_ROWS
+        pieces = [self._on_disk.read(place, piece) for piece in range(written)]
+        values = [*pieces, *self._parts[place]]
         return pa.chunked_array(values, _held_type(self.columns[place]))
 
     def _write_pieces(self) -> None:
@@ -152,48 +154,41 @@ class PiecedTable:
         import pyarrow as pa
 
         whole = self._waiting // PIECE_ROWS * PIECE_ROWS
-        for file, parts in zip(self._on_disk, self._parts, strict=True):
+        for i, parts in enumerate(self._parts):
             values = pa.concat_arrays(parts)
             for first in range(0, whole, PIECE_ROWS):
-                file.write(values[first : first + PIECE_ROWS])
+                self._on_disk.write(i, values[first : first + PIECE_ROWS])
             parts[:] = [values[whole:]]
         self._waiting -= whole
 
 
-class _ColumnFile:
-    """The whole pieces of a column, in a file that goes with the process."""
+class _PiecesFile:
+    """The whole pieces of a table's columns, in a file that goes with the table."""
 
     def __init__(self):
         self._file: IO[bytes] | None = None
-        self._writer = self._reader = None
+        # of each column: where its pieces are, and how long
+        self._places: dict[int, list[tuple[int, int]]] = {}
 
-    def write(self, values: pa.Array) -> None:
+    def write(self, column: int, values: pa.Array) -> None:
         import pyarrow as pa
 
-        batch = pa.record_batch([values], ["values"])
-        if self._writer is None:
+        if self._file is None:
             self._file = tempfile.TemporaryFile()  # noqa: SIM115
             weakref.finalize(self, self._file.close)
-            self._writer = pa.ipc.new_file(self._file, batch.schema)
-        self._writer.write_batch(batch)
+        batch = pa.record_batch([values], ["values"])
+        start = self._file.seek(0, io.SEEK_END)
+        with pa.ipc.new_stream(self._file, batch.schema) as stream:
+            stream.write_batch(batch)
+        self._places.setdefault(column, []).append((start, self._file.tell() - start))
 
-    def piece(self, number: int) -> pa.Array:
-        return self._open().get_batch(number).column(0)
-
-    def pieces(self) -> Iterator[pa.Array]:
-        if self._writer is not None:
-            reader = self._open()
-            for number in range(reader.num_record_batches):
-                yield reader.get_batch(number).column(0)
-
-    def _open(self):
+    def read(self, column: int, piece: int) -> pa.Array:
         import pyarrow as pa
 
-        if self._reader is None:
-            self._writer.close()
-            self._file.seek(0)
-            self._reader = pa.ipc.open_file(self._file)
-        return self._reader
+        start, length = self._places[column][piece]
+        self._file.seek(start)
+        with pa.ipc.open_stream(self._file.read(length)) as stream:
+            return stream.read_next_batch().column(0)
 
 
 def pieces_of(table: pd.DataFrame | PiecedTable) -> Iterator[pd.DataFrame]:

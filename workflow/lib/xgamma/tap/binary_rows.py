@@ -130,6 +130,7 @@ class BinaryBlocks:
     Parameters
     ----------
     fields : sequence of VotableField
+        Each checked.
     content : file object
         The rows, binary.
     has_null_bits : bool
@@ -293,7 +294,6 @@ def _rows_begin(head: bytes) -> int | None:
 
 def _size(field: VotableField) -> int | None:
     """Bytes of a column in every row, 0 if they differ, None if it does not say."""
-    field.check()
     if field.datatype is None or field.unsigned:
         raise field.refused(f"states {field.datatype or 'no datatype'}, which has no known width")
     if not field.is_text:

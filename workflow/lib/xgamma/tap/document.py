@@ -74,7 +74,7 @@ class Document:
     fields : list of VotableField
         The result's columns.
     rows : PiecedTable
-        Its rows, columns called by their places.
+        Its rows, the columns named in lower case.
     claimed : int or None
         How many rows the result says that it has.
     notes : list of str
@@ -187,7 +187,7 @@ class Document:
         if found is None:
             return None
         digits = found[1].lstrip("0")
-        # room would be made for as many
+        # no need to wait for them
         if len(digits) > _MOST_DIGITS or int(digits or 0) > self._max_rows:
             raise too_many_rows(self._max_rows)
         return int(digits or 0)
@@ -236,6 +236,8 @@ class Document:
         self.rows = rows_of(self.fields)
         has_rows, form, _, _ = next(events, (False, "DATA", "", (0, 0)))
         try:
+            for field in self.fields:
+                field.check()
             if not has_rows:
                 self._read_text(iter(()))
                 return
@@ -246,7 +248,8 @@ class Document:
             else:
                 message = f"what came has its rows as {form}, which is not read"
                 raise UnreadableAnswer(message, passing=False)
-        except NotWellFormed:
+        except (NotWellFormed, OSError):
+            # the document itself, or no room for its rows
             raise
         except Exception as error:
             # what the document says of its query counts more, and stands behind
@@ -259,8 +262,6 @@ class Document:
                 return
 
     def _read_text(self, events: Iterator[_Event]) -> None:
-        for field in self.fields:
-            field.check()
         width = len(self.fields)
         cells: list[str] = []
         rows = expected = 0

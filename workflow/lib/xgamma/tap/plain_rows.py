@@ -21,11 +21,11 @@ _BLANKS = " \t\r\n"
 
 
 def rows_of(fields: Sequence[VotableField]) -> PiecedTable:
-    """An empty table for the rows of an answer; its columns are called by their places.
+    """An empty table for the rows of an answer, its columns named in lower case.
 
-    Two columns of an answer may have one name: that is for the asker to judge.
+    Two of them may have one name: that is for the asker to judge.
     """
-    return PiecedTable([Column(str(i), _kind(field.dtype)) for i, field in enumerate(fields)])
+    return PiecedTable([Column(field.name.lower(), _kind(field.dtype)) for field in fields])
 
 
 def plain_arrays(columns: Sequence[np.ma.MaskedArray]) -> list[pa.Array]:

@@ -20,7 +20,9 @@ import requests
 import urllib3
 from requests.adapters import BaseAdapter
 
-__all__ = ["Body", "BoundedAdapter", "TooLarge", "body_of"]
+from xgamma.errors import XgammaError
+
+__all__ = ["Body", "BoundedAdapter", "TooLarge", "body_of", "no_room"]
 
 _IN_MEMORY = 8 * 2**20
 _CHUNK = 2**16
@@ -51,6 +53,14 @@ class Body:
 
     def __post_init__(self):
         weakref.finalize(self, self.stream.close)
+
+
+def no_room(error: OSError) -> XgammaError:
+    """What is said where an answer, or its rows, cannot be written to a temporary file."""
+    return XgammaError(
+        f"temporary files in {tempfile.gettempdir()}: {error.strerror or error}; free some space "
+        f"there, or name another folder in the variable TMPDIR, and give the same command again"
+    )
 
 
 def body_of(response: requests.Response) -> Body:
@@ -209,7 +219,10 @@ class _Exchange:
                     f"raise tap.max_bytes in the config"
                 )
             digest.update(chunk)
-            stream.write(chunk)
+            try:
+                stream.write(chunk)
+            except OSError as error:
+                raise no_room(error) from error
         return digest.hexdigest()
 
 

@@ -15,7 +15,7 @@ from xgamma.tap.coding import as_utf8
 from xgamma.tap.document import Document, NotWellFormed
 from xgamma.tap.faults import QueryError, UnreadableAnswer
 from xgamma.tap.outline import NoResult
-from xgamma.tap.transport import body_of
+from xgamma.tap.transport import body_of, no_room
 
 __all__ = [
     "ParsedAnswer",
@@ -43,7 +43,7 @@ class ParsedAnswer:
     fields : list of (str, str)
         Name and unit of each column, the unit in astropy's spelling.
     rows : PiecedTable
-        Columns called by their places.
+        The columns named in lower case.
     notes : list of str
         What was read though it is not as VOTable has it: column, first row and reading.
 
@@ -89,6 +89,8 @@ def parse_answer(stream: IO[bytes], max_rows: float) -> ParsedAnswer:
         If it is no table, is cut, or is built to do harm; if a value in it cannot be read.
     QueryError
         If it says that the query failed.
+    XgammaError
+        If there is no room for its rows.
     """
     _inspect(stream)
     try:
@@ -96,7 +98,7 @@ def parse_answer(stream: IO[bytes], max_rows: float) -> ParsedAnswer:
     except (UnreadableAnswer, QueryError):
         raise
     except MemoryError as error:
-        message = "what came claims more rows than memory can hold"
+        message = "what came is more than memory can hold"
         raise UnreadableAnswer(message, passing=False) from error
     except (NotWellFormed, CutStream, NoResult) as error:
         if isinstance(error, NotWellFormed):
@@ -104,6 +106,9 @@ def parse_answer(stream: IO[bytes], max_rows: float) -> ParsedAnswer:
         # cut, or of somebody on the way
         message = f"what came is no whole VOTable ({_plain(error)})"
         raise UnreadableAnswer(message, passing=True) from error
+    except OSError as error:
+        # it is in temporary files, and so are its rows
+        raise no_room(error) from error
     except Exception as error:
         # whatever a parser may raise over elements of which nothing is known
         message = f"what came is no VOTable that can be read ({type(error).__name__})"
