@@ -58,6 +58,8 @@ def borders(cell: NDArray[np.int64], order: int) -> list[Border]:
     place = np.searchsorted(cell, beyond).clip(max=len(cell) - 1)
     beyond = np.where(cell[place] == beyond, place, -1)
 
+    # once for all lines: each would convert all corners
+    ra, dec = lon.to_value("deg") % 360.0, lat.to_value("deg")
     row, side = np.nonzero(beyond < 0)
     following = _following(row, side, corner, beyond)
     found, seen = [], np.zeros(len(row), dtype=bool)
@@ -70,7 +72,7 @@ def borders(cell: NDArray[np.int64], order: int) -> list[Border]:
             line.append(one)
             one = following[one]
         where = row[line], side[line]
-        found.append(Border(lon.deg[where] % 360.0, lat.deg[where], bool(_is_hole(corner[where]))))
+        found.append(Border(ra[where], dec[where], bool(_is_hole(corner[where]))))
     return found
 
 
