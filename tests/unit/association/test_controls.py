@@ -6,7 +6,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from uniform_sky import disc, ellipses, no_sources, one_kind_each, simulated, stated_model
 
-from xgamma.association.controls import controls_of, injected
+from xgamma.association.controls import _close, controls_of, injected
 from xgamma.association.fields import fields_around
 from xgamma.association.kinds import KindShares
 from xgamma.association.parameters import KINDS
@@ -171,3 +171,19 @@ def test_without_sources_there_are_no_controls(runs):
     assert len(controls.source) == 0
     put = injected(controls, run.model, sky.shares, sky.cells, sky.log_gamma)
     assert put.probability.shape == put.listed.shape == (0,)
+
+
+def test_what_touches_is_found_whatever_the_sizes():
+    """Places are searched size by size: a large one must not hide what others touch."""
+    rng = np.random.default_rng(5)
+    near, far = (
+        ellipses(rng.uniform(0, 20, n), rng.uniform(-10, 10, n), 10 ** rng.uniform(-3, 0.5, n))
+        for n in (150, 200)
+    )
+    found = set(zip(*(a.tolist() for a in _close(near, far)), strict=True))
+    apart = separation(near.ra[:, None], near.dec[:, None], far.ra[None], far.dec[None])
+    touching = apart < 1.5 * (near.major[:, None] + far.major[None])
+    assert found == set(zip(*(a.tolist() for a in np.nonzero(touching)), strict=True))
+    assert 500 < len(found) < 0.5 * touching.size
+    nothing = ellipses(np.zeros(0), np.zeros(0), np.zeros(0))
+    assert [len(a) for a in _close(near, nothing)] == [0, 0]

@@ -35,7 +35,7 @@ from xgamma.association.posterior import (
 )
 from xgamma.coverage.cells import Cells
 from xgamma.frames import galactic_to_icrs
-from xgamma.sky import galactic, match_within, separation
+from xgamma.sky import galactic, match_within
 
 __all__ = ["Controls", "Injections", "controls_of", "injected"]
 
@@ -53,6 +53,8 @@ _LEAST_COUNTERPART = 0.1
 _POINTS = 200
 _SEED = 20260701
 _DRAWS = 200
+# smaller places are of one size
+_SMALLEST_DEG = 0.01
 
 
 @dataclass(frozen=True)
@@ -217,12 +219,21 @@ def controls_of(
 def _close(ellipses: Ellipses, places: Ellipses) -> tuple[Integers, Integers]:
     """(ellipse, place) of which the ellipses touch, to x = 1.5."""
     reach, own = 1.5 * ellipses.major, 1.5 * places.major
-    near, place, _ = match_within(
-        ellipses.ra, ellipses.dec, reach + own.max(initial=0.0), places.ra, places.dec
-    )
-    apart = separation(ellipses.ra[near], ellipses.dec[near], places.ra[place], places.dec[place])
-    close = apart < reach[near] + own[place]
-    return near[close], place[close]
+    pairs = []
+    # places of a size together: a few large ones would make all of them neighbours of all
+    size = np.ceil(np.log2(np.maximum(own, _SMALLEST_DEG))).astype(int)
+    for one in np.unique(size):
+        some = np.flatnonzero(size == one)
+        near, place, apart = match_within(
+            ellipses.ra, ellipses.dec, reach + own[some].max(), places.ra[some], places.dec[some]
+        )
+        place = some[place]
+        close = apart < reach[near] + own[place]
+        pairs.append((near[close], place[close]))
+    if not pairs:
+        return np.zeros(0, int), np.zeros(0, int)
+    near, place = map(np.concatenate, zip(*pairs, strict=True))
+    return near, place
 
 
 def _touched(cells: Cells, places: Ellipses) -> NDArray[np.bool_]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PIECE_ROWS", "PiecedTable", "arrow_of", "pieces_of", "series_of"]
 
-PIECE_ROWS = 2**18
-"""Rows of a piece, the last one aside; of a catalogue of 25 columns some 50 MB."""
+PIECE_ROWS = 2**16
+"""Rows of a piece, the last one aside; of a catalogue of 25 columns some 13 MB."""
 
 
 def arrow_of(values: pd.Series, column: Column, arrow_type: pa.DataType | None = None) -> pa.Array:
