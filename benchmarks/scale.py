@@ -87,6 +87,8 @@ def settings(url: str, factor: float) -> dict:
         "enrichment": {
             "radius_deg": scale_sky.shrunk(chosen.radius_deg, factor),
             "csc_radius_arcsec": scale_sky.shrunk(chosen.csc_radius_arcsec, factor),
+            "csc_radius_sigma": scale_sky.shrunk(chosen.csc_radius_sigma, factor),
+            "csc_radius_most_arcsec": scale_sky.shrunk(chosen.csc_radius_most_arcsec, factor),
         },
         # the limits are there against services that never stop, not against large catalogues
         "tap": {"max_rows": 9_999_999, "max_bytes": 10_000_000_000, "sync_timeout_s": 3600},
