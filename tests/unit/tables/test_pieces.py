@@ -94,6 +94,16 @@ def test_files_and_digests_are_those_of_the_frame(rows, tmp_path):
     assert content_digest(shuffled, COLUMNS) == content_digest(frame, COLUMNS)
 
 
+def test_texts_that_were_put_together():
+    """pandas keeps them in parts, of which Arrow would not make one array by itself."""
+    parts = [made_up(rows) for rows in (60, 70, 80)]
+    frame = pd.concat(parts, ignore_index=True)
+    table = PiecedTable(COLUMNS)
+    table.add_frame(frame)
+    pd.testing.assert_frame_equal(table.frame(), frame)
+    assert [len(piece) for piece in table.pieces()] == [100, 100, 10]
+
+
 def test_a_digest_does_not_hang_on_the_size_of_a_piece(monkeypatch):
     frame = made_up(350)
     expected = content_digest(frame, COLUMNS)

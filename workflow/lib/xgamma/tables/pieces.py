@@ -27,7 +27,9 @@ PIECE_ROWS = 2**16
 """Rows of a piece, the last one aside; of a catalogue of 25 columns some 13 MB."""
 
 
-def arrow_of(values: pd.Series, column: Column, arrow_type: pa.DataType | None = None) -> pa.Array:
+def arrow_of(
+    values: pd.Series, column: Column, arrow_type: pa.DataType | None = None
+) -> pa.Array | pa.ChunkedArray:
     """A column as Arrow has it, of its own type or another.
 
     Integers go there from numpy without passing through floats: identifiers above 2**53 stay exact.
@@ -92,7 +94,7 @@ class PiecedTable:
 
     def add_frame(self, frame: pd.DataFrame) -> None:
         """Add the rows of a frame that has the columns and their types."""
-        self.add([arrow_of(frame[c.name], c, _held_type(c)) for c in self.columns])
+        self.add([_in_one(arrow_of(frame[c.name], c, _held_type(c))) for c in self.columns])
 
     def __getitem__(self, name: str) -> pd.Series:
         """A whole column; KeyError if there is none of that name."""
@@ -132,7 +134,7 @@ class PiecedTable:
         made._rows, made._waiting = len(order), len(order) % PIECE_ROWS
         for i in range(len(self.columns)):
             # one column at a time, and in one part: each piece is from all over it
-            values = self._whole(i).combine_chunks()
+            values = _in_one(self._whole(i))
             for first in range(0, len(order), PIECE_ROWS):
                 part = values.take(pa.array(order[first : first + PIECE_ROWS]))
                 if len(part) == PIECE_ROWS:
@@ -198,3 +200,10 @@ def pieces_of(table: pd.DataFrame | PiecedTable) -> Iterator[pd.DataFrame]:
         return
     for first in range(0, max(len(table), 1), PIECE_ROWS):
         yield table.iloc[first : first + PIECE_ROWS]
+
+
+def _in_one(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Values in one array: texts that pandas has put together are in several."""
+    import pyarrow as pa
+
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
