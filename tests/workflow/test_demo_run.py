@@ -322,7 +322,8 @@ def test_kill_in_the_middle_then_a_plain_run(strip, tmp_path):
 HEAVY = {"astropy", "bokeh", "duckdb", "matplotlib", "mocpy", "pyvo", "regions", "requests"}
 HEAVY |= {"scipy", "sqlglot", "jinja2"}
 ASKS_THE_DEMO = {"duckdb", "requests", "sqlglot"}
-MOC = {"astropy", "matplotlib", "mocpy"}
+# mocpy loads regions where it is installed
+MOC = {"astropy", "matplotlib", "mocpy", "regions"}
 MAY_LOAD = {
     "build_demo_sky": {"duckdb", "scipy"},
     "describe_service": ASKS_THE_DEMO,
