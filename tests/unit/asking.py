@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from fake_tap import Field, votable
@@ -14,6 +15,16 @@ ONE_ROW = votable(Field("n", "long", [1]))
 MODES = ["sync", "async"]
 #: Short time-outs; all in seconds.
 BRIEF = {"timeout_s": 0.15, "sync_timeout_s": 0.15, "attempts": 1}
+
+
+def _on_full_disk(**_):
+    return open("/dev/full", "r+b", buffering=0)
+
+
+#: In place of the module `tempfile`: its files have no room.
+FULL_DISK = SimpleNamespace(
+    SpooledTemporaryFile=_on_full_disk, TemporaryFile=_on_full_disk, gettempdir=lambda: "/t"
+)
 
 
 def client_of(service, **options) -> TapClient:

@@ -6,13 +6,13 @@ import math
 import random
 import struct
 import time
-from types import SimpleNamespace
 from xml.sax.saxutils import escape
 
 import numpy as np
 import pandas as pd
 import pytest
 import pyvo
+from asking import FULL_DISK
 from astropy.io.votable import parse
 
 from xgamma.answers.answer import answer_rows
@@ -277,11 +277,7 @@ def test_a_bad_value_is_named_by_its_row_wherever_it_was_read(monkeypatch, block
 
 
 def test_no_room_for_the_rows_is_not_the_archive_s_fault(monkeypatch):
-    def full(**_):
-        return open("/dev/full", "r+b", buffering=0)
-
-    here = SimpleNamespace(SpooledTemporaryFile=full)
-    monkeypatch.setattr("xgamma.tap.binary_rows.tempfile", here)
+    monkeypatch.setattr("xgamma.tap.binary_rows.tempfile", FULL_DISK)
     with pytest.raises(XgammaError, match=r"^temporary files in .*: No space left on device; free"):
         read(document(["long"], [[7]], "BINARY"))
 

@@ -14,11 +14,10 @@ import ssl
 import threading
 import time
 import zlib
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from asking import BRIEF, MODES, ONE_ROW, answers, client_of, refusal
+from asking import BRIEF, FULL_DISK, MODES, ONE_ROW, answers, client_of, refusal
 from astropy.io.votable import from_table
 from astropy.table import Table
 from fake_tap import LOST, XML, FakeTap, Field, Reply, Wire, head, votable
@@ -43,12 +42,7 @@ def busy(after, status=503):
 @pytest.mark.parametrize("module", ["tap.transport", "tables.pieces"])
 def test_no_room_for_temporary_files_is_said(fake_tap, monkeypatch, module):
     """Of an answer as it comes, and of its rows: else it would be the archive that is at fault."""
-
-    def full(**_):
-        return open("/dev/full", "r+b", buffering=0)
-
-    here = SimpleNamespace(SpooledTemporaryFile=full, TemporaryFile=full, gettempdir=lambda: "/t")
-    monkeypatch.setattr(f"xgamma.{module}.tempfile", here)
+    monkeypatch.setattr(f"xgamma.{module}.tempfile", FULL_DISK)
     monkeypatch.setattr("xgamma.tables.pieces.PIECE_ROWS", 1)
     fake_tap.answer = answers(ONE_ROW)
     with pytest.raises(XgammaError, match=r"^temporary files in /.*: No space left on device; ."):

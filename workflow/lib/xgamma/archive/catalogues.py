@@ -21,7 +21,7 @@ from xgamma.answers.checks import check_asked, check_positions, check_unique, ch
 from xgamma.errors import XgammaError
 from xgamma.sky import fill_galactic
 from xgamma.tables.columns import ENERGY_FLUX, Column, conform
-from xgamma.tables.pieces import PiecedTable, pieces_of
+from xgamma.tables.pieces import PiecedTable, beside_equal, pieces_of
 from xgamma.tap.mirror_names import Names, bare
 
 __all__ = [
@@ -449,12 +449,9 @@ def fetch_catalogue(
     )
     record, units = answer.record, answer.units
     check_columns(client, catalogue, units, resolved)
-    fitted: PiecedTable | None = None
+    fitted = PiecedTable(columns_in(catalogue, answer.rows))
     for piece in pieces_of(answer.rows):
-        frame = _fitted(piece, catalogue)
-        if fitted is None:
-            fitted = PiecedTable(columns_in(catalogue, frame))
-        fitted.add_frame(frame)
+        fitted.add_frame(_fitted(piece, catalogue))
     del answer  # with its rows, of which there may be more than memory has room for
     table = fitted.in_order(fitted[catalogue.key].array.argsort())
     del fitted
@@ -518,5 +515,4 @@ def check_rows(client, catalogue: Catalogue, table: pd.DataFrame | PiecedTable) 
     keys = frame[catalogue.key]
     # neighbours, of which there are few: a search through all keys takes more room than they do
     same = np.asarray(keys.array[1:] == keys.array[:-1], dtype=bool)
-    repeated = np.append(same, False) | np.append(False, same)
-    check_unique(*source, frame[repeated[: len(keys)]], [catalogue.key])
+    check_unique(*source, frame[beside_equal(same)[: len(keys)]], [catalogue.key])

@@ -144,9 +144,7 @@ def write_coverage(path: str | Path, moc: mocpy.MOC, about: TableMetadata) -> No
     """
     cells = np.sort(moc.flatten().astype(np.int64))
     lines = borders(cells, moc.max_order)
-    shapes = [
-        _shape("polygon", np.column_stack([line.ra % 360.0, line.dec]).ravel()) for line in lines
-    ]
+    shapes = [_shape("polygon", np.column_stack([line.ra, line.dec]).ravel()) for line in lines]
     title = (
         f"Where Chandra has looked: all of coverage.moc.fits, as the borders around its "
         f"{len(cells)} HEALPix cells of order {moc.max_order}. Excluded polygons (-) are holes"

@@ -276,6 +276,7 @@ _NO_DATES: dict[str, dict[str, None]] = {
 }
 
 
+@styled
 def save_figure(figure: Figure, paths: str | Path | Sequence[str | Path], dpi: int) -> None:
     """Write a figure to one file or several, each whole or not at all.
 
@@ -291,13 +292,11 @@ def save_figure(figure: Figure, paths: str | Path | Sequence[str | Path], dpi: i
     -----
     The same figure gives the same bytes: no dates, no program name, fixed SVG identifiers.
     """
-    with matplotlib.style.context(["default", _STYLE]):
-        _lay_out(figure, dpi)
+    _lay_out(figure, dpi)
     for path in [paths] if isinstance(paths, str | Path) else paths:
         kind = Path(path).suffix.lstrip(".").lower()
         stream = io.BytesIO()
-        with matplotlib.style.context(["default", _STYLE]):
-            figure.savefig(stream, format=kind, dpi=dpi, metadata=_NO_DATES.get(kind))
+        figure.savefig(stream, format=kind, dpi=dpi, metadata=_NO_DATES.get(kind))
         with atomic_path(path) as beside:
             beside.write_bytes(stream.getvalue())
 

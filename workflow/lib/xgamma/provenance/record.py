@@ -27,7 +27,7 @@ from xgamma.provenance.products import product_name
 from xgamma.run.lineage import all_sources
 from xgamma.stages.shard_file import ShardFile
 from xgamma.tables.columns import Column, conform
-from xgamma.tables.pieces import PIECE_ROWS, PiecedTable
+from xgamma.tables.pieces import PIECE_ROWS, PiecedTable, beside_equal, in_one
 from xgamma.tables.whole_files import write_text
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _sorted_rows(table: pd.DataFrame | PiecedTable, columns: Sequence[Column]) -
     first = _as_integers(table[columns[0].name], columns[0].kind)
     order = np.lexsort(first[::-1])
     same = np.logical_and.reduce([a[order][1:] == a[order][:-1] for a in first])
-    tied = np.append(same, False) | np.append(False, same)
+    tied = beside_equal(same)
     if tied.any():
         rows = order[tied]
         keys = [array for c in columns for array in _as_integers(table[c.name].iloc[rows], c.kind)]
@@ -140,8 +140,7 @@ def _texts(values: pd.Series, kind: str) -> pa.Array:
     import pyarrow as pa
 
     texts = [json.dumps(value) for value in values] if kind == "list" else values
-    made = pa.array(texts, type=pa.large_string())
-    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
+    return in_one(pa.array(texts, type=pa.large_string()))
 
 
 def software_versions() -> dict[str, str]:

@@ -21,7 +21,15 @@ from xgamma.tables.columns import Column
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["PIECE_ROWS", "PiecedTable", "arrow_of", "pieces_of", "series_of"]
+__all__ = [
+    "PIECE_ROWS",
+    "PiecedTable",
+    "arrow_of",
+    "beside_equal",
+    "in_one",
+    "pieces_of",
+    "series_of",
+]
 
 PIECE_ROWS = 2**16
 """Rows of a piece, the last one aside; of a catalogue of 25 columns some 13 MB."""
@@ -94,7 +102,7 @@ class PiecedTable:
 
     def add_frame(self, frame: pd.DataFrame) -> None:
         """Add the rows of a frame that has the columns and their types."""
-        self.add([_in_one(arrow_of(frame[c.name], c, _held_type(c))) for c in self.columns])
+        self.add([in_one(arrow_of(frame[c.name], c, _held_type(c))) for c in self.columns])
 
     def __getitem__(self, name: str) -> pd.Series:
         """A whole column; KeyError if there is none of that name."""
@@ -134,7 +142,7 @@ class PiecedTable:
         made._rows, made._waiting = len(order), len(order) % PIECE_ROWS
         for i in range(len(self.columns)):
             # one column at a time, and in one part: each piece is from all over it
-            values = _in_one(self._whole(i))
+            values = in_one(self._whole(i))
             for first in range(0, len(order), PIECE_ROWS):
                 part = values.take(pa.array(order[first : first + PIECE_ROWS]))
                 if len(part) == PIECE_ROWS:
@@ -202,8 +210,19 @@ def pieces_of(table: pd.DataFrame | PiecedTable) -> Iterator[pd.DataFrame]:
         yield table.iloc[first : first + PIECE_ROWS]
 
 
-def _in_one(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+def in_one(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Values in one array: texts that pandas has put together are in several."""
     import pyarrow as pa
 
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def beside_equal(same: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which rows, sorted, are the same as a neighbour.
+
+    Parameters
+    ----------
+    same : ndarray of bool, shape (n - 1,)
+        Of each row but the first, whether it is the same as the one before.
+    """
+    return np.append(same, False) | np.append(False, same)

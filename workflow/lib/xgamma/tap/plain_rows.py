@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xgamma.tables.columns import Column
+from xgamma.tables.columns import Column, kind_of
 from xgamma.tables.pieces import PiecedTable
 from xgamma.tap.fields import VotableField
 
@@ -64,6 +64,4 @@ def plain_arrays(columns: Sequence[np.ma.MaskedArray]) -> list[pa.Array]:
 
 def _kind(dtype: np.dtype) -> str:
     """The kind of a column of ours that holds an answer's values of a type."""
-    if dtype.kind == "f":
-        return "float32" if dtype.itemsize == 4 else "float"
-    return "nullable_int" if dtype.kind in "iub" else "text"
+    return "nullable_int" if dtype.kind == "b" else kind_of(dtype)
