@@ -26,11 +26,11 @@ from xgamma.association.parameters import (
     split,
 )
 from xgamma.association.posterior import (
+    ByKind,
     Candidates,
     Model,
     aimed_factor,
     aimed_share,
-    by_kind,
     posterior,
 )
 
@@ -168,9 +168,10 @@ class _Task:
         before = posterior(start, shares, fields, candidates)
         counts = (before.probability > LEAST_WEIGHT) & (row[candidates.source] >= 0)
         few = candidates.take(counts)
-        self._candidates = replace(few, source=row[few.source])
+        self._source = row[few.source]
         self._shares = KindShares(shares.group[seen], shares.shares[seen], shares.teachers)
-        self._fields = fields.take(seen)
+        self._coverage = fields.coverage[seen]
+        self._by_kind = ByKind(few, fields.take(seen))
         self._start = start
         self._stated = _values(start)
         self._stated_free = _to_free_scale(self._stated)
@@ -179,7 +180,7 @@ class _Task:
         """The value and its slope in each direction."""
         model = _model(self._start, _from_free_scale(free))
         groups, kinds = len(GROUPS), len(KINDS)
-        group, coverage = self._shares.group, self._fields.coverage
+        group, coverage = self._shares.group, self._coverage
         eta = model.eta[group]
         gain = np.zeros(len(eta))
         # of each median and width, how the gain changes: only its own kind does
@@ -209,9 +210,9 @@ class _Task:
 
     def _gain_of_kind(self, ratios: FluxRatios, kind: int) -> Floats:
         """SUM_i f q_k / n - D, the kind's share of it: how its source gains by a counterpart."""
-        ratio, listed = by_kind(self._candidates, self._fields, ratios, kind)
-        source, share = self._candidates.source, self._shares.shares[:, kind]
-        return share * (np.bincount(source, ratio, minlength=len(share)) - listed)
+        ratio, listed = self._by_kind.of(ratios, kind)
+        share = self._shares.shares[:, kind]
+        return share * (np.bincount(self._source, ratio, minlength=len(share)) - listed)
 
     def _stated_log(self, share: Floats, free: Floats) -> tuple[float, Floats]:
         """Logarithm of the stated values' probability, and its slope."""

@@ -36,12 +36,12 @@ from xgamma.association.positions import LARGEST_DISTANCE, Ellipses, Offsets, of
 from xgamma.sky import match_within
 
 __all__ = [
+    "ByKind",
     "Candidates",
     "Model",
     "Posterior",
     "aimed_factor",
     "aimed_share",
-    "by_kind",
     "find_candidates",
     "posterior",
 ]
@@ -211,31 +211,38 @@ class Posterior:
         )
 
 
-def by_kind(
-    candidates: Candidates, fields: Fields, ratios: FluxRatios, kind: int
-) -> tuple[Floats, Floats]:
-    """What one kind alone would have: f q_k / n of each candidate, and the listed share D.
+class ByKind:
+    """What each kind alone would have: f q_k / n of each candidate, and the listed share D.
+
+    What does not hang on the flux ratios is found once, for many of them.
 
     Parameters
     ----------
     candidates : Candidates, k of them
     fields : Fields, n of them
-    ratios : FluxRatios
-    kind : int
-        Of `KINDS`.
-
-    Returns
-    -------
-    ratio : ndarray, shape (k,)
-    listed : ndarray, shape (n,)
     """
-    table = ratios.listed_table(kind)
-    has_flux = np.isfinite(candidates.log_ratio)
-    brightness = np.empty(len(candidates))
-    brightness[has_flux] = ratios.density(candidates.log_ratio[has_flux], kind)
-    brightness[~has_flux] = np.interp(candidates.limit_ratio[~has_flux], LIMIT_GRID, table)
-    logarithm = candidates.offsets.log_density - candidates.log_chance
-    return brightness * np.exp(np.minimum(logarithm, 600)), fields.depth @ table
+
+    def __init__(self, candidates: Candidates, fields: Fields) -> None:
+        self._has_flux = np.isfinite(candidates.log_ratio)
+        self._log_ratio = candidates.log_ratio[self._has_flux]
+        self._limit_ratio = candidates.limit_ratio[~self._has_flux]
+        logarithm = candidates.offsets.log_density - candidates.log_chance
+        self._over_chance = np.exp(np.minimum(logarithm, 600))
+        self._depth = fields.depth
+
+    def of(self, ratios: FluxRatios, kind: int) -> tuple[Floats, Floats]:
+        """Those of one of `KINDS`.
+
+        Returns
+        -------
+        ratio : ndarray, shape (k,)
+        listed : ndarray, shape (n,)
+        """
+        table = ratios.listed_table(kind)
+        brightness = np.empty(len(self._has_flux))
+        brightness[self._has_flux] = ratios.density(self._log_ratio, kind)
+        brightness[~self._has_flux] = np.interp(self._limit_ratio, LIMIT_GRID, table)
+        return brightness * self._over_chance, self._depth @ table
 
 
 def aimed_share(coverage: Floats, group: Integers, aimed: float) -> Floats:
@@ -284,9 +291,10 @@ def posterior(
     eta = model.eta[shares.group]
     aimed = aimed_factor(fields.coverage, shares.group, model.aimed)
     ratio, listed = np.zeros(len(candidates)), np.zeros(n)
+    by_kind = ByKind(candidates, fields)
     for kind in range(len(KINDS)):
         share = shares.shares[:, kind]
-        ratio_of_kind, listed_of_kind = by_kind(candidates, fields, model.ratios, kind)
+        ratio_of_kind, listed_of_kind = by_kind.of(model.ratios, kind)
         ratio += share[candidates.source] * ratio_of_kind
         listed += share * listed_of_kind
     weight = (eta * aimed)[candidates.source] * ratio

@@ -18,10 +18,10 @@ from xgamma.association.overlaps import LARGEST_GROUP, joint_probabilities
 from xgamma.association.parameters import GROUPS, KINDS, PARAMETERS, split
 from xgamma.association.positions import Ellipses, error_ellipses
 from xgamma.association.posterior import (
+    ByKind,
     Candidates,
     Model,
     Posterior,
-    by_kind,
     find_candidates,
     posterior,
 )
@@ -351,8 +351,9 @@ def kind_probabilities(of: Sample, found: Association) -> np.ndarray:
     """
     c = found.candidates
     weight = np.empty((len(c), len(KINDS)))
+    by_kind = ByKind(c, found.fields)
     for kind in range(len(KINDS)):
-        ratio, _ = by_kind(c, found.fields, found.fit.model.ratios, kind)
+        ratio, _ = by_kind.of(found.fit.model.ratios, kind)
         weight[:, kind] = of.shares.shares[c.source, kind] * ratio
     total = weight.sum(axis=1, keepdims=True)
     # where no kind has such a flux at all, the prior
