@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 
@@ -19,7 +20,9 @@ from xgamma.errors import XgammaError
 from xgamma.exports.fits_tables import NULL, fits_unit, write_fits
 from xgamma.exports.votables import write_votable
 from xgamma.tables.columns import ENERGY_FLUX, Column, empty_frame
+from xgamma.tables.files import write_csv, write_ecsv
 from xgamma.tables.metadata import TableMetadata
+from xgamma.tables.pieces import TEXT_ROWS
 
 pytestmark = [
     # VOUnits and FITS call it so, and have no other unit of that name
@@ -69,6 +72,31 @@ def write(form, path, frame=FRAME, columns=COLUMNS, about=ABOUT):
 def read(form, path) -> Table:
     """As astropy has it, text blank where it is null."""
     return Table.read(path, format=form)
+
+
+@pytest.mark.parametrize("ending", ["vot", "ecsv", "csv"])
+def test_of_a_long_table_few_rows_are_text_at_a_time(tmp_path, ending):
+    """The rows are those of a short one, over and over; the file is more than the memory for it."""
+    first_and_last = ("LS 5039", "4104196427943626625")
+
+    def write_rows(n):
+        path, rows = tmp_path / f"{n}.{ending}", FRAME.iloc[np.arange(n) % len(FRAME)]
+        tracemalloc.start()
+        if ending == "csv":
+            write_csv(path, rows, COLUMNS)
+        else:
+            {"vot": write_votable, "ecsv": write_ecsv}[ending](path, rows, COLUMNS, ABOUT)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        lines = path.read_text(encoding="utf-8").splitlines()
+        shown = [line for line in lines if any(one in line for one in first_and_last)]
+        return shown, peak, path.stat().st_size
+
+    expected, _, _ = write_rows(3)
+    n = 12 * TEXT_ROWS
+    found, peak, size = write_rows(n)
+    assert len(expected) == 2 and found == expected * (n // 3)
+    assert peak < size
 
 
 @pytest.mark.parametrize("form", WRITERS)

@@ -7,7 +7,7 @@ import pytest
 
 from xgamma.errors import XgammaError
 from xgamma.tables.columns import Column, conform, kind_of
-from xgamma.tables.files import csv_text, read_ecsv, read_parquet, write_ecsv, write_parquet
+from xgamma.tables.files import csv_texts, read_ecsv, read_parquet, write_ecsv, write_parquet
 
 VALUES = {
     "text": ["a", ""],
@@ -44,7 +44,7 @@ def test_a_null_stays_one_in_every_file(kind, tmp_path):
     write_ecsv(tmp_path / "t.ecsv", frame, [column])
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "t.parquet"), expected)
     pd.testing.assert_frame_equal(read_ecsv(tmp_path / "t.ecsv", [column]), expected)
-    assert csv_text(frame, [column]) == 'x\n""\n""\n'
+    assert "".join(csv_texts(frame, [column])) == 'x\n""\n""\n'
 
 
 @pytest.mark.parametrize("kind", ["int", "bool"])

@@ -15,7 +15,7 @@ from xgamma.answers.checks import unit_readings
 from xgamma.errors import XgammaError
 from xgamma.tables import units
 from xgamma.tables.columns import Column, conform, plain_value
-from xgamma.tables.ecsv import ecsv_text, parse_ecsv
+from xgamma.tables.ecsv import ecsv_texts, parse_ecsv
 from xgamma.tables.printable import printable, shortened
 
 KINDS = [
@@ -83,6 +83,10 @@ def rows(n):
             "other": pd.Series(names[::-1], dtype="object"),
         }
     )
+
+
+def ecsv_text(*table):
+    return "".join(ecsv_texts(*table))
 
 
 @pytest.mark.parametrize("facts", [{}, FACTS], ids=["plain", "with facts"])

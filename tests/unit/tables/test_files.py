@@ -19,7 +19,7 @@ from xgamma.errors import XgammaError
 from xgamma.tables.columns import Column, conform, empty_frame
 from xgamma.tables.ecsv import ECSV_TEXT
 from xgamma.tables.files import (
-    csv_text,
+    csv_texts,
     read_columns,
     read_ecsv,
     read_parquet,
@@ -65,6 +65,10 @@ SHOWN = {
     '"': '"',
     "<b>": "<b>",
 }
+
+
+def csv_text(frame, columns) -> str:
+    return "".join(csv_texts(frame, columns))
 
 
 def assert_same(found: pd.DataFrame, expected: pd.DataFrame):

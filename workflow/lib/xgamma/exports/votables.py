@@ -7,7 +7,8 @@ back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 from xgamma.tables.columns import Column, conform
 from xgamma.tables.ecsv import ECSV_TEXT
 from xgamma.tables.metadata import TableMetadata, votable_header
+from xgamma.tables.pieces import TEXT_ROWS
 from xgamma.tables.printable import shortened
 from xgamma.tables.whole_files import write_text
 
@@ -48,11 +50,17 @@ def write_votable(
             cells.append(texts)
         else:
             cells.append(_numbers(frame[column.name], column))
-    rows = pc.binary_join_element_wise(*cells, "</TD><TD>").to_pylist()
     head, end, tail = votable_header(columns, about, lengths, frames=True).partition("</TABLE>")
-    parts = [head, "<DATA>\n<TABLEDATA>\n"]
-    parts += [f"<TR><TD>{row}</TD></TR>\n" for row in rows]
-    write_text(path, "".join([*parts, "</TABLEDATA>\n</DATA>\n", end, tail]))
+    before, after = f"{head}<DATA>\n<TABLEDATA>\n", f"</TABLEDATA>\n</DATA>\n{end}{tail}"
+    write_text(path, itertools.chain([before], _rows(cells), [after]))
+
+
+def _rows(cells: Sequence[pa.Array]) -> Iterator[str]:
+    """The rows of columns of cells, some at a time."""
+    for first in range(0, len(cells[0]), TEXT_ROWS):
+        some = [column.slice(first, TEXT_ROWS) for column in cells]
+        rows = pc.binary_join_element_wise(*some, "</TD><TD>").to_pylist()
+        yield "".join(f"<TR><TD>{row}</TD></TR>\n" for row in rows)
 
 
 def _texts(values: pd.Series) -> tuple[pa.Array, int]:

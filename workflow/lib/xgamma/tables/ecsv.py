@@ -6,7 +6,6 @@ The text is astropy's, byte for byte (ECSV 1.0, APE 6); a test holds the two tog
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -18,10 +17,11 @@ import yaml
 
 from xgamma.errors import XgammaError
 from xgamma.tables.columns import Column, conform, plain_value
+from xgamma.tables.pieces import TEXT_ROWS, pieces_of
 from xgamma.tables.printable import printable, shortened
 from xgamma.tables.units import canonical
 
-__all__ = ["ECSV_TEXT", "ecsv_text", "parse_ecsv"]
+__all__ = ["ECSV_TEXT", "ecsv_texts", "parse_ecsv"]
 
 # Longest text in ECSV: astropy gives every row the room of the longest one.
 ECSV_TEXT = 2000
@@ -107,10 +107,10 @@ def _lines(cells: Sequence[Sequence[str]]) -> Iterator[str]:
         yield " ".join([start, *others]) + "\n"
 
 
-def ecsv_text(
+def ecsv_texts(
     frame: pd.DataFrame, columns: Sequence[Column], facts: dict[str, Any] | None = None
-) -> str:
-    """A table as ECSV.
+) -> Iterator[str]:
+    """A table as ECSV: its head, then its rows, some at a time.
 
     Parameters
     ----------
@@ -126,15 +126,14 @@ def ecsv_text(
     header["schema"] = "astropy-2.0"
     head = yaml.dump(header, Dumper=_Dumper, default_flow_style=None, width=_YAML_WIDTH)
     lines = ["%ECSV 1.0", "---", *head.splitlines()]
-    stream = io.StringIO()
-    stream.writelines(f"# {line}\n" for line in lines)
-    stream.writelines(_lines([[column.label] for column in columns]))
-    stream.writelines(_lines([_cells(frame[column.name], column) for column in columns]))
-    return stream.getvalue()
+    yield "".join(f"# {line}\n" for line in lines)
+    yield "".join(_lines([[column.label] for column in columns]))
+    for piece in pieces_of(frame, TEXT_ROWS):
+        yield "".join(_lines([_cells(piece[column.name], column) for column in columns]))
 
 
 def parse_ecsv(text: str, columns: Sequence[Column]) -> pd.DataFrame:
-    """The plain (not list) columns of a text of `ecsv_text`.
+    """The plain (not list) columns of the texts of `ecsv_texts`.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +20,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from xgamma.tables.columns import Column, conform, plain_value
-from xgamma.tables.ecsv import ecsv_text, parse_ecsv
+from xgamma.tables.ecsv import ecsv_texts, parse_ecsv
 from xgamma.tables.metadata import TableMetadata, parquet_metadata
-from xgamma.tables.pieces import PIECE_ROWS, PiecedTable, arrow_of, pieces_of, series_of
+from xgamma.tables.pieces import PIECE_ROWS, TEXT_ROWS, PiecedTable, arrow_of, pieces_of, series_of
 from xgamma.tables.printable import printable
 from xgamma.tables.whole_files import atomic_path, write_text
 
 __all__ = [
-    "csv_text",
+    "csv_texts",
     "read_columns",
     "read_ecsv",
     "read_parquet",
@@ -171,25 +171,29 @@ def _csv_text(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
-def csv_text(frame: pd.DataFrame, columns: Sequence[Column]) -> str:
-    """Header and data, RFC 4180 quoting, null as nothing, lists as JSON arrays.
+def csv_texts(frame: pd.DataFrame, columns: Sequence[Column]) -> Iterator[str]:
+    """Header and data, some rows at a time.
+
+    RFC 4180 quoting, null as nothing, lists as JSON arrays.
 
     Text that a spreadsheet would take for a formula gets an apostrophe before it.
     """
     import csv
 
-    frame = conform(frame, columns)
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([c.label for c in columns])
-    # a column at a time: tables are long, and what a cell becomes rests on its column
-    writer.writerows(zip(*(_csv_cells(frame[c.name], c) for c in columns), strict=True))
-    return stream.getvalue()
+    def lines(rows: Iterable[Iterable[str]]) -> str:
+        stream = io.StringIO()
+        csv.writer(stream, lineterminator="\n").writerows(rows)
+        return stream.getvalue()
+
+    yield lines([[column.label for column in columns]])
+    for piece in pieces_of(conform(frame, columns), TEXT_ROWS):
+        # a column at a time: what a cell becomes rests on its column
+        yield lines(zip(*(_csv_cells(piece[c.name], c) for c in columns), strict=True))
 
 
 def write_csv(path: str | Path, frame: pd.DataFrame, columns: Sequence[Column]) -> None:
-    """Write `csv_text` to a file. Units are not in it: see the ECSV of the same name."""
-    write_text(path, csv_text(frame, columns))
+    """Write `csv_texts` to a file. Units are not in it: see the ECSV of the same name."""
+    write_text(path, csv_texts(frame, columns))
 
 
 def write_ecsv(
@@ -206,7 +210,7 @@ def write_ecsv(
     the table's `meta`.
     """
     facts = about.facts() if about is not None else {}
-    write_text(path, ecsv_text(conform(frame, columns), columns, facts))
+    write_text(path, ecsv_texts(conform(frame, columns), columns, facts))
 
 
 def read_ecsv(path: str | Path, columns: Sequence[Column]) -> pd.DataFrame:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PIECE_ROWS",
+    "TEXT_ROWS",
     "PiecedTable",
     "arrow_of",
     "beside_equal",
@@ -33,6 +34,9 @@ __all__ = [
 
 PIECE_ROWS = 2**16
 """Rows of a piece, the last one aside; of a catalogue of 25 columns some 13 MB."""
+
+TEXT_ROWS = 2**12
+"""Rows that are written as text at a time; of 50 columns some 20 MB."""
 
 
 def arrow_of(
@@ -201,13 +205,13 @@ class _PiecesFile:
             return stream.read_next_batch().column(0)
 
 
-def pieces_of(table: pd.DataFrame | PiecedTable) -> Iterator[pd.DataFrame]:
-    """Frames of `PIECE_ROWS` rows, of a table in pieces or of a frame; at least one."""
+def pieces_of(table: pd.DataFrame | PiecedTable, rows: int = PIECE_ROWS) -> Iterator[pd.DataFrame]:
+    """Frames of so many rows, at least one; what is in pieces comes in its own."""
     if isinstance(table, PiecedTable):
         yield from table.pieces()
         return
-    for first in range(0, max(len(table), 1), PIECE_ROWS):
-        yield table.iloc[first : first + PIECE_ROWS]
+    for first in range(0, max(len(table), 1), rows):
+        yield table.iloc[first : first + rows]
 
 
 def in_one(values: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,13 @@ def atomic_path(path: str | Path, beside: str | Path | None = None) -> Iterator[
         raise
 
 
-def write_text(path: str | Path, text: str) -> None:
-    """Write UTF-8 text, whole or not at all."""
-    with atomic_path(path) as beside:
-        beside.write_text(text, encoding="utf-8", newline="\n")
+def write_text(path: str | Path, text: str | Iterable[str]) -> None:
+    """Write UTF-8 text, whole or not at all. Of several texts, one at a time is in memory."""
+    with (
+        atomic_path(path) as beside,
+        open(beside, "w", encoding="utf-8", newline="\n") as stream,
+    ):
+        stream.writelines([text] if isinstance(text, str) else text)
 
 
 def write_json(path: str | Path, value: Any) -> None:
