@@ -21,8 +21,8 @@ with job(snakemake):
     for name, survey in p.surveys.items():
         files = [f for f in i.shards if ShardFile.of(f).survey == name]
         motion_mas[name] = motion_in_mas(read_columns(files[0]), survey) if files else 1.0
-        frames = [read_parquet(f) for f in files]
-        frames = [frame[frame["around"] != "fermi"] for frame in frames]
+        of_chandra = [(read_parquet(f, ["around"])["around"] != "fermi").to_numpy() for f in files]
+        frames = [read_parquet(f, rows=rows) for f, rows in zip(files, of_chandra, strict=True)]
         objects[name] = (
             pd.concat(frames, ignore_index=True)
             if frames

@@ -266,11 +266,10 @@ def _objects(frame: Frame, rows: pd.DataFrame, shape: str) -> list[Markup]:
     to_x, to_y = frame.at(moved_ra, moved_dec)
     bright = np.clip(rows["magnitude"].to_numpy(float), _BRIGHT, _FAINT)
     radius = 2.5 + 6 * (_FAINT - np.nan_to_num(bright, nan=_FAINT)) / (_FAINT - _BRIGHT)
-    for row in range(len(rows)):
-        if not frame.holds(x[row], y[row]):
-            continue
+    numbers = rows["number"].to_numpy()
+    for row in np.flatnonzero(frame.holds(x, y)):
         a, b, r = x[row], y[row], radius[row]
-        chosen = " chosen" if rows["number"].iloc[row] else ""
+        chosen = " chosen" if numbers[row] else ""
         if shape == "triangle":
             corners = [(a, b - r - 3), (a - r - 3, b + r + 2), (a + r + 3, b + r + 2)]
             way = " ".join(f"{number(x)},{number(y)}" for x, y in corners)
@@ -300,10 +299,8 @@ def _objects(frame: Frame, rows: pd.DataFrame, shape: str) -> list[Markup]:
                     f'cy="{number(to_y[row])}" r="2"/>'
                 ),
             ]
-        if rows["number"].iloc[row]:
+        if numbers[row]:
             place = (a + r + 4, b - 5) if shape == "disc" else (a - r - 6, b + 13)
             anchor = "start" if shape == "disc" else "end"
-            parts.append(
-                text(*place, str(int(rows["number"].iloc[row])), f"rank {shape}-rank", anchor)
-            )
+            parts.append(text(*place, str(int(numbers[row])), f"rank {shape}-rank", anchor))
     return parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -184,9 +184,11 @@ class SourcePages:
         return _in_few_blocks(frame)
 
     @cached_property
-    def _ranked_rows(self) -> list[dict[str, Any]]:
-        """The rows of `ranked`, made at once: for a few at a time it takes far longer."""
-        return self.ranked.to_dict("records")
+    def _listed(self) -> pd.DataFrame:
+        """The rows of `ranked` that pages list: of each source its first ones."""
+        p, rank = self.ranked["p"], self.ranked["rank"]
+        counts = (p >= _LEAST_P) | (rank <= _FIRST_ROWS)
+        return self.ranked[counts & (rank <= _MOST_ROWS)]
 
     @cached_property
     def neighbours(self) -> pd.DataFrame:
@@ -203,7 +205,7 @@ class SourcePages:
             & (of_catalogue["semi_major_axis_95"] > 0)
         ]
         both = [self.sources[columns], others[columns]]
-        return _in_few_blocks(pd.concat(both, ignore_index=True).fillna({"position_angle_95": 0.0}))
+        return pd.concat(both, ignore_index=True).fillna({"position_angle_95": 0.0})
 
     def _link(self, name: str | None) -> dict[str, str] | None:
         return None if name is None else {"name": name, "file": quote(self.files[name], safe="+")}
@@ -242,18 +244,23 @@ class SourcePages:
         catalogue = self.catalogue.drop_duplicates("name").set_index("name")
         first = self.identifications[self.identifications["rank"] == 1]
         pair = ["fermi_name", "csc_name"]
-        drawn = _with_inset(self.ranked)
+        # made at once: for the rows of one page at a time it takes far longer
+        listed: dict[str, list[dict[str, Any]]] = {}
+        for row in self._listed.to_dict("records"):
+            listed.setdefault(row["fermi_name"], []).append(row)
+        drawn = self._listed[_has_inset(self._listed)]
         near_drawn = _in_few_blocks(self.identifications.merge(drawn[pair], on=pair))
         return {
             "rows": {row["fermi_name"]: row for row in rows.to_dict("records")},
             "candidates": candidates,
+            "listed": listed,
             "half_deg": half,
-            "cells": _split(near, order, _in_few_blocks(self.cells)),
+            "cells": _split(near, order, self.cells),
             "others": _split(beside, order, self.neighbours),
             "terms": dict(iter(_in_few_blocks(terms).groupby("fermi_name", sort=False))),
             "evidence": {
                 (row["fermi_name"], row["csc_name"]): row
-                for row in self.evidence.to_dict("records")
+                for row in self.evidence.merge(self._listed[pair], on=pair).to_dict("records")
             },
             "best_objects": {
                 (row["fermi_name"], row["csc_name"], row["survey"]): _plain(row)
@@ -288,8 +295,7 @@ class SourcePages:
         proposed = (float(ra), float(dec)) if np.isfinite(ra) and np.isfinite(dec) else None
         half = of["half_deg"][name]
         near = Neighbourhood(row, candidates, of["cells"][name], others, proposed, half)
-        listed = _listed(candidates)
-        rows = [self._candidate(candidate, of) for candidate in self._rows_of(listed)]
+        listed = of["listed"].get(name, [])
         conclusion = of["counterparts"][name]
         control = of["controls"].get(name)
         with_page = others[others["fermi_name"].isin(self.files)]
@@ -316,19 +322,15 @@ class SourcePages:
             "proposed": proposed is not None,
             "depths": list(DEPTHS_KS),
             "neighbours": [self._link(other) for other in overlapping["fermi_name"]],
-            "candidates": rows,
-            "left_out": len(candidates) - len(rows),
-            "insets": list(self._insets(candidates, of)),
+            "candidates": [self._candidate(candidate, of) for candidate in listed],
+            "left_out": len(candidates) - len(listed),
+            "insets": list(self._insets(filter(_has_inset, listed), of)),
             "shares": _shares(row, candidates),
             "terms": self._terms(of["terms"].get(name), candidates),
             "control": _plain(control) if control else None,
             "bin": _bin_of(self.calibration["injections"]["bins"], candidates),
             "positions": _positions(row, candidates),
         }
-
-    def _rows_of(self, candidates: pd.DataFrame) -> list[dict[str, Any]]:
-        """The rows of a part of `ranked`."""
-        return [self._ranked_rows[row] for row in candidates.index]
 
     def _candidate(
         self, candidate: Mapping[str, Any], of: Mapping[str, Mapping[str, Any]]
@@ -343,9 +345,9 @@ class SourcePages:
         }
 
     def _insets(
-        self, candidates: pd.DataFrame, of: Mapping[str, Mapping[str, Any]]
+        self, drawn: Iterable[Mapping[str, Any]], of: Mapping[str, Mapping[str, Any]]
     ) -> Iterator[dict[str, Any]]:
-        for candidate in self._rows_of(_with_inset(candidates)):
+        for candidate in drawn:
             key = (candidate["fermi_name"], candidate["csc_name"])
             if key not in of["evidence"]:
                 continue
@@ -464,12 +466,12 @@ def _split(
 ) -> dict[str, pd.DataFrame]:
     """Rows near each source, from the pairs of `match_within`."""
     source, row = matched[0], matched[1]
-    place = np.argsort(source, kind="stable")
-    source, row = source[place], row[place]
-    edges = np.searchsorted(source, np.arange(len(order) + 1))
+    order_of_rows = np.lexsort((row, source))
+    used, row = np.unique(row[order_of_rows], return_inverse=True)
+    some = _in_few_blocks(rows.iloc[used])
+    edges = np.searchsorted(source[order_of_rows], np.arange(len(order) + 1))
     return {
-        name: rows.iloc[np.sort(row[edges[number] : edges[number + 1]])]
-        for name, number in order.items()
+        name: some.iloc[row[edges[number] : edges[number + 1]]] for name, number in order.items()
     }
 
 
@@ -484,16 +486,10 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: v.item() if isinstance(v, np.generic) else v for name, v in row.items()}
 
 
-def _listed(candidates: pd.DataFrame) -> pd.DataFrame:
-    """Those that a page lists."""
-    counts = (candidates["p"] >= _LEAST_P) | (candidates["rank"] <= _FIRST_ROWS)
-    return candidates[counts].iloc[:_MOST_ROWS]
-
-
-def _with_inset(candidates: pd.DataFrame) -> pd.DataFrame:
-    """Those whose surroundings are drawn."""
-    likely = (candidates["p"] >= _INSET_P) | (candidates["rank"] == 1)
-    return candidates[likely & (candidates["rank"] <= _MOST_INSETS)]
+def _has_inset(candidates: Any) -> Any:
+    """Whether the surroundings of a listed candidate, or of each of several, are drawn."""
+    p, rank = candidates["p"], candidates["rank"]
+    return ((p >= _INSET_P) | (rank == 1)) & (rank <= _MOST_INSETS)
 
 
 def _chart_words(name: str, candidates: pd.DataFrame) -> str:
