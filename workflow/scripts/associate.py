@@ -5,6 +5,7 @@ from xgamma.run.places import EXTENDED_LIST, workflow_file
 from xgamma.stages.associate import (
     CANDIDATE_COLUMNS,
     SOURCE_COLUMNS,
+    XRAY_COLUMNS,
     associate,
     candidate_frame,
     model_record,
@@ -21,7 +22,7 @@ with job(snakemake):
     chosen = read_parquet(i.chosen) if i.chosen else None
     of = sample(
         read_parquet(i.fermi),
-        read_parquet(i.csc),
+        read_parquet(i.csc, XRAY_COLUMNS),
         read_ecsv(workflow_file(EXTENDED_LIST), EXTENDED_COLUMNS),
         cells_of_frame(read_parquet(i.cells)),
         p.latitude_cut_deg,

@@ -6,7 +6,7 @@ from pathlib import Path
 from xgamma.association.posterior import Model
 from xgamma.run.job import job
 from xgamma.run.places import EXTENDED_LIST, workflow_file
-from xgamma.stages.associate import read_model, sample
+from xgamma.stages.associate import XRAY_COLUMNS, read_model, sample
 from xgamma.stages.calibrate import CONTROL_COLUMNS, KNOWN_COLUMNS, calibrate
 from xgamma.stages.chosen import of_named
 from xgamma.stages.map_coverage import EXTENDED_COLUMNS, cells_of_frame
@@ -18,7 +18,7 @@ with job(snakemake):
     chosen = read_parquet(i.chosen) if i.chosen else None
     of = sample(
         read_parquet(i.fermi),
-        read_parquet(i.csc),
+        read_parquet(i.csc, XRAY_COLUMNS),
         read_ecsv(workflow_file(EXTENDED_LIST), EXTENDED_COLUMNS),
         cells_of_frame(read_parquet(i.cells)),
         p.latitude_cut_deg,

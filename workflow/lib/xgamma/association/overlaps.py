@@ -16,6 +16,8 @@ All terms are positive, so that nothing cancels, however sure sources are of the
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,17 +65,20 @@ def joint_probabilities(
     probability, none, size = share.copy(), rest / total, np.ones(n, np.int64)
     # the largest share that a candidate can have: all others are taken
     largest = weight / (weight + rest[source])
-    for members in _groups(source, xray, largest, n):
+    groups = _groups(source, xray, largest, n)
+    for members, rows in zip(groups, _rows_of(groups, source, n), strict=True):
         size[members] = len(members)
-        rows = np.flatnonzero(np.isin(source, members))
-        table, names = _table(members, source[rows], xray[rows], share[rows])
-        if len(members) <= LARGEST_GROUP:
-            joint = _exact(table, none[members])
-        else:
-            joint = _by_messages(table, none[members])
         at_source = np.searchsorted(members, source[rows])
-        probability[rows] = joint[at_source, np.searchsorted(names, xray[rows])]
-        none[members] = np.maximum(1 - joint.sum(axis=1), 0.0)
+        names, at_name = np.unique(xray[rows], return_inverse=True)
+        if len(members) <= LARGEST_GROUP:
+            table = np.zeros((len(members), len(names)))
+            table[at_source, at_name] = share[rows]
+            joint = _exact(table, none[members])
+            probability[rows], taken = joint[at_source, at_name], joint.sum(axis=1)
+        else:
+            joint = _by_messages(at_source, at_name, share[rows], none[members])
+            probability[rows], taken = joint, np.bincount(at_source, joint, len(members))
+        none[members] = np.maximum(1 - taken, 0.0)
     return probability, none, size
 
 
@@ -95,14 +100,15 @@ def _groups(source: Integers, xray: Integers, largest: Floats, n: int) -> list[I
     return [part for part in parts if len(part) > 1]
 
 
-def _table(
-    members: Integers, source: Integers, xray: Integers, share: Floats
-) -> tuple[Floats, Integers]:
-    """Weights as a table, sources by candidates, and the candidates' numbers."""
-    names = np.unique(xray)
-    table = np.zeros((len(members), len(names)))
-    table[np.searchsorted(members, source), np.searchsorted(names, xray)] = share
-    return table, names
+def _rows_of(groups: list[Integers], source: Integers, n: int) -> list[Integers]:
+    """The candidates of each group."""
+    number = np.full(n, len(groups))
+    for place, members in enumerate(groups):
+        number[members] = place
+    of_row = number[source]
+    order = np.argsort(of_row, kind="stable")
+    edges = np.searchsorted(of_row[order], np.arange(len(groups) + 1))
+    return [order[first:last] for first, last in itertools.pairwise(edges)]
 
 
 def _exact(table: Floats, none: Floats) -> Floats:
@@ -135,29 +141,55 @@ def _exact(table: Floats, none: Floats) -> Floats:
     return joint
 
 
-def _by_messages(table: Floats, none: Floats) -> Floats:
+def _by_messages(source: Integers, candidate: Integers, share: Floats, none: Floats) -> Floats:
     """An approximation for large groups: belief propagation.
 
     A source tells each candidate how much it wants it beside what else there is for it; a
     candidate tells each source how much the others leave of it. In turns this converges; where no
     candidates close a circle of sources it is exact (Williams and Lau 2014, IEEE Transactions on
     Aerospace and Electronic Systems 50, 2942). No candidate's probabilities exceed 1.
+
+    Parameters
+    ----------
+    source, candidate : ndarray of int, shape (k,)
+        Of each pair, numbered in the group from 0.
+    share : ndarray, shape (k,)
+    none : ndarray, shape (sources,)
+
+    Returns
+    -------
+    ndarray, shape (k,)
+        Probability of each pair.
     """
-    left = np.ones_like(table)
-    none = np.maximum(none, _LEAST_NONE)[:, None]
+    of_source, of_candidate = _Lines(source), _Lines(candidate)
+    left = np.ones_like(share)
+    none = np.maximum(none, _LEAST_NONE)[source]
     for _ in range(_ROUNDS):
-        before, offered = left, table * left
-        # the sum over the others, by summing them: a difference would cancel
-        wanted = table / (none + _sum_of_others(offered))
-        left = 1 / (1 + _sum_of_others(wanted.T).T)
+        before, offered = left, share * left
+        wanted = share / (none + of_source.sum_of_others(offered))
+        left = 1 / (1 + of_candidate.sum_of_others(wanted))
         if np.abs(left - before).max() < _ACCURACY:
             break
-    return wanted / (1 + wanted.sum(axis=0))
+    return wanted / (1 + np.bincount(candidate, wanted)[candidate])
 
 
-def _sum_of_others(values: Floats) -> Floats:
-    """Of each element, the sum of the others in its row."""
-    to_the_left, to_the_right = np.zeros_like(values), np.zeros_like(values)
-    to_the_left[:, 1:] = np.cumsum(values[:, :-1], axis=1)
-    to_the_right[:, :-1] = np.cumsum(values[:, :0:-1], axis=1)[:, ::-1]
-    return to_the_left + to_the_right
+class _Lines:
+    """Values in lines of unlike lengths, as the pairs of each source or of each candidate."""
+
+    def __init__(self, line: Integers) -> None:
+        count = np.bincount(line)
+        order = np.argsort(line, kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
+        self._at = line, place
+        self._shape = len(count), int(count.max())
+
+    def sum_of_others(self, values: Floats) -> Floats:
+        """Of each value, the sum of the others in its line."""
+        table = np.zeros(self._shape)
+        table[self._at] = values
+        # of those before it and of those after it: a difference from the whole would cancel
+        others = np.zeros(self._shape)
+        others[:, 1:] = np.cumsum(table[:, :-1], axis=1)
+        others[:, :-1] += np.cumsum(table[:, :0:-1], axis=1)[:, ::-1]
+        return others[self._at]

@@ -34,6 +34,7 @@ __all__ = [
     "CANDIDATE_COLUMNS",
     "KIND_COLUMNS",
     "SOURCE_COLUMNS",
+    "XRAY_COLUMNS",
     "Association",
     "Sample",
     "associate",
@@ -185,6 +186,12 @@ SOURCE_COLUMNS = [
     ),
 ]
 
+_NUMBERS = (
+    "ra", "dec", "b_flux_ap", "error_ellipse_r0", "error_ellipse_r1", "error_ellipse_angle"
+)  # fmt: skip
+XRAY_COLUMNS = ("name", "bii", *_NUMBERS)
+"""What `sample` takes of the X-ray catalogue."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -193,7 +200,7 @@ class Sample:
     Attributes
     ----------
     fermi, csc : DataFrame
-        Rows of the catalogues, numbered from 0.
+        Rows of the catalogues, numbered from 0; of csc `XRAY_COLUMNS`.
     ellipses : Ellipses
     log_gamma_flux : ndarray
     shares : KindShares
@@ -229,7 +236,7 @@ def sample(
     Parameters
     ----------
     fermi, csc : DataFrame
-        The whole catalogues, or all that is near the chosen sources.
+        The whole catalogues, or all that is near the chosen sources; of csc `XRAY_COLUMNS`.
     extended : DataFrame
         Templates of extended Fermi sources.
     cells : Cells
@@ -250,17 +257,7 @@ def sample(
     # a source without a flux, of which 4FGL has none, is taken for a usual one
     usual = np.nanmedian(flux[flux > 0]) if (flux > 0).any() else 1e-11
     log_gamma_flux = np.log10(np.where(flux > 0, flux, usual))
-    ra, dec, xray_flux, r0, r1, angle = (
-        near[name].to_numpy(float)
-        for name in (
-            "ra",
-            "dec",
-            "b_flux_ap",
-            "error_ellipse_r0",
-            "error_ellipse_r1",
-            "error_ellipse_angle",
-        )
-    )
+    ra, dec, xray_flux, r0, r1, angle = (near[name].to_numpy(float) for name in _NUMBERS)
     return Sample(
         plane,
         near,
