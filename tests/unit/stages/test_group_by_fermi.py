@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from astropy.table import Table
+from csv_of import csv_text
 
 from xgamma.archive.surveys import SurveyTable
 from xgamma.stages.group_by_fermi import GROUPED_COLUMNS, group_pairs
@@ -21,7 +22,7 @@ from xgamma.stages.merge_enrichment import (
     grouped_columns,
 )
 from xgamma.tables.columns import Column
-from xgamma.tables.files import csv_text, write_ecsv
+from xgamma.tables.files import write_ecsv
 
 # 2**53 + 3 is odd: a float would make 2**53 + 4 of it
 ODD_ID = 4104196427943626625

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
+from csv_of import csv_text
 from hostile_names import HOSTILE_NAMES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ from xgamma.stages.merge_enrichment import COUNTERPART_COLUMNS, add_counterparts
 from xgamma.stages.pairs import PAIR_COLUMNS
 from xgamma.stages.shard_sources import ShardBasis, build_targets, shard_digests
 from xgamma.tables.columns import conform
-from xgamma.tables.files import csv_text, read_parquet, write_ecsv, write_parquet
+from xgamma.tables.files import read_parquet, write_ecsv, write_parquet
 
 # the same examples everywhere and every time, however slow the machine
 BASIS = ShardBasis(

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from csv_of import csv_text
 
 from xgamma.errors import XgammaError
 from xgamma.tables.columns import Column, conform, kind_of
-from xgamma.tables.files import csv_texts, read_ecsv, read_parquet, write_ecsv, write_parquet
+from xgamma.tables.files import read_ecsv, read_parquet, write_ecsv, write_parquet
 
 VALUES = {
     "text": ["a", ""],
@@ -44,7 +45,7 @@ def test_a_null_stays_one_in_every_file(kind, tmp_path):
     write_ecsv(tmp_path / "t.ecsv", frame, [column])
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "t.parquet"), expected)
     pd.testing.assert_frame_equal(read_ecsv(tmp_path / "t.ecsv", [column]), expected)
-    assert "".join(csv_texts(frame, [column])) == 'x\n""\n""\n'
+    assert csv_text(frame, [column]) == 'x\n""\n""\n'
 
 
 @pytest.mark.parametrize("kind", ["int", "bool"])

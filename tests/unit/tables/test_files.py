@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 from astropy import units as u
 from astropy.table import Table
+from csv_of import csv_text
 from hostile_names import HOSTILE_NAMES
 
 from xgamma.errors import XgammaError
 from xgamma.tables.columns import Column, conform, empty_frame
 from xgamma.tables.ecsv import ECSV_TEXT
 from xgamma.tables.files import (
-    csv_texts,
     read_columns,
     read_ecsv,
     read_parquet,
@@ -65,10 +65,6 @@ SHOWN = {
     '"': '"',
     "<b>": "<b>",
 }
-
-
-def csv_text(frame, columns) -> str:
-    return "".join(csv_texts(frame, columns))
 
 
 def assert_same(found: pd.DataFrame, expected: pd.DataFrame):
