@@ -209,6 +209,11 @@ def test_first_run_makes_everything_once(demo_run):
     assert not list(demo_run.project.results().rglob(".*.part"))
 
 
+def test_jobs_end_in_silence(demo_run):
+    """What packages leave behind says nothing as their processes end."""
+    assert not re.findall(".*(?:Exception ignored|Traceback|leaked).*", demo_run.run.output)
+
+
 def test_second_run_does_nothing(demo_run, tmp_path):
     run = ProjectCopy(tmp_path / "project", demo_run.project).make()
     assert run.jobs == []

@@ -57,8 +57,8 @@ rule map_coverage:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1500),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1500, 6),
+        runtime=scaled_by_input(10, 0.03),
     params:
         source=CONFIG.coverage.source,
         public_by=CONFIG.coverage.public_by,
@@ -89,8 +89,8 @@ rule associate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1500),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1500, 5),
+        runtime=scaled_by_input(10, 0.03),
     params:
         fixed=dict(CONFIG.association.fixed),
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
@@ -120,8 +120,8 @@ rule calibrate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1500),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1500, 9),
+        runtime=scaled_by_input(10, 0.03),
     params:
         fixed=dict(CONFIG.association.fixed),
         controls=CONFIG.association.controls,
@@ -161,8 +161,8 @@ rule tabulate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1500),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1500, 5),
+        runtime=scaled_by_input(10, 0.03),
     params:
         about=about("fermilpsc", "csc", "chanmaster"),
         code=code_digest("tabulate"),

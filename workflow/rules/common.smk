@@ -3,12 +3,14 @@
 # Makes: CONFIG, RESULTS, CHOSEN, STARTED, ENVIRONMENT, IN_PROCESS, FETCH_MINUTES, SURVEY_TABLES,
 #        IDENTIFIED_SURVEYS, DESCRIBED, DESCRIPTIONS, placed_results(), kept_answers(), code_digest(), digest_of_resource(), file_of(), digest_of_file(), url(),
 #        demo_sky(), demo_sky_record(), slots_at(), outline_slots(), the_described(), description_name(),
-#        scaled_by_attempt(), stays_here(), shards_of_manifest(), codes(),
+#        scaled_by_attempt(), scaled_by_input(), stays_here(), shards_of_manifest(), codes(),
 #        about(), records_of().
 
 import atexit
 import functools
 import hashlib
+import math
+import os
 import sys
 import time
 from pathlib import Path
@@ -248,6 +250,20 @@ def description_name(survey):
 def scaled_by_attempt(first):
     """A resource of which each further attempt of a job gets more."""
     return lambda wildcards, attempt: first * attempt
+
+
+def scaled_by_input(first, per_mb):
+    """The same, and more by so much for each MB of the job's input.
+
+    That is what jobs took on 16 times the real catalogues, and a little more.
+    """
+
+    # files that are not there yet are an error that Snakemake knows: it asks again when they are
+    def asked(wildcards, input, attempt):
+        megabytes = sum(os.path.getsize(file) for file in input) / 1e6
+        return math.ceil((first + per_mb * megabytes) * attempt)
+
+    return asked
 
 
 def stays_here(rule, over_the_network=scheduling.asks_the_network(CONFIG)):

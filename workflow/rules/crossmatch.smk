@@ -63,8 +63,8 @@ rule verify_crossmatch:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1000),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1000, 1.5),
+        runtime=scaled_by_input(10, 0.03),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         min_flux=CONFIG.crossmatch.min_flux,

@@ -25,8 +25,8 @@ checkpoint shard_sources:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1000),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1000, 3),
+        runtime=scaled_by_input(10, 0.03),
     params:
         radius_deg=CONFIG.enrichment.radius_deg,
         csc_radius_arcsec=CONFIG.enrichment.csc_radius_arcsec,
@@ -106,8 +106,8 @@ rule merge_enrichment:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1000),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1000, 5),
+        runtime=scaled_by_input(10, 0.03),
     params:
         surveys=SURVEY_TABLES,
         described={survey: description_name(survey) for survey in SURVEY_TABLES},

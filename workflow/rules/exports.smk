@@ -29,8 +29,8 @@ rule exports:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1500),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1500, 20),
+        runtime=scaled_by_input(10, 0.03),
     params:
         code=code_digest("exports"),
     message:

@@ -187,8 +187,8 @@ rule plot_probabilities:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1500),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1500, 3),
+        runtime=scaled_by_input(10, 0.03),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         dpi=CONFIG.figures.dpi,

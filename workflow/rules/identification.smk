@@ -31,8 +31,8 @@ rule identify:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1500),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1500, 5),
+        runtime=scaled_by_input(10, 0.03),
     params:
         surveys=IDENTIFIED_SURVEYS,
         evidence=CONFIG.association.evidence,

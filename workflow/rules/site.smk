@@ -36,8 +36,8 @@ rule publish_sources:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1500),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1500, 9),
+        runtime=scaled_by_input(10, 0.03),
     params:
         surveys=IDENTIFIED_SURVEYS,
         evidence=CONFIG.association.evidence,
@@ -68,8 +68,8 @@ rule publish_front:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1000),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1000, 3),
+        runtime=scaled_by_input(10, 0.03),
     params:
         latitude_cut_deg=CONFIG.sky.latitude_cut_deg,
         sources=list(CONFIG.sources),

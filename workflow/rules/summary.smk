@@ -29,8 +29,8 @@ rule summarize:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_attempt(1000),
-        runtime=scaled_by_attempt(10),
+        mem_mb=scaled_by_input(1000, 1),
+        runtime=scaled_by_input(10, 0.03),
     params:
         archive=CONFIG.replay_of or CONFIG.archive,
         simulated=CONFIG.simulated,
