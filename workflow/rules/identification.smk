@@ -31,7 +31,7 @@ rule identify:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_input(1500, 5),
+        mem_mb=scaled_by_input(1500, 6),
         runtime=scaled_by_input(10, 0.03),
     params:
         surveys=IDENTIFIED_SURVEYS,

@@ -36,7 +36,7 @@ rule publish_sources:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=scaled_by_input(1500, 9),
+        mem_mb=scaled_by_input(1500, 7),
         runtime=scaled_by_input(10, 0.03),
     params:
         surveys=IDENTIFIED_SURVEYS,
