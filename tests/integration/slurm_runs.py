@@ -117,7 +117,8 @@ class Head:
 
 def accounted(project: ProjectCopy) -> list[dict[str, str]]:
     """The Slurm jobs that were submitted from a project's folder."""
-    fields = ("JobIDRaw", "State", "Start", "End", "NodeList", "Partition", "Comment", "WorkDir")
+    times_and_place = ("State", "Start", "End", "NodeList", "Partition")
+    fields = ("JobIDRaw", *times_and_place, "ReqMem", "Comment", "WorkDir")
     lines = slurm("sacct", "-nXP", "-S", "now-1days", "-o", ",".join(fields)).splitlines()
     jobs = [dict(zip(fields, line.split("|"), strict=True)) for line in lines]
     return [job for job in jobs if job["WorkDir"] == str(project.folder)]

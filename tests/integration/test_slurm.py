@@ -7,6 +7,7 @@ than the profile's, since jobs take seconds here; all else is the profile as it 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -306,6 +307,12 @@ def test_whole_demo_is_the_same_bytes(whole_run, demo_run):
     found = ("map_coverage", "associate", "calibrate", "tabulate", "identify")
     last = ("merge_enrichment", "summarize", *found)
     assert rules == {**bundled, **several, **dict.fromkeys((*single, *last), 1)}, output
+    # the larger what a job reads, the more memory it asks for
+    read = ("coverage/fields.parquet", "catalogs/csc.parquet", "catalogs/fermilpsc.parquet")
+    read = [project.results() / name for name in (*read, "association/model.json")]
+    megabytes = sum(path.stat().st_size for path in read) / 1e6
+    (asked,) = (job["ReqMem"] for job in jobs if job["Comment"] == "rule_calibrate")
+    assert asked == f"{math.ceil(1500 + 9 * megabytes)}M"
     # at most so many requests to a service at a time, in all of the cluster
     for survey in ("gaia", "twomass"):
         shards = [job for job in jobs if f"_wildcards_{survey}_" in job["Comment"]]
