@@ -38,8 +38,10 @@ ARCHIVE = "scale"
 ROWS_OF = {
     **dict.fromkeys(("plot_observations", "fetch_catalog chanmaster"), "chanmaster"),
     **dict.fromkeys(("fetch_catalog fermilpsc", "filter_plane fermilpsc"), "fermilpsc"),
-    **dict.fromkeys(("crossmatch", "group_by_fermi", "shard_sources", "merge_enrichment"), "pairs"),
-    **dict.fromkeys(("enrich_shard gaia", "enrich_shard twomass"), "pairs"),
+    **dict.fromkeys(("crossmatch", "group_by_fermi", "shard_sources"), "pairs"),
+    **dict.fromkeys(("enrich_shard gaia", "enrich_shard twomass"), "shards"),
+    **dict.fromkeys(("merge_enrichment", "identify"), "shards"),
+    **{"associate": "candidates", "calibrate": "controls", "publish_sources": "pages"},
     **dict.fromkeys(("plot_associations", "plot_counterparts", "plot_subsample"), "pairs"),
 }
 # less than this above its start, in seconds or megabytes, says nothing about how a rule grows
@@ -149,14 +151,24 @@ def _rows(results: Path) -> dict[str, int]:
     files = {
         **{name: f"catalogs/{name}.parquet" for name in ("chanmaster", "csc", "fermilpsc")},
         "pairs": "crossmatch/pairs.parquet",
+        "candidates": "association/candidates.parquet",
         "targets": "enrichment/targets.parquet",
         **{f"counterparts_{s}": f"tables/counterparts_{s}.parquet" for s in CONFIG.surveys},
     }
-    return {
+    rows = {
         name: pq.read_metadata(results / path).num_rows
         for name, path in files.items()
         if (results / path).exists()
     }
+    shards = (results / "enrichment").glob("*/**/*.parquet")
+    rows["shards"] = sum(pq.read_metadata(path).num_rows for path in shards)
+    for name, path, count in (
+        ("controls", "association/calibration.json", lambda of: of["controls"]["number"]),
+        ("pages", "site/sources.json", len),
+    ):
+        if (results / path).exists():
+            rows[name] = count(json.loads((results / path).read_text("utf-8")))
+    return rows
 
 
 def growth(values: dict[float, float], rows: dict[float, int], least: float) -> tuple[float, float]:
