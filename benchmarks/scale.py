@@ -14,12 +14,14 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 # this file's folder must not be the first where a library is looked for
 sys.path.append(sys.path.pop(0))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow/lib"))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests/integration"))
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -27,6 +29,7 @@ import scale_sky
 import yaml
 from chaos_runs import EmbeddedServer
 from project_copy import ProjectCopy, archive_at
+from slurm_runs import account
 
 from xgamma.config.settings import load_config
 from xgamma.demo.sky.build import build_sky
@@ -97,8 +100,22 @@ def settings(url: str, factor: float) -> dict:
     }
 
 
-def run(folder: Path, factor: float, cores: int, targets: list[str]) -> dict:
+@contextlib.contextmanager
+def cluster(state: Path, memory_mb: int) -> Iterator[None]:
+    """A Slurm of one node with so much memory, as the integration tests have it."""
+    server = PROJECT / "tests/servers/slurm"
+    up = [server / "up.sh", "--nodes", "1", "--cpus", "4", "--memory", str(memory_mb)]
+    try:
+        subprocess.run([*up, "--state", state], check=True, stdin=subprocess.DEVNULL)
+        yield
+    finally:
+        subprocess.run([server / "down.sh", "--state", state, "--purge"], check=True)
+
+
+def run(folder: Path, factor: float, cores: int, slurm_mb: int, targets: list[str]) -> dict:
     """Run the whole workflow on the sky of that factor, from nothing.
+
+    Through Slurm, if that is to have memory.
 
     Returns
     -------
@@ -118,13 +135,19 @@ def run(folder: Path, factor: float, cores: int, targets: list[str]) -> dict:
     notes, start = place / "notes.jsonl", place / "start"
     start.mkdir()
     (start / "sitecustomize.py").write_text(NOTES, encoding="utf-8")
+    options = ["--cores", str(cores)]
     server = EmbeddedServer(sky)
     with contextlib.ExitStack() as stack:
         stack.callback(server.stop)
+        if slurm_mb:
+            account(project)
+            options += ["--profile", "profiles/slurm", "--local-cores", str(cores)]
+            options += ["--slurm-init-seconds-before-status-checks", "10"]
+            stack.enter_context(cluster(folder / "slurm", slurm_mb))
         config = project.configure("scale.yaml", settings(server.url, factor))
         environment = {**os.environ, "PYTHONPATH": str(start), "XGAMMA_NOTES": str(notes)}
         environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
-        command = [sys.executable, "-m", "snakemake", "--cores", str(cores), *targets]
+        command = [sys.executable, "-m", "snakemake", *targets, *options]
         began = time.perf_counter()
         with open(place / "output.txt", "w", encoding="utf-8") as output:
             done = subprocess.run(
@@ -246,6 +269,13 @@ def main() -> None:
     parser.add_argument("--factors", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--folder", type=Path, default=Path("/var/tmp/xgamma-scale"))
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument(
+        "--slurm",
+        type=int,
+        default=0,
+        metavar="MB",
+        help="through a Slurm of so much memory (root)",
+    )
     parser.add_argument("--output", type=Path, help="also write all measurements, as JSON")
     parser.add_argument(
         "--tables-of", type=Path, nargs="+", help="print the tables of earlier --outputs"
@@ -260,7 +290,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     runs = []
     for factor in (scale_sky.FLOOR, *sorted(options.factors)):
-        runs.append(run(options.folder, factor, options.cores, options.targets))
+        runs.append(run(options.folder, factor, options.cores, options.slurm, options.targets))
         print(f"{factor:g}: {runs[-1]['wall_s']:.0f} s", file=sys.stderr, flush=True)
         if options.output:
             options.output.write_text(json.dumps(runs, indent=1), encoding="utf-8")

@@ -14,6 +14,7 @@ from project_copy import ProjectCopy
 
 __all__ = [
     "Head",
+    "account",
     "accounted",
     "heads",
     "jobs_of_rules",
@@ -56,6 +57,16 @@ def wait_until(there: Callable[[], object], what: str) -> None:
 
 def slurm(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def account(project: ProjectCopy) -> ProjectCopy:
+    """Set what a user of this cluster must set in the profile."""
+    path = project.folder / "profiles/slurm/config.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert "#slurm_account: my_account" in text
+    text = text.replace("#slurm_account: my_account", "slurm_account: ci")
+    path.write_text(text, encoding="utf-8")
+    return project
 
 
 heads: list[Head] = []

@@ -20,7 +20,17 @@ from pathlib import Path
 import pytest
 from chaos_runs import EmbeddedServer
 from project_copy import ProjectCopy, archive_at, differing_products
-from slurm_runs import Head, accounted, heads, jobs_of_rules, queued, slurm, states, wait_until
+from slurm_runs import (
+    Head,
+    account,
+    accounted,
+    heads,
+    jobs_of_rules,
+    queued,
+    slurm,
+    states,
+    wait_until,
+)
 
 from xgamma.stages.shard_file import ShardFile
 
@@ -50,16 +60,6 @@ def cluster() -> Iterator[None]:
             head.kill()
         subprocess.run([SERVER / "down.sh", "--state", state, "--purge"], check=True)
         shutil.rmtree(state, ignore_errors=True)
-
-
-def account(project: ProjectCopy) -> ProjectCopy:
-    """Set what a user of this cluster must set in the profile."""
-    path = project.folder / "profiles/slurm/config.yaml"
-    text = path.read_text(encoding="utf-8")
-    assert "#slurm_account: my_account" in text
-    text = text.replace("#slurm_account: my_account", "slurm_account: ci")
-    path.write_text(text, encoding="utf-8")
-    return project
 
 
 MOST_REQUESTS = 2
