@@ -14,7 +14,6 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 # this file's folder must not be the first where a library is looked for
@@ -29,7 +28,7 @@ import scale_sky
 import yaml
 from chaos_runs import EmbeddedServer
 from project_copy import ProjectCopy, archive_at
-from slurm_runs import account
+from slurm_runs import PROFILE, account, slurm_at
 
 from xgamma.config.settings import load_config
 from xgamma.demo.sky.build import build_sky
@@ -43,7 +42,7 @@ ROWS_OF = {
     **dict.fromkeys(("fetch_catalog fermilpsc", "filter_plane fermilpsc"), "fermilpsc"),
     **dict.fromkeys(("crossmatch", "group_by_fermi", "shard_sources"), "pairs"),
     **dict.fromkeys(("enrich_shard gaia", "enrich_shard twomass"), "shards"),
-    **dict.fromkeys(("merge_enrichment", "identify"), "shards"),
+    **{"merge_enrichment": "shards", "identify": "shards"},
     **{"associate": "candidates", "calibrate": "controls", "publish_sources": "pages"},
     **dict.fromkeys(("plot_associations", "plot_counterparts", "plot_subsample"), "pairs"),
 }
@@ -100,18 +99,6 @@ def settings(url: str, factor: float) -> dict:
     }
 
 
-@contextlib.contextmanager
-def cluster(state: Path, memory_mb: int) -> Iterator[None]:
-    """A Slurm of one node with so much memory, as the integration tests have it."""
-    server = PROJECT / "tests/servers/slurm"
-    up = [server / "up.sh", "--nodes", "1", "--cpus", "4", "--memory", str(memory_mb)]
-    try:
-        subprocess.run([*up, "--state", state], check=True, stdin=subprocess.DEVNULL)
-        yield
-    finally:
-        subprocess.run([server / "down.sh", "--state", state, "--purge"], check=True)
-
-
 def run(folder: Path, factor: float, cores: int, slurm_mb: int, targets: list[str]) -> dict:
     """Run the whole workflow on the sky of that factor, from nothing.
 
@@ -141,9 +128,9 @@ def run(folder: Path, factor: float, cores: int, slurm_mb: int, targets: list[st
         stack.callback(server.stop)
         if slurm_mb:
             account(project)
-            options += ["--profile", "profiles/slurm", "--local-cores", str(cores)]
-            options += ["--slurm-init-seconds-before-status-checks", "10"]
-            stack.enter_context(cluster(folder / "slurm", slurm_mb))
+            options += [*PROFILE, "--local-cores", str(cores)]
+            node = ("--nodes", "1", "--cpus", "4", "--memory", str(slurm_mb))
+            stack.enter_context(slurm_at(folder / "slurm", *node))
         config = project.configure("scale.yaml", settings(server.url, factor))
         environment = {**os.environ, "PYTHONPATH": str(start), "XGAMMA_NOTES": str(notes)}
         environment |= dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from project_copy import ProjectCopy
 
 __all__ = [
+    "PROFILE",
     "Head",
     "account",
     "accounted",
@@ -20,10 +23,12 @@ __all__ = [
     "jobs_of_rules",
     "queued",
     "slurm",
+    "slurm_at",
     "states",
     "wait_until",
 ]
 
+SERVER = Path(__file__).parents[1] / "servers/slurm"
 PROFILE = (
     *("--profile", "profiles/slurm", "--latency-wait", "30"),
     *("--slurm-init-seconds-before-status-checks", "5"),
@@ -57,6 +62,25 @@ def wait_until(there: Callable[[], object], what: str) -> None:
 
 def slurm(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@contextlib.contextmanager
+def slurm_at(state: str | Path, *options: str) -> Iterator[None]:
+    """A Slurm that keeps its state there, with options of tests/servers/slurm/up.sh."""
+    done = subprocess.run(
+        [SERVER / "up.sh", "--state", state, *options],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    try:
+        assert done.returncode == 0, f"up.sh failed:\n{done.stdout}{done.stderr}"
+        yield
+    finally:
+        # of tests that failed
+        for head in heads:
+            head.kill()
+        subprocess.run([SERVER / "down.sh", "--state", state, "--purge"], check=True)
 
 
 def account(project: ProjectCopy) -> ProjectCopy:

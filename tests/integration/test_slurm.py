@@ -11,7 +11,6 @@ import math
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -24,10 +23,10 @@ from slurm_runs import (
     Head,
     account,
     accounted,
-    heads,
     jobs_of_rules,
     queued,
     slurm,
+    slurm_at,
     states,
     wait_until,
 )
@@ -36,8 +35,6 @@ from xgamma.stages.shard_file import ShardFile
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
-SERVER = Path(__file__).parents[1] / "servers/slurm"
-
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
@@ -45,20 +42,10 @@ def cluster() -> Iterator[None]:
     state = os.environ.get("SLURM_STATE") or tempfile.mkdtemp(
         prefix="xgamma-slurm-", dir="/var/tmp"
     )
-    done = subprocess.run(
-        [SERVER / "up.sh", "--state", state],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
     try:
-        assert done.returncode == 0, f"up.sh failed:\n{done.stdout}{done.stderr}"
-        yield
+        with slurm_at(state):
+            yield
     finally:
-        # of tests that failed
-        for head in heads:
-            head.kill()
-        subprocess.run([SERVER / "down.sh", "--state", state, "--purge"], check=True)
         shutil.rmtree(state, ignore_errors=True)
 
 
@@ -308,9 +295,9 @@ def test_whole_demo_is_the_same_bytes(whole_run, demo_run):
     last = ("merge_enrichment", "summarize", *found)
     assert rules == {**bundled, **several, **dict.fromkeys((*single, *last), 1)}, output
     # the larger what a job reads, the more memory it asks for
-    read = ("coverage/fields.parquet", "catalogs/csc.parquet", "catalogs/fermilpsc.parquet")
-    read = [project.results() / name for name in (*read, "association/model.json")]
-    megabytes = sum(path.stat().st_size for path in read) / 1e6
+    catalogues = ("catalogs/csc.parquet", "catalogs/fermilpsc.parquet")
+    read = ("coverage/fields.parquet", *catalogues, "association/model.json")
+    megabytes = sum((project.results() / name).stat().st_size for name in read) / 1e6
     (asked,) = (job["ReqMem"] for job in jobs if job["Comment"] == "rule_calibrate")
     assert asked == f"{math.ceil(1500 + 9 * megabytes)}M"
     # at most so many requests to a service at a time, in all of the cluster

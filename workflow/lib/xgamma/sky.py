@@ -20,6 +20,7 @@ __all__ = [
     "galactic",
     "match_within",
     "position_angle",
+    "ranges",
     "separation",
     "unit_vectors",
     "within_latitude",
@@ -159,7 +160,7 @@ class _Grid:
     def touched(self, ra: Floats, dec: Floats, reach: Floats) -> tuple[Integers, Integers]:
         """(circle, cell) for every cell that circles reach into, and a few more."""
         low, high = self._row(np.maximum(dec - reach, -90)), self._row(np.minimum(dec + reach, 90))
-        circle, row = _ranges(low, high - low + 1)
+        circle, row = ranges(low, high - low + 1)
         # how far a circle reaches in right ascension: all around, if there is a pole in it
         polar = np.abs(dec) + reach > 90 - 1e-4
         sine = np.sin(np.radians(reach)) / np.cos(np.radians(dec))
@@ -168,13 +169,24 @@ class _Grid:
             np.floor(edge[circle] * self._columns_per_degree[row]).astype(np.int64)
             for edge in (ra - half, ra + half)
         )
-        which, column = _ranges(west, np.minimum(east - west + 1, self._columns[row]))
+        which, column = ranges(west, np.minimum(east - west + 1, self._columns[row]))
         row = row[which]
         return circle[which], self._first[row] + column % self._columns[row]
 
 
-def _ranges(first: Integers, count: Integers) -> tuple[Integers, Integers]:
-    """Ranges of integers, one after the other: which of them each is in, and the integers."""
+def ranges(first: Integers, count: Integers) -> tuple[Integers, Integers]:
+    """Ranges of integers, one after the other.
+
+    Parameters
+    ----------
+    first, count : ndarray of int, shape (n,)
+        Of each range.
+
+    Returns
+    -------
+    which, number : ndarray of int, shape (sum of count,)
+        Which range each integer is in, and the integer.
+    """
     which = np.repeat(np.arange(len(count)), count)
     before = np.cumsum(count) - count
     return which, np.arange(len(which)) + (first - before)[which]
@@ -211,7 +223,7 @@ class _Index:
         while start < len(points):
             # one point at least, so a portion has at most as many pairs as there are circles
             stop = max(start + 1, int(np.searchsorted(total, done + _PORTION, "right")))
-            which, entry = _ranges(first[start:stop], count[start:stop])
+            which, entry = ranges(first[start:stop], count[start:stop])
             yield self._circle[entry], order[points[start:stop][which]]
             start, done = stop, int(total[stop - 1])
 

@@ -35,7 +35,7 @@ from xgamma.association.posterior import (
 )
 from xgamma.coverage.cells import Cells
 from xgamma.frames import galactic_to_icrs
-from xgamma.sky import galactic, match_within
+from xgamma.sky import galactic, match_within, ranges
 
 __all__ = ["Controls", "Injections", "controls_of", "injected"]
 
@@ -203,7 +203,7 @@ def controls_of(
     rows = np.flatnonzero(alike)
     rows = rows[np.argsort(source[rows], kind="stable")]
     count = np.bincount(source[rows], minlength=len(ellipses))
-    rank = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+    rank = ranges(np.zeros_like(count), count)[1]
     rows = rows[rank < most]
     source, places, kind, around = source[rows], places.take(rows), kind[rows], around.take(rows)
     left_out = np.zeros(len(xray), bool)

@@ -21,6 +21,8 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
+from xgamma.sky import ranges
+
 __all__ = ["LARGEST_GROUP", "joint_probabilities"]
 
 Floats = NDArray[np.float64]
@@ -180,7 +182,7 @@ class _Lines:
         count = np.bincount(line)
         order = np.argsort(line, kind="stable")
         place = np.empty_like(order)
-        place[order] = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
+        place[order] = ranges(np.zeros_like(count), count)[1]
         self._at = line, place
         self._shape = len(count), int(count.max())
 

@@ -27,6 +27,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xgamma.sky import ranges
+
 __all__ = ["Hypotheses", "Neighbours", "Pair", "enumerate_hypotheses", "posterior", "sum_by"]
 
 Floats = NDArray[np.float64]
@@ -199,8 +201,7 @@ def _enumerate(
     for number, neighbours in enumerate(surveys):
         # each hypothesis as it is, and with each of the source's neighbours
         copies = 1 + counts[number][source]
-        which = np.repeat(np.arange(len(source)), copies)
-        step = np.arange(len(which)) - np.repeat(np.cumsum(copies) - copies, copies)
+        which, step = ranges(np.zeros_like(copies), copies)
         source = source[which]
         row = np.where(step > 0, first[number][source] + step - 1, -1)
         added = np.flatnonzero(step > 0)

@@ -14,7 +14,7 @@ import pandas as pd
 from xgamma.association.posterior import Model
 from xgamma.coverage.cells import Cells
 from xgamma.errors import XgammaError
-from xgamma.stages.associate import read_model
+from xgamma.stages.associate import XRAY_COLUMNS, read_model
 from xgamma.stages.map_coverage import cells_of_frame
 from xgamma.tables.files import read_columns, read_parquet
 
@@ -37,10 +37,7 @@ _NEEDED = {
         "position_angle_95", "energy_flux", "detection_significance", "source_type",
         "analysis_flags", "pl_index", "variability_index", "lp_sigcurv",
     ),
-    "catalogs/csc.parquet": (
-        "name", "ra", "dec", "bii", "b_flux_ap", "error_ellipse_r0", "error_ellipse_r1",
-        "error_ellipse_angle",
-    ),
+    "catalogs/csc.parquet": XRAY_COLUMNS,
     "coverage/fields.parquet": ("cell", "ra", "dec", "share", "exposure"),
     "tables/fermi_sources.parquet": (
         "fermi_name", "fermi_class", "state", "best_csc_name", "best_p", "fermi_l", "fermi_b",

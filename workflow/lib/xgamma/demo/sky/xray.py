@@ -16,7 +16,7 @@ from xgamma.demo.sky.number_counts import (
 )
 from xgamma.demo.sky.pointings import FOOTPRINTS, contains, effective_exposure, reach_deg
 from xgamma.frames import fk5_to_galactic
-from xgamma.sky import galactic, match_within
+from xgamma.sky import galactic, match_within, ranges
 
 __all__ = [
     "draw_background",
@@ -178,9 +178,8 @@ def keep_best_field(fields: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame
         if not len(pairs):
             continue
         count = length[pairs]
-        offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        source = np.repeat(start[first[pairs]], count) + offset
-        field = np.repeat(second[pairs], count)
+        pair, source = ranges(start[first[pairs]], count)
+        field = second[pairs][pair]
         inside = contains(fields, field, ra[source], dec[source])
         source, field = source[inside], field[inside]
         rival = _detections(fields, field, ra[source], dec[source], np.ones(len(source)))
